@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from keeper.model.observation import History
 
@@ -43,7 +44,7 @@ def fee_intensity(history: History, now_timestamp: int) -> Activity | None:
 def _rates(history: History) -> list[tuple[int, int, float]]:
     """(end timestamp, seconds, intensity per year) between neighbouring samples which both carry fee growth."""
     rates = []
-    for before, after in zip(history.samples, history.samples[1:], strict=False):
+    for before, after in pairwise(history.samples):
         if before.fee_growth_global_0_x128 is None or after.fee_growth_global_0_x128 is None:
             continue
         if before.fee_growth_global_1_x128 is None or after.fee_growth_global_1_x128 is None:
@@ -58,7 +59,7 @@ def _rates(history: History) -> list[tuple[int, int, float]]:
 
 
 def _newey_west(deviations: list[float]) -> float:
-    """Variance of the sum of autocorrelated terms: Bartlett weights, lag a quarter of the terms, at most a day of hours."""
+    """Variance of the sum of autocorrelated terms: Bartlett weights, lag a quarter of them, at most 24."""
     count = len(deviations)
     lags = min(24, count // 4)
     variance = math.fsum(d * d for d in deviations)

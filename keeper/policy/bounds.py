@@ -47,9 +47,7 @@ def minimums_on_burn(position: Position, liquidity: int, band: TwapBand) -> tupl
     return least_0, least_1
 
 
-def minimums_to_add(
-    lower_tick: int, upper_tick: int, amount_0: int, amount_1: int, band: TwapBand
-) -> tuple[int, int]:
+def minimums_to_add(lower_tick: int, upper_tick: int, amount_0: int, amount_1: int, band: TwapBand) -> tuple[int, int]:
     """The least of each token that adding up to these amounts takes anywhere in the band.
 
     Where the price rises the range asks for less token0 per token1, and the other way round; so token0 is least at the

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection, Regime, Verdict
+from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection, Verdict
 from keeper.model.memory import Memory
-from keeper.model.observation import Observation, Position
+from keeper.model.observation import Observation
 from keeper.model.plan import Plan
 from keeper.policy import guards, profit
 from keeper.policy.activity import fee_intensity
@@ -42,9 +42,7 @@ def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Deci
     )
 
 
-def _judge(
-    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None
-) -> tuple[Plan, Verdict]:
+def _judge(strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None) -> tuple[Plan, Verdict]:
     """The first candidate that nothing stands against; else the first of all, with what stands against it."""
     first: tuple[Plan, Verdict] | None = None
     for plan, verdict in _candidates(strategy, situation, forecast, target):
@@ -92,15 +90,15 @@ def _main_candidate(
     hours = 0.0 if activity is None else activity.hours
     if activity is None or hours < settings.profit.min_fee_history_hours:
         figures = (Figure("hours", hours), Figure("needed_hours", settings.profit.min_fee_history_hours))
-        return _hold(observation, Objection("no_fee_history", "the pool's fees have not been seen long enough", figures))
+        return _hold(
+            observation, Objection("no_fee_history", "the pool's fees have not been seen long enough", figures)
+        )
 
     leftover_bps = settings.limits.max_leftover_bps
     if situation.swapped_last:
         leftover_bps *= LEFTOVER_FACTOR_AFTER_SWAP
     draft = plan_change(observation, target, situation.positions, settings, leftover_bps=leftover_bps)
-    view = profit.outlook(
-        observation, forecast, activity, situation.positions, target, draft.plan, settings.profit
-    )
+    view = profit.outlook(observation, forecast, activity, situation.positions, target, draft.plan, settings.profit)
     if not view.worth_providing:
         return _aside(strategy, situation, view)
     if situation.positions:
@@ -128,9 +126,7 @@ def _aside(strategy: Strategy, situation: Situation, view: profit.Outlook) -> tu
 
 
 def _compound(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, Verdict]]:
-    draft = plan_compound(
-        situation.observation, situation.positions, situation.held, strategy.settings
-    )
+    draft = plan_compound(situation.observation, situation.positions, situation.held, strategy.settings)
     if draft is not None:
         against = list(_common(strategy, situation, draft.plan, False))
         yield _verdict(draft, "fees and idle tokens are worth adding", against)
@@ -139,7 +135,9 @@ def _compound(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, 
 def _tidy(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, Verdict]]:
     plan = plan_tidy(situation.observation, strategy.settings)
     if plan.steps:
-        against = list(guards.gas_objections(situation.observation, plan, strategy.settings.limits, spare_reserve=False))
+        against = list(
+            guards.gas_objections(situation.observation, plan, strategy.settings.limits, spare_reserve=False)
+        )
         yield _verdict(Draft(plan), "an allowance is left over", against)
 
 

@@ -66,7 +66,9 @@ def outlook(
     net = profit.haircut * (activity.phi_annual - loss)
     sigma_error = forecast.standard_error or 0.0
     error = profit.haircut * math.hypot(activity.standard_error, sigma * sigma_error / 2)
-    wanted = 0.0 if target is None else _target_g(observation, target, positions, activity.phi_annual, sigma, plan, profit)
+    wanted = (
+        0.0 if target is None else _target_g(observation, target, positions, activity.phi_annual, sigma, plan, profit)
+    )
     return Outlook(
         sigma_annual=sigma,
         phi_annual=activity.phi_annual,

@@ -129,7 +129,7 @@ def fit_to(market: Market, ladder: Ladder, amount_0: int, amount_1: int, quote_i
 def fit_within(
     market: Market, ladder: Ladder, amount_0: int, amount_1: int, quote_is_token0: bool, allowed_leftover: int
 ) -> Fit:
-    """No swap where it would leave at most ``allowed_leftover`` (raw quote units) outside the ranges; else ``fit_to``."""
+    """No swap where it would leave at most ``allowed_leftover`` (raw quote units) outside; else ``fit_to``."""
     unswapped = Fit(True, 0, 0, amount_0, amount_1, market.sqrt_price_x96)
     if leftover_value(ladder, unswapped, quote_is_token0) <= allowed_leftover:
         return unswapped

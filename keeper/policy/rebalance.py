@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from keeper.model.decision import Figure, Ladder, Objection
 from keeper.model.liquidity import liquidity_for_amounts
-from keeper.model.observation import Observation, Position
-from keeper.model.plan import Action, Approve, Cost, Exit, Mint, MintRange, Plan, Spender, Step, Withdrawal
+from keeper.model.observation import Observation, Position, Spender
+from keeper.model.plan import Action, Approve, Cost, Exit, Mint, MintRange, Plan, Step, Withdrawal
 from keeper.model.swap import TickRangeExceeded
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.bounds import TwapBand, bounded_swap, minimums_on_burn, minimums_to_add, twap_band
@@ -154,9 +154,7 @@ def _leftover(observation: Observation, offers: list[Offer], fit: Fit) -> int:
     """Raw quote units of what no range takes, at the price after the swap."""
     left_0, left_1 = fit.amount_0, fit.amount_1
     for offer in offers:
-        used_0, used_1 = charged(
-            offer.lower_tick, offer.upper_tick, fit.sqrt_price_x96, offer.amount_0, offer.amount_1
-        )
+        used_0, used_1 = charged(offer.lower_tick, offer.upper_tick, fit.sqrt_price_x96, offer.amount_0, offer.amount_1)
         left_0, left_1 = left_0 - used_0, left_1 - used_1
     return value_in_quote(left_0, left_1, fit.sqrt_price_x96, observation.quote_is_token0)
 

@@ -65,4 +65,3 @@ def usable_idle(observation: Observation, positions: tuple[Position, ...], max_q
     if room <= 0 or idle == 0:
         return 0, 0
     return wallet.balance_0 * room // idle, wallet.balance_1 * room // idle
-

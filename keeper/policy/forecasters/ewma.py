@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field
@@ -69,8 +70,12 @@ def log_returns(history: History) -> list[tuple[int, int, float]]:
     """(end timestamp, seconds, log return of the price) for each pair of neighbouring samples."""
     samples = history.samples
     return [
-        (after.timestamp, after.timestamp - before.timestamp, 2 * math.log(after.sqrt_price_x96 / before.sqrt_price_x96))
-        for before, after in zip(samples, samples[1:], strict=False)
+        (
+            after.timestamp,
+            after.timestamp - before.timestamp,
+            2 * math.log(after.sqrt_price_x96 / before.sqrt_price_x96),
+        )
+        for before, after in pairwise(samples)
     ]
 
 
