@@ -93,11 +93,11 @@ def test_spot_far_from_the_twap_blocks_every_act(spot: int) -> None:
     twap = 200_000 if spot > 1_000 else 0
     obs = observation(balances=(10**18, 10**18), tick=spot, twap_tick=twap, past=history(tick=twap))
     assert "spot_far_from_twap" in codes(run(obs))
-    leaving = run(replace(obs, positions=(Position(7, -60_000, 210_000, 10**15, 0, 0),)), _exiting(spot))
+    leaving = run(replace(obs, positions=(Position(7, -60_000, 210_000, 10**15, 0, 0),)), _exiting())
     assert "spot_far_from_twap" in codes(leaving)
 
 
-def _exiting(tick: int) -> Memory:
+def _exiting() -> Memory:
     return memory(held(Position(7, -60_000, 210_000, 10**15, 0, 0)), state="exiting")
 
 
