@@ -1,0 +1,20 @@
+"""The hall where thought and hands meet: observe, decide, write, act. There is no mode in here."""
+
+from __future__ import annotations
+
+from keeper.model.outcome import Held, Outcome
+from keeper.policy.decide import Strategy, decide
+from keeper.world.protocols import Executor, Journal, Observer
+
+
+def run_cycle(observer: Observer, executor: Executor, strategy: Strategy, journal: Journal) -> Outcome:
+    """One turn for one strategy. What is in flight comes first; nothing is decided while it is open."""
+    memory = journal.memory(strategy.name)
+    if memory.open is not None:
+        return journal.close_plan(memory.open, executor.settle(memory.open))
+    decision = decide(strategy, observer.observe(), memory)
+    decision_id = journal.record_decision(decision)
+    if decision.verdict.objections or not decision.plan.steps:
+        return Held(decision.verdict.objections)
+    submission = journal.open_plan(decision_id, decision.plan)  # durable before any byte leaves
+    return journal.close_plan(submission, executor.submit(submission, decision.plan))

@@ -1,0 +1,141 @@
+"""What is to be done: a plan of steps with exact amounts and bounds. Nothing here has happened yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keeper.model.observation import Spender
+
+Action = Literal["hold", "enter", "rebalance", "exit", "compound", "tidy"]
+StepKind = Literal["approve", "exit", "collect", "swap", "mint", "increase"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Allow ``spender`` exactly ``amount`` (raw units) of ``token`` (an address); zero takes an allowance back."""
+
+    token: str
+    spender: Spender
+    amount: int
+    kind: Literal["approve"] = "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Take ``liquidity`` out of a position; the NFT is burned when it is all of it and ``burn`` is set."""
+
+    token_id: int
+    liquidity: int
+    amount_0_min: int
+    amount_1_min: int
+    burn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Withdraw, collect everything owed, burn: all of it in one transaction."""
+
+    withdrawals: tuple[Withdrawal, ...]
+    kind: Literal["exit"] = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Collect the fees of positions, which stay open."""
+
+    token_ids: tuple[int, ...]
+    kind: Literal["collect"] = "collect"
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Swap exactly ``amount_in`` in the strategy's own pool. ``expected_out`` is exact at the observed state."""
+
+    zero_for_one: bool
+    amount_in: int
+    amount_out_min: int
+    expected_out: int
+    sqrt_price_limit_x96: int
+    kind: Literal["swap"] = "swap"
+
+
+@dataclass(frozen=True, slots=True)
+class MintRange:
+    """One new position. Amounts are raw units, ticks multiples of the spacing."""
+
+    lower_tick: int
+    upper_tick: int
+    amount_0_desired: int
+    amount_1_desired: int
+    amount_0_min: int
+    amount_1_min: int
+    share_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Open every range of a ladder in one transaction. The price bounds at which to act again go with it."""
+
+    ranges: tuple[MintRange, ...]
+    trigger_lower_tick: int
+    trigger_upper_tick: int
+    kind: Literal["mint"] = "mint"
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Liquidity to add to a position that is open."""
+
+    token_id: int
+    amount_0_desired: int
+    amount_1_desired: int
+    amount_0_min: int
+    amount_1_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class Increase:
+    """Add liquidity to open positions (compounding) in one transaction."""
+
+    additions: tuple[Addition, ...]
+    kind: Literal["increase"] = "increase"
+
+
+Step = Approve | Exit | Collect | Swap | Mint | Increase
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a whole plan costs, in raw units of the quote token; ``swapped_quote`` is the worth of what is swapped."""
+
+    gas_units: int
+    gas_quote: int
+    swap_fee_quote: int
+    price_impact_quote: int
+    swapped_quote: int = 0
+
+    @property
+    def total_quote(self) -> int:
+        return self.gas_quote + self.swap_fee_quote + self.price_impact_quote
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Intent and bounds of one change. Amounts of later steps are estimates: a wallet carries out the first act
+    (with the approvals before it), then the next cycle decides afresh from what is true by then."""
+
+    action: Action
+    steps: tuple[Step, ...]
+    deadline_timestamp: int
+    value_quote: int
+    leftover_quote: int
+    cost: Cost
+
+    @property
+    def next_steps(self) -> tuple[Step, ...]:
+        """The approvals in front and the first act: what can be carried out before the amounts change."""
+        for index, step in enumerate(self.steps):
+            if step.kind != "approve":
+                return self.steps[: index + 1]
+        return self.steps

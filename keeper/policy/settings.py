@@ -1,0 +1,119 @@
+"""The strategy as an operator writes it: every key of ``strategies/NAME.yaml``, its unit, default and bounds.
+
+Pydantic only describes and validates here. Plug-ins (forecaster, regime, range) bring a ``Settings`` of their own,
+found by ``kind``; here they are mappings that have been validated and completed by it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
+PluginSettings = dict[str, Any]
+
+FORECAST_HORIZON = Field(default=24.0, gt=0, le=24 * 365, description="time scale of the forecast, hours")
+
+
+class Section(BaseModel):
+    """A mapping in the YAML: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PoolKey(Section):
+    """A pool by its tokens and fee in Uniswap units (500 = 0.05 %)."""
+
+    token0: Address
+    token1: Address
+    fee: int = Field(ge=1, lt=1_000_000, description="fee in Uniswap units, hundredths of a bip: 500 = 0.05 %")
+
+
+class Capital(Section):
+    """How much the strategy may use, positions and idle together, in human units of the quote token."""
+
+    max_quote: Decimal = Field(gt=0)
+
+
+class Schedule(Section):
+    """When to look: every so many seconds, and at once when the price has moved so far since the last look."""
+
+    every_seconds: int = Field(default=300, ge=1, le=7 * 86_400)
+    price_trigger_bps: int = Field(default=50, ge=1, le=10_000)
+
+
+class Profit(Section):
+    """The gas-adjusted check: horizon of the forecast, safety factor on costs, haircut on the carry."""
+
+    horizon_days: float = Field(default=3.0, gt=0, le=365)
+    kappa: float = Field(default=2.0, ge=0, le=100)
+    haircut: float = Field(default=0.5, gt=0, le=1)
+    hurdle: float = Field(default=1.0, ge=0, le=100)
+    max_g_per_year: float = Field(default=1.0, gt=0, le=100)
+    min_fee_history_hours: float = Field(default=12.0, ge=1, le=24 * 90)
+
+
+class Limits(Section):
+    """Hard bounds of what a plan may do."""
+
+    max_slippage_bps: int = Field(default=30, ge=0, le=1_000)
+    max_twap_deviation_ticks: int = Field(default=100, ge=1, le=5_000)
+    twap_seconds: int = Field(default=600, ge=30, le=86_400)
+    cooldown_minutes: int = Field(default=60, ge=0, le=30 * 1_440)
+    max_rebalances_per_day: int = Field(default=4, ge=0, le=1_000)
+    max_price_impact_bps: int = Field(default=20, ge=0, le=1_000)
+    max_leftover_bps: int = Field(default=10, ge=1, le=1_000)
+    max_cost_quote_per_day: Decimal | None = Field(default=None, ge=0)
+    max_gas_gwei: Decimal | None = Field(default=None, gt=0)
+    gas_reserve_native: Decimal = Field(default=Decimal("0.05"), ge=0)
+    plan_lifetime_seconds: int = Field(default=600, ge=30, le=86_400)
+    on_unknown_position: Literal["adopt", "ignore", "halt"] = "halt"
+
+
+class Compound(Section):
+    """Fees and idle tokens go back into the range once worth so much (human units of the quote token), if gas and
+    swap cost stay below ``max_cost_pct`` of it."""
+
+    min_fees_quote: Decimal = Field(gt=0)
+    max_cost_pct: float = Field(default=2.0, gt=0, le=100)
+
+
+class SwapSettings(Section):
+    """``pool``: swap in the strategy's own pool. ``none``: never swap, place what is held one-sided."""
+
+    route: Literal["pool", "none"] = "pool"
+
+
+class Reward(Section):
+    """An incentive paid on in-range liquidity, as the operator knows it."""
+
+    apr_pct_full_range: float = Field(ge=0, le=100_000)
+    until: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class StrategySettings(Section):
+    """One file of ``strategies/``."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    chain: str
+    venue: str = "uniswap_v3"
+    pool: Address | PoolKey
+    quote: Literal["token0", "token1"]
+    capital: Capital
+    schedule: Schedule = Schedule()
+    forecaster: PluginSettings = Field(default_factory=lambda: {"kind": "ewma"})
+    regime: PluginSettings = Field(default_factory=lambda: {"kind": "neutral"})
+    view: Literal["bullish", "neutral", "bearish"] = "neutral"
+    range: PluginSettings = Field(default_factory=lambda: {"kind": "sigma"})
+    profit: Profit = Profit()
+    rewards: tuple[Reward, ...] = ()
+    limits: Limits = Limits()
+    compound: Compound | None = None
+    swap: SwapSettings = SwapSettings()
+    native_price_quote: Decimal | None = Field(
+        default=None, gt=0, description="price of the native coin in the quote token, where the pool does not hold it"
+    )
+    execution: dict[str, Any] | None = None
+    safe: dict[str, Any] | None = None
