@@ -24,17 +24,18 @@ _STARTERS = frozenset({"__main__", "cli", "commands", "daemon"})
 ALLOWED: dict[str, frozenset[str]] = {
     "": frozenset(),
     "errors": frozenset(),
+    "known_chains": frozenset(),
     "plugins": frozenset({"errors"}),
     "resources": frozenset({"errors"}),
     "telemetry": frozenset({"", "errors", "model"}),
-    "config": frozenset({"", "errors", "model", "plugins", "policy.settings", "resources"}),
+    "config": frozenset({"", "errors", "known_chains", "model", "plugins", "policy.settings", "resources"}),
     "model": frozenset(),
     "policy": frozenset({"model"}),
     "world": _GROUND | {"model"},
     "cycle": frozenset({"model", "policy.decide", "world.protocols"}),
-    "assembly": _GROUND | {"config", "cycle", "model", "plugins", "policy", "world"},
+    "assembly": _GROUND | {"config", "cycle", "known_chains", "model", "plugins", "policy", "world"},
     **{view: _GROUND | _HALL | (_FRONTS - {f"{view}!"}) for view in _VIEWS},
-    **{starter: _GROUND | _HALL | _VIEWS | _STARTERS | {"config", "plugins"} for starter in _STARTERS},
+    **{starter: _GROUND | _HALL | _VIEWS | _STARTERS | {"config", "known_chains", "plugins"} for starter in _STARTERS},
 }
 
 _CHAIN = frozenset({"world", "chainlab"})
@@ -102,9 +103,12 @@ class Import:
 
 
 def room_of(module: str) -> str:
-    """The room of ``keeper.…``: the second part of the name; empty for the package itself."""
+    """The room of ``keeper.…``: the second part of the name; empty for the package itself. A file split off another
+    keeps its room: ``config_yaml`` belongs to ``config``."""
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 else ""
+    name = parts[1] if len(parts) > 1 else ""
+    head = name.partition("_")[0]
+    return head if head and head in ALLOWED and name not in ALLOWED else name
 
 
 def imports_of(tree: ast.Module, package: str, modules: Collection[str]) -> Iterator[Import]:
@@ -199,9 +203,9 @@ def _complaints(room: str, item: Import) -> Iterator[str]:
 
 
 def _may(room: str, module: str) -> bool:
-    target = module.partition(".")[2]
     if room_of(module) == room:
         return True
+    target = ".".join([room_of(module), *module.split(".")[2:]])
     return any(
         target == rule.removesuffix("!") or (rule != "" and target.startswith(f"{rule}.")) for rule in ALLOWED[room]
     )
