@@ -36,6 +36,8 @@ class AnvilOptions:
     ``automine`` mines every transaction as it comes; without it blocks appear only through :meth:`Anvil.mine`.
     ``genesis_seconds`` is the UNIX time of block 0 (default: now). ``fork_url`` and ``fork_block`` start from the state
     of another chain; ``chain_id`` None then keeps that chain's own id, otherwise it means 31337.
+    ``history_states`` past states stay readable (None: all of them, on disk, hundreds of MB for a month of blocks);
+    blocks, receipts and logs are always kept.
     """
 
     automine: bool = False
@@ -43,6 +45,7 @@ class AnvilOptions:
     genesis_seconds: int | None = None
     base_fee_wei: int | None = None
     accounts: int = 10
+    history_states: int | None = 256
     fork_url: str | None = None
     fork_block: int | None = None
     extra: tuple[str, ...] = ()
@@ -55,6 +58,7 @@ class AnvilOptions:
             "--timestamp": self.genesis_seconds,
             "--block-base-fee-per-gas": self.base_fee_wei,
             "--accounts": self.accounts,
+            "--prune-history": self.history_states,
             "--fork-url": self.fork_url,
             "--fork-block-number": self.fork_block,
         }
@@ -101,6 +105,7 @@ class Anvil:
         self._wanted_port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._connection: Connection | None = None
         self.port = 0
 
@@ -154,11 +159,16 @@ class Anvil:
         if self._log is not None:
             self._log.close()
             self._log = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
     def _launch(self, binary: Path, port: int) -> None:
         self.port = port
         self._log = tempfile.TemporaryFile(prefix="keeper-anvil-")
-        command = [str(binary), "--quiet", "--host", _HOST, "--port", str(port), *self.options.arguments()]
+        self._scratch = tempfile.TemporaryDirectory(prefix="keeper-anvil-", ignore_cleanup_errors=True)
+        place = ("--host", _HOST, "--port", str(port), "--cache-path", self._scratch.name)  # anvil cleans up nothing
+        command = [str(binary), "--quiet", *place, *self.options.arguments()]
         tie: Callable[[], None] | None = _die_with_parent if sys.platform == "linux" else None
         try:
             self._process = subprocess.Popen(
