@@ -32,9 +32,11 @@ def human_price(text: str) -> Decimal:
 
 
 @click.command(epilog="Example:  keeper range --price 2000 --lower 1800 --upper 2200 --decimals1 6 --tick-spacing 10")
-@click.option("--price", required=True, type=human_price, help="Price now, in the quote token for one base token.")
-@click.option("--lower", required=True, type=human_price, help="Lower bound of the range, same unit.")
-@click.option("--upper", required=True, type=human_price, help="Upper bound of the range, same unit.")
+@click.option(
+    "--price", required=True, type=human_price, metavar="P", help="Price now, in the quote token for one base token."
+)
+@click.option("--lower", required=True, type=human_price, metavar="P", help="Lower bound of the range, same unit.")
+@click.option("--upper", required=True, type=human_price, metavar="P", help="Upper bound of the range, same unit.")
 @click.option("--decimals0", default=18, show_default=True, type=click.IntRange(0, MAX_DECIMALS))
 @click.option("--decimals1", default=18, show_default=True, type=click.IntRange(0, MAX_DECIMALS))
 @click.option("--tick-spacing", default=1, show_default=True, type=click.IntRange(1, MAX_TICK))
