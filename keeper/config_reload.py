@@ -79,7 +79,8 @@ class StrategyFiles:
         return reload if reload.added or reload.changed or reload.removed or reload.mistakes else None
 
     def _examine(self, files: list[Path]) -> tuple[list[StrategyFile], tuple[Mistake, ...]]:
-        fresh, mistakes = [], []
+        fresh: list[StrategyFile] = []
+        mistakes: list[Mistake] = []
         for file in files:
             try:
                 strategy, document = examine_strategy(file, self._loaded, self._environment)
