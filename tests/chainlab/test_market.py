@@ -100,7 +100,7 @@ def test_noise_raises_what_the_pool_earns() -> None:
     assert realised[0].rho < realised[1].rho < realised[2].rho
     added = realised[2].fee_intensity - realised[0].fee_intensity
     assert 0.15 * 0.8 < added < 0.15 * 2.4  # the noise itself, and the arbitrage that answers it
-    assert realised[2].rho == pytest.approx(4 * realised[2].fee_intensity / realised[2].annual_volatility**2)
+    assert realised[2].rho == pytest.approx(4 * realised[2].fee_intensity / realised[2].annual_volatility ** 2)
 
 
 def test_measured_intensity_agrees_with_the_pools_fee_growth(chain: Chain) -> None:
