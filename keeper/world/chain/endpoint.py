@@ -191,7 +191,7 @@ class Endpoint:
         try:
             connection.connect()
             line = _Line(connection, _DeadlineSocket(connection.sock, self._clock))
-            connection.sock = line.channel  # type: ignore[assignment]
+            connection.sock = line.channel
             if self.expected_chain_id is not None:
                 self._prove_chain(line, deadline, self.expected_chain_id)
         except OSError as error:
