@@ -15,7 +15,7 @@ from keeper.world.journal import decisions, queries
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.reading import read_journal
-from keeper.world.journal.transactions import Attempt
+from keeper.world.journal.transactions import Attempt, Ending
 from tests.world import words
 from tests.world.words import OWNER, START, USDC, WETH, decision, history, observation, sample
 
@@ -180,7 +180,7 @@ def test_effects_written_twice_count_once(journal_url: str) -> None:
     (step,) = journal.transactions.steps(submission.plan_id)
     journal.transactions.record_attempt(step.id, 31337, OWNER, 4, Attempt("0x01", b"raw", 21_000, 1 << 70, 1))
     receipt = {"blockNumber": "0x1", "blockHash": "0xab"}
-    journal.transactions.record_receipt(1, "FINAL_OK", receipt, START + 300, minted(1))
+    journal.transactions.record_ending(1, Ending("FINAL_OK", receipt, START + 300), minted(1))
     journal.close_plan(submission, Done(submission, minted(1)))
     with journal.reading() as query:
         totals = queries.ledger_totals(query, 31337, OWNER)

@@ -176,6 +176,7 @@ attempts = Table(
     Column("gas_limit", BigInteger, nullable=False),
     Column("max_fee_wei", Text, nullable=False),
     Column("max_priority_fee_wei", Text, nullable=False),
+    Column("cancels", Boolean, nullable=False),
 )
 
 ledger = Table(

@@ -31,25 +31,34 @@ _STEP_STATE: Final = {"FINAL_OK": "DONE", "FINAL_REVERTED": "FAILED", "CANCELLED
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Signed bytes for a nonce. Fees are wei per gas."""
+    """Signed bytes for a nonce. Fees are wei per gas. ``cancels``: the self-send that takes the nonce back."""
 
     hash: str
     raw: bytes
     gas_limit: int
     max_fee_wei: int
     max_priority_fee_wei: int
+    cancels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Chain evidence of a transaction's end: the node's own receipt, of whichever attempt was mined."""
+
+    state: Literal["FINAL_OK", "FINAL_REVERTED", "CANCELLED"]
+    receipt: Mapping[str, Any]
+    block_timestamp: int
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTransaction:
-    """A nonce in use, with every attempt made at it, oldest first. ``receipt`` is None until it is final."""
+    """A nonce in use, with every attempt made at it, oldest first. ``ending`` is None until it is final."""
 
     id: int
     nonce: int
     state: TransactionState
     attempts: tuple[Attempt, ...]
-    receipt: Mapping[str, Any] | None
-    block_timestamp: int | None
+    ending: Ending | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +96,13 @@ class TransactionLog:
         with self._engine.begin() as connection:
             return connection.execute(wanted).scalar()
 
-    def record_attempt(self, step_id: int, chain_id: int, sender: str, nonce: int, attempt: Attempt) -> None:
-        """Nonce, bytes and hash in one commit, before any byte leaves."""
+    def record_attempt(self, step_id: int, chain_id: int, sender: str, nonce: int, attempt: Attempt) -> int:
+        """Nonce, bytes and hash in one commit, before any byte leaves. Returns the transaction's number."""
         row = {"step_id": step_id, "chain_id": chain_id, "sender": sender.lower(), "nonce": nonce, "state": "SIGNED"}
         with self._engine.begin() as connection:
-            _insert_attempt(connection, insert_row(connection, tables.transactions, row), attempt)
+            transaction_id = insert_row(connection, tables.transactions, row)
+            _insert_attempt(connection, transaction_id, attempt)
+        return transaction_id
 
     def record_cancellation(self, transaction_id: int, attempt: Attempt) -> None:
         """A self-send that is to take the nonce of an expired transaction, before it leaves."""
@@ -106,29 +117,22 @@ class TransactionLog:
             signed = (table.c.id == transaction_id, table.c.state == "SIGNED")
             connection.execute(update(table).where(*signed).values(state="BROADCAST"))
 
-    def record_receipt(
-        self,
-        transaction_id: int,
-        state: Literal["FINAL_OK", "FINAL_REVERTED", "CANCELLED"],
-        receipt: Mapping[str, Any],
-        block_timestamp: int,
-        effects: Effects,
-    ) -> None:
+    def record_ending(self, transaction_id: int, ending: Ending, effects: Effects) -> None:
         """The end of a transaction: its receipt, its effects and the state of its step, together."""
         with self._engine.begin() as connection:
             _set_state(
                 connection,
                 transaction_id,
-                state,
-                receipt=zlib.compress(json.dumps(dict(receipt)).encode()),
-                block_number=int(receipt["blockNumber"], 16),
-                block_hash=receipt["blockHash"],
-                block_timestamp=block_timestamp,
+                ending.state,
+                receipt=zlib.compress(json.dumps(dict(ending.receipt)).encode()),
+                block_number=int(ending.receipt["blockNumber"], 16),
+                block_hash=ending.receipt["blockHash"],
+                block_timestamp=ending.block_timestamp,
             )
             plan = _plan_of(connection, transaction_id)
             decision = decisions.bare_decision(query_on(connection), plan.decision_id)
             account = Account(plan.chain_id, plan.owner, plan.strategy, plan.id)
-            outcomes.write_effects(connection, account, decision, effects, block_timestamp)
+            outcomes.write_effects(connection, account, decision, effects, ending.block_timestamp)
 
     def record_lost_nonce(self, transaction_id: int, reason: str) -> None:
         """The nonce went to a transaction that is not ours: close the plan and halt the strategy."""
@@ -161,6 +165,7 @@ def _insert_attempt(connection: Connection, transaction_id: int, attempt: Attemp
         "gas_limit": attempt.gas_limit,
         "max_fee_wei": str(attempt.max_fee_wei),
         "max_priority_fee_wei": str(attempt.max_priority_fee_wei),
+        "cancels": attempt.cancels,
     }
     connection.execute(insert(tables.attempts).values(row))
 
@@ -184,9 +189,17 @@ def _transaction(connection: Connection, step_id: int) -> StoredTransaction | No
         nonce=row.nonce,
         state=row.state,
         attempts=tuple(
-            Attempt(each.hash, each.raw, each.gas_limit, int(each.max_fee_wei), int(each.max_priority_fee_wei))
+            Attempt(
+                each.hash,
+                each.raw,
+                each.gas_limit,
+                int(each.max_fee_wei),
+                int(each.max_priority_fee_wei),
+                each.cancels,
+            )
             for each in tried
         ),
-        receipt=None if row.receipt is None else json.loads(zlib.decompress(row.receipt)),
-        block_timestamp=row.block_timestamp,
+        ending=None
+        if row.receipt is None
+        else Ending(row.state, json.loads(zlib.decompress(row.receipt)), row.block_timestamp),
     )
