@@ -122,10 +122,21 @@ class KeeperConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A valid ``keeper.yaml`` and the folder that its relative paths start from."""
+    """A valid ``keeper.yaml`` and the folder that its relative paths start from. ``dry_run`` overrules every mode."""
 
     file: Path
     keeper: KeeperConfig
+    dry_run: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        """How plans are carried out unless a strategy says otherwise."""
+        return "dry" if self.dry_run else self.keeper.execution.mode
+
+    def mode_of(self, execution: Mapping[str, Any] | None) -> Mode:
+        """The mode of a strategy with this ``execution`` section of its own."""
+        own: Mode | None = (execution or {}).get("mode")
+        return self.mode if own is None or self.dry_run else own
 
     @property
     def folder(self) -> Path:
@@ -141,8 +152,8 @@ class LoadedConfig:
 
     @property
     def journal_url(self) -> str:
-        """The journal of the configured mode, ready to be opened."""
-        return journal_url(self.keeper.journal.get_secret_value(), self.keeper.execution.mode, self.folder)
+        """The journal of the mode, ready to be opened."""
+        return journal_url(self.keeper.journal.get_secret_value(), self.mode, self.folder)
 
 
 def load_keeper(file: Path, environment: Mapping[str, str] | None = None) -> LoadedConfig:

@@ -64,13 +64,12 @@ def _key(loaded: LoadedConfig) -> tuple[Finding, str | None]:
         address = codec.checksum(keystore.stored_address(loaded.signer_path))
     except ConfigError as error:
         # A dry run signs nothing and needs no key.
-        return Finding("signer", loaded.keeper.execution.mode == "dry", str(error)), None
+        return Finding("signer", loaded.mode == "dry", str(error)), None
     return Finding("signer", True, f"{address} in {loaded.signer_path}"), address
 
 
 def _owner(loaded: LoadedConfig, strategy: StrategyFile, signer: str | None) -> str | None:
-    mode = (strategy.settings.execution or {}).get("mode", loaded.keeper.execution.mode)
-    if mode != "safe":
+    if loaded.mode_of(strategy.settings.execution) != "safe":
         return signer
     own = (strategy.settings.safe or {}).get("address")
     return own or (loaded.keeper.safe.address if loaded.keeper.safe else None)
