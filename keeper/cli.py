@@ -45,6 +45,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module("keeper.commands." + cmd_name.replace("-", "_"))
         command: click.Command = module.command
+        command.short_help = one_line_help(cmd_name)
         return command
 
     def resolve_command(

@@ -65,31 +65,34 @@ class Runner(Protocol):
         """Durably: nothing more is done for this strategy until an operator resumes it."""
 
 
-Rebuild = Callable[[Reload], Mapping[str, Runner]]
+class Fleet(Protocol):
+    """Every strategy in force, and what they share. ``keeper.assembly.open_fleet`` makes one from the configuration."""
+
+    @property
+    def runners(self) -> Mapping[str, Runner]: ...
+
+    def rebuild(self, reload: Reload) -> Mapping[str, Runner]:
+        """Runners for the strategies of ``reload``; those that did not change may stay what they were."""
+
+    def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
+        """Tell an operator, and keep it in the journal. Must not raise."""
 
 
 class Daemon:
-    """Runs strategies until told to stop.
-
-    ``look`` reports edited strategy files (``StrategyFiles.changed``), ``rebuild`` makes runners for what is then in
-    force. ``alert`` is told what an operator should hear about: kind, strategy or None, sentence.
-    """
+    """Runs strategies until told to stop. ``look`` reports edited strategy files (``StrategyFiles.changed``)."""
 
     def __init__(
         self,
-        runners: Mapping[str, Runner],
+        fleet: Fleet,
         *,
-        mode: str = "",
-        look: Callable[[], Reload | None] | None = None,
-        rebuild: Rebuild | None = None,
-        alert: Callable[[str, str | None, str], None] | None = None,
+        mode: str,
+        look: Callable[[], Reload | None] = lambda: None,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        self._runners = dict(runners)
+        self._fleet = fleet
+        self._runners = dict(fleet.runners)
         self._mode = mode
         self._look = look
-        self._rebuild = rebuild
-        self._alert = alert or (lambda _kind, _strategy, _sentence: None)
         self._grace_seconds = grace_seconds
         self._stop = threading.Event()
         self._turn = threading.Lock()
@@ -254,7 +257,7 @@ class Daemon:
         self._unrecorded[name] = reason
         telemetry.strategy_halted(name, reason)
         self._record_halt(name, runner)
-        self._alert("halted", name, reason)
+        self._fleet.alert("halted", name, reason)
 
     def _record_halt(self, name: str, runner: Runner) -> None:
         """Make the halt durable. Where that fails it holds in this process, and is tried again at the next turn."""
@@ -267,8 +270,6 @@ class Daemon:
 
     def _take_edits(self) -> None:
         """Strategy files edited since the last turn. A bad one changes nothing but the log."""
-        if self._look is None or self._rebuild is None:
-            return
         try:
             reload = self._look()
             if reload is None:
@@ -276,7 +277,7 @@ class Daemon:
             if reload.mistakes:
                 self._reject([str(mistake) for mistake in reload.mistakes])
             if reload.added or reload.changed or reload.removed:
-                self._take_runners(reload, self._rebuild(reload))
+                self._take_runners(reload, self._fleet.rebuild(reload))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with an edit, what runs goes on running
             self._reject([str(error)])
 
@@ -291,4 +292,4 @@ class Daemon:
     def _reject(self, mistakes: list[str]) -> None:
         telemetry.config_rejected(mistakes)
         for mistake in mistakes:
-            self._alert("config_rejected", None, mistake)
+            self._fleet.alert("config_rejected", None, mistake)

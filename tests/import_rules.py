@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 _HALL = frozenset({"assembly", "cycle", "model", "policy", "world"})
-_GROUND = frozenset({"", "errors", "resources", "telemetry"})
+_GROUND = frozenset({"", "errors", "redaction", "resources", "telemetry"})
 # A neighbour's front door is its package; what lies inside is its own business.
 _VIEWS = frozenset({"backtest", "chainlab", "dashboard", "report"})
 _FRONTS = frozenset(f"{view}!" for view in _VIEWS)
@@ -26,8 +26,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "known_chains": frozenset(),
     "plugins": frozenset({"errors"}),
+    "redaction": frozenset(),
     "resources": frozenset({"errors"}),
-    "telemetry": frozenset({"", "errors", "model"}),
+    "telemetry": frozenset({"", "errors", "model", "redaction"}),
     "config": frozenset({"", "errors", "known_chains", "model", "plugins", "policy.settings", "resources"}),
     "model": frozenset(),
     "policy": frozenset({"model"}),
@@ -78,7 +79,7 @@ HOMES: dict[str, frozenset[str]] = {
 
 # Seconds of import time each: only inside the function that needs them, so that `keeper --help` stays instant.
 HEAVY = frozenset({"arch", "pandas", "plotly", "pyarrow", "sqlalchemy", "statsmodels", "torch", "web3"})
-STARTS_FAST = frozenset({"", "__main__", "cli", "commands", "errors", "plugins", "resources"})
+STARTS_FAST = frozenset({"", "__main__", "cli", "commands", "errors", "plugins", "redaction", "resources"})
 
 PURE = frozenset({"model", "policy"})
 # Clock, chance, input and output, other threads and processes: what a pure decision cannot use and stay replayable.

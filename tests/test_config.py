@@ -194,7 +194,6 @@ def test_names_are_unique_and_tokens_are_not_shared(folder: Path) -> None:
         ("chains: {base: {chain_id: 8453, rpc: []}}", "keeper.yaml:1: rpc: must not be empty"),
         ("chains: {base: {chain_id: 8453, rpc: ['ws://a']}}", "rpc: expected URLs that start with http:// or https://"),
         (KEEPER + "execution: {mode: safe}", "keeper.yaml:5: mode safe needs a section safe"),
-        (KEEPER + "execution: {mode: wallet}", "a keystore signer needs path"),
         (KEEPER + "signer: {kind: keystor}", "keeper.yaml:5: there is no signer 'keystor'; did you mean 'keystore'?"),
         (KEEPER + "metrics: {port: 99999}", "keeper.yaml:5: port must be at most 65535, found 99999"),
         (KEEPER + "metrics: {host: a}", "keeper.yaml:5: unknown key 'host'; the keys here are port"),

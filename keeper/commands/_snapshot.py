@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keeper.model.decision import Decision
-from keeper.report.figures import number, price_at, price_now
+from keeper.report import number, price_at, price_now
 from keeper.world.journal import decisions, queries
 from keeper.world.journal.query import Query
 

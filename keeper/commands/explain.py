@@ -23,7 +23,7 @@ def command(decision_id: int | None, strategy: str | None, config: Path, journal
     """
     from keeper.errors import ConfigError
     from keeper.model import canonical
-    from keeper.report.words import explain, headline
+    from keeper.report import explain, headline
     from keeper.world.journal import decisions, queries
     from keeper.world.journal.reading import read_journal
 

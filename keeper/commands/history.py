@@ -25,8 +25,8 @@ def command(
     `keeper explain ID` tells the whole of a decision. Costs in JSON are raw units of the quote token.
     """
     from keeper.commands._snapshot import last_decisions
-    from keeper.report.figures import amount, quote_token, when
-    from keeper.report.tables import show_table
+    from keeper.commands._tables import show_table
+    from keeper.report import amount, quote_token, when
     from keeper.world.journal import queries
     from keeper.world.journal.reading import read_journal
 

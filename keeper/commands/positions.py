@@ -21,8 +21,8 @@ def command(with_closed: bool, config: Path, journal: str | None, as_json: bool)
     Amounts in JSON are raw units; uncollected fees are those of the strategy's last look.
     """
     from keeper.commands._snapshot import bounds, last_decisions
-    from keeper.report.figures import amount, when
-    from keeper.report.tables import show_table
+    from keeper.commands._tables import show_table
+    from keeper.report import amount, when
     from keeper.world.journal import queries
     from keeper.world.journal.reading import read_journal
 

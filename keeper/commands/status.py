@@ -43,8 +43,8 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
 
 
 def _show(mode: str, entries: list[dict[str, Any]]) -> None:
-    from keeper.report.figures import when
-    from keeper.report.tables import show_table
+    from keeper.commands._tables import show_table
+    from keeper.report import when
 
     rows = []
     for entry in entries:
