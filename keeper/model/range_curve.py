@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import exp, isfinite, sqrt
+from math import exp, isclose, isfinite, sqrt
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,10 @@ def price_grid(price: float, lower: float, upper: float, points: int = 25) -> tu
     low, high = min(lower, price), max(upper, price)
     margin = (upper / lower) ** 0.25
     start, step = low / margin, (high / low * margin * margin) ** (1 / (points - 1))
-    return tuple(sorted({start * step**index for index in range(points)} | {lower, price, upper}))
+    exact = {lower, price, upper}
+    # A generated point that is an exact one but for the last bit would show the same price twice.
+    spaced = {start * step**index for index in range(points)}
+    return tuple(sorted(exact | {p for p in spaced if not any(isclose(p, e, rel_tol=1e-9) for e in exact)}))
 
 
 def _check(price: float, lower: float, upper: float) -> None:
