@@ -15,6 +15,10 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if not _HAS_PYREVM and collection_path == _NEEDS_PYREVM else None
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return "not in this run: soak tests (make soak)" if config.option.markexpr == "not soak" else None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not _HAS_PYREVM:
         terminalreporter.section("not run on this Python")
