@@ -61,6 +61,10 @@ class Desk:
     def latest(self) -> dict[str, Any]:
         return dict(self.node.request("eth_getBlockByNumber", ["latest", False]))
 
+    @property
+    def latest_hash(self) -> str:
+        return str(self.latest()["hash"])
+
     def act(self, step: Step, *, must_succeed: bool = True, owner: str | None = None) -> dict[str, Any]:
         """Sends the step as the owner, mines it, gives the receipt."""
         owner = owner or self.owner

@@ -170,7 +170,9 @@ def test_no_price_of_gas_is_said_before_anything_is_read(desk: Desk) -> None:
 
     from keeper.world.venues.uniswap_v3 import build
 
-    desk.venue = build(desk.node, replace(desk.contracts, wrapped_native=desk.deployment.wrapped_native), desk.deployment.pool)
+    desk.venue = build(
+        desk.node, replace(desk.contracts, wrapped_native=desk.deployment.wrapped_native), desk.deployment.pool
+    )
     with pytest.raises(ConfigError, match="native_price_quote"):
         desk.observer()
 

@@ -43,15 +43,18 @@ INCREASE = "(uint256,uint256,uint256,uint256,uint256,uint256)"
 SWAP = "(address,address,uint24,address,uint256,uint256,uint256,uint160)"
 SWAP_02 = "(address,address,uint24,address,uint256,uint256,uint160)"
 
+APPROVE = "approve(address,uint256)", ["address", "uint256"]
+
 CASES: list[tuple[Step, str, bytes]] = [
-    (Approve(TOKEN1, "router", FULL), TOKEN1, abi("approve(address,uint256)", ["address", "uint256"], CONTRACTS.router, FULL)),
-    (Approve(TOKEN0, "positions", 0), TOKEN0, abi("approve(address,uint256)", ["address", "uint256"], CONTRACTS.positions, 0)),
+    (Approve(TOKEN1, "router", FULL), TOKEN1, abi(*APPROVE, CONTRACTS.router, FULL)),
+    (Approve(TOKEN0, "positions", 0), TOKEN0, abi(*APPROVE, CONTRACTS.positions, 0)),
     (Collect((7, 2**200)), CONTRACTS.positions, in_multicall(collect(7), collect(2**200))),
     (
         Exit((Withdrawal(7, 10**20, 5, 6, True), Withdrawal(8, 9, 0, 0, False), Withdrawal(9, 0, 0, 0, True))),
         CONTRACTS.positions,
         in_multicall(
-            struct("decreaseLiquidity", DECREASE, 7, 10**20, 5, 6, WHEN), collect(7), abi("burn(uint256)", ["uint256"], 7),
+            struct("decreaseLiquidity", DECREASE, 7, 10**20, 5, 6, WHEN), collect(7),
+            abi("burn(uint256)", ["uint256"], 7),
             struct("decreaseLiquidity", DECREASE, 8, 9, 0, 0, WHEN), collect(8),
             collect(9), abi("burn(uint256)", ["uint256"], 9),
         ),

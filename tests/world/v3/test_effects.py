@@ -52,7 +52,10 @@ def kinds(found: Effects) -> Counter[str]:
 
 def test_mint_of_a_ladder(desk: Desk) -> None:
     tick = desk.observer().observe().pool.tick // 10 * 10
-    ladder = (MintRange(tick - 50, tick + 50, 10**18, 2 * 10**9, 0, 0, 1), MintRange(tick + 100, tick + 900, 10**17, 0, 0, 0, 1))
+    ladder = (
+        MintRange(tick - 50, tick + 50, 10**18, 2 * 10**9, 0, 0, 1),
+        MintRange(tick + 100, tick + 900, 10**17, 0, 0, 0, 1),
+    )
     found = explained(desk, Mint(ladder, 0, 0))
     assert kinds(found) == {"mint": 3, "gas": 1}  # the second range is above the price: token0 only
     positions = held(desk)
@@ -159,7 +162,7 @@ def test_foreign_transfers_are_deposits_and_withdrawals(desk: Desk) -> None:
     given = effects(desk, transact(rpc, desk.deployment.deployer, token, "mint(address,uint256)", desk.owner, 123))
     assert [(entry.kind, entry.amount, entry.token) for entry in given.entries] == [("deposit", 123, token)]
     sent = effects(desk, transact(rpc, desk.owner, token, "transfer(address,uint256)", desk.deployment.deployer, 23))
-    assert [(entry.kind, entry.amount) for entry in sent.entries][0] == ("withdrawal", -23)
+    assert (sent.entries[0].kind, sent.entries[0].amount) == ("withdrawal", -23)
     assert kinds(sent) == {"withdrawal": 1, "gas": 1}
 
 

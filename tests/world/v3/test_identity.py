@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_pool_of_another_factory(desk: Desk) -> None:
     (pool,) = read(rpc, rival, "getPool(address,address,uint24)", ("address",), *_pair(desk), 500)
     with pytest.raises(ConfigError, match="belongs to another exchange"):
         build(desk.node, desk.contracts, pool)
-    with pytest.raises(ConfigError, match="`contracts.positions` .* does not belong to the factory"):
+    with pytest.raises(ConfigError, match=r"`contracts.positions` .* does not belong to the factory"):
         build(desk.node, replace(desk.contracts, factory=rival), pool)
 
 
@@ -83,8 +84,9 @@ def test_pool_without_a_price(desk: Desk) -> None:
 
 @pytest.mark.parametrize("name", ["factory", "positions", "router", "multicall"])
 def test_no_code_at_a_contract(desk: Desk, name: str) -> None:
+    changes: Any = {name: NOWHERE}
     with pytest.raises(ConfigError, match=f"no contract at `contracts.{name}`"):
-        build(desk.node, replace(desk.contracts, **{name: NOWHERE}), desk.deployment.pool)
+        build(desk.node, replace(desk.contracts, **changes), desk.deployment.pool)
 
 
 def test_symbol_as_bytes32(desk: Desk) -> None:
