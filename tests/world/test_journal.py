@@ -246,5 +246,5 @@ def test_samples_are_kept(journal_url: str) -> None:
     for each in kept:
         journal.samples.add(words.POOL, 31337, each)
     journal.samples.add(words.POOL, 31337, replace(kept[2], sqrt_price_x96=5))
-    assert journal.samples.between(words.POOL, 31337, START + 300, START + 900) == tuple(kept[1:4])
-    assert journal.samples.between(words.POOL, 1, 0, 1 << 40) == ()
+    assert journal.samples.between(words.POOL, 31337, START + 300, START + 900) == kept[1:4]
+    assert journal.samples.between(words.POOL, 1, 0, 1 << 40) == []
