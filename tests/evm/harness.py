@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from typing import Any
 import pyrevm
 from eth_utils.crypto import keccak
 
+from keeper.chainlab.artifacts import node_modules
 from keeper.chainlab.solidity import CompiledContract, compile_contract
 from keeper.model.full_math import MAX_UINT256, MathError
-from tests.evm.packages import node_modules
 
 FOLDER = Path(__file__).parent
-CACHE = Path(tempfile.gettempdir()) / "range-keeper-solidity"
+CACHE = Path(tempfile.gettempdir()) / f"range-keeper-solidity-{getpass.getuser()}"
 SENDER = "0x" + "11" * 20
 BATCH = 2000
 

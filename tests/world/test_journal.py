@@ -106,7 +106,7 @@ def test_the_account_opens_once_with_what_is_there(journal_url: str) -> None:
         assert queries.ledger_totals(query, 1, OWNER) == {"deposit": expected}
 
 
-def test_a_rebalance_of_three_plans_is_one_act_with_its_whole_cost(journal_url: str) -> None:
+def test_each_plan_of_a_rebalance_is_an_act_with_its_real_cost(journal_url: str) -> None:
     journal = open_journal(journal_url, "wallet")
     run(journal, 1, (MINT,), minted(1), "enter")
     assert not journal.memory(NAME).in_transition
@@ -122,10 +122,12 @@ def test_a_rebalance_of_three_plans_is_one_act_with_its_whole_cost(journal_url: 
     after = journal.memory(NAME)
     assert not after.in_transition
     assert after.held == (HeldRange(9, 199_500, 200_100, 199_600, 200_900, 400_000, START + 3_300),)
-    # 2e15 wei and then one at 2000 USDC: 4.000000 and a unit, rounded up; 1000 planned for the swap
+    # 1e15 wei at 2000 USDC is 2.000000, one wei a unit, rounded up; 1000 planned for the swap
     assert after.recent == (
-        PastAct("enter", START + 300, 200_000),
-        PastAct("rebalance", START + 3_300, 4_000_000 + 1 + 1_000),
+        PastAct("enter", "mint", START + 300, 200_000),
+        PastAct("rebalance", "exit", START + 2_700, 2_000_000),
+        PastAct("rebalance", "swap", START + 3_000, 2_000_000 + 1_000),
+        PastAct("enter", "mint", START + 3_300, 1),
     )
     with read_journal(journal_url) as query:
         records = queries.positions(query)
@@ -135,7 +137,7 @@ def test_a_rebalance_of_three_plans_is_one_act_with_its_whole_cost(journal_url: 
         assert records[0].fees == {USDC.address: 9} and records[0].liquidity == 10**30
         acts = queries.acts(query)
         assert [each.steps for each in acts] == [("mint",), ("exit",), ("approve", "swap"), ("mint",)]
-        assert len({each.act_id for each in acts[1:]}) == 1
+        assert [each.cost_quote for each in acts] == [each.cost_quote for each in after.recent]
 
 
 def test_only_one_plan_is_open_and_a_block_has_one_plan(journal_url: str) -> None:

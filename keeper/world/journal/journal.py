@@ -93,7 +93,7 @@ class SqlJournal:
                 "action": plan.action,
                 "deadline_timestamp": plan.deadline_timestamp,
                 "state": "open",
-                "act_id": _act_in_progress(connection, decision.strategy),
+                "act": plan.next_steps[-1].kind,
             }
             try:
                 plan_id = insert_row(connection, tables.plans, row)
@@ -129,11 +129,9 @@ class SqlJournal:
             if isinstance(outcome, Done):
                 _write_done(connection, submission, decision, outcome, timestamp)
             cost = outcomes.cost_quote(query_on(connection), plan_id, decision, done=isinstance(outcome, Done))
-            if isinstance(outcome, Done) or cost:
-                outcomes.write_act(connection, plan_id, decision, cost, timestamp)
-            connection.execute(
-                update(table).where(table.c.id == plan_id).values(state=outcome.kind, note=_note(outcome))
-            )
+            values = {"state": outcome.kind, "note": _note(outcome), "closed_timestamp": timestamp}
+            mine = table.c.id == plan_id
+            connection.execute(update(table).where(mine).values(**values, cost_quote=str(cost)))
             if isinstance(outcome, Done):
                 _move_strategy(connection, strategy, decision.plan)
         return outcome
@@ -212,15 +210,6 @@ def _remember(connection: Connection, decision: Decision) -> None:
     connection.execute(update(table).where(mine).values(values))
     if decision.memory.state == "exiting" and not decision.plan.steps and not decision.observation.positions:
         connection.execute(update(table).where(mine, table.c.state == "exiting").values(state="exited"))
-
-
-def _act_in_progress(connection: Connection, strategy: str) -> int | None:
-    """The act that the next plan continues: the last one, while the strategy is in transition."""
-    table, acts = tables.strategies, tables.acts
-    if not connection.execute(select(table.c.in_transition).where(table.c.name == strategy)).scalar():
-        return None
-    last = select(acts.c.id).where(acts.c.strategy == strategy).order_by(acts.c.id.desc()).limit(1)
-    return connection.execute(last).scalar()
 
 
 def _write_done(

@@ -15,7 +15,7 @@ def memory(query: Query, strategy: str) -> Memory:
     """What is remembered of the strategy; a strategy never seen is running, with nothing held.
 
     ``recent`` holds the acts of the two days before the last decision, and the last act of each kind however old
-    (a cooldown may be long). The parts of one rebalance, carried out by several plans, are one act.
+    (a cooldown may be long). An act that failed counts when it cost gas.
     """
     rows = query(
         "SELECT state, reason, in_transition, regime_label, regime_since, last_timestamp "
@@ -47,12 +47,13 @@ def _held(query: Query, strategy: str) -> tuple[HeldRange, ...]:
 
 
 def _recent(query: Query, strategy: str, last_timestamp: int) -> tuple[PastAct, ...]:
+    finished = "strategy = ? AND (state = 'done' OR (state = 'failed' AND cost_quote <> '0'))"
     rows = query(
-        "SELECT action, timestamp, cost_quote FROM acts WHERE strategy = ? AND (timestamp >= ? "
-        "OR id IN (SELECT max(id) FROM acts WHERE strategy = ? GROUP BY action)) ORDER BY id",
+        f"SELECT action, act, closed_timestamp, cost_quote FROM plans WHERE {finished} AND (closed_timestamp >= ? "
+        f"OR id IN (SELECT max(id) FROM plans WHERE {finished} GROUP BY action, act)) ORDER BY id",
         (strategy, last_timestamp - RECENT_SECONDS, strategy),
     )
-    return tuple(PastAct(action, timestamp, int(cost)) for action, timestamp, cost in rows)
+    return tuple(PastAct(action, act, timestamp, int(cost)) for action, act, timestamp, cost in rows)
 
 
 def _open(query: Query, strategy: str) -> OpenSubmission | None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from keeper.model.decision import Decision
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry
 from keeper.model.plan import Mint, Plan
 from keeper.world.journal import tables
 from keeper.world.journal.query import Query
-from keeper.world.journal.sql import insert_missing, insert_row
+from keeper.world.journal.sql import insert_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +104,6 @@ def cost_quote(query: Query, plan_id: int, decision: Decision, *, done: bool) ->
     if done and any(step.kind == "swap" for step in decision.plan.next_steps):
         cost += decision.plan.cost.swap_fee_quote + decision.plan.cost.price_impact_quote
     return cost
-
-
-def write_act(connection: Connection, plan_id: int, decision: Decision, cost: int, timestamp: int) -> None:
-    """Book the cost: on the act that this plan continues, or as an act of its own."""
-    plans, acts = tables.plans, tables.acts
-    act_id = connection.execute(select(plans.c.act_id).where(plans.c.id == plan_id)).scalar()
-    if act_id is None:
-        row = {
-            "strategy": decision.strategy,
-            "action": decision.plan.action,
-            "timestamp": timestamp,
-            "cost_quote": str(cost),
-        }
-        act_id = insert_row(connection, acts, row)
-        connection.execute(update(plans).where(plans.c.id == plan_id).values(act_id=act_id))
-        return
-    before = int(connection.execute(select(acts.c.cost_quote).where(acts.c.id == act_id)).scalar_one())
-    connection.execute(
-        update(acts).where(acts.c.id == act_id).values(cost_quote=str(before + cost), timestamp=timestamp)
-    )
 
 
 def transition_after(plan: Plan, before: bool) -> bool:

@@ -44,7 +44,7 @@ class PositionRecord:
 
 @dataclass(frozen=True, slots=True)
 class ActRecord:
-    """A plan and how it ended; ``state`` is open, done, failed or simulated, ``cost_quote`` that of its whole act."""
+    """A plan and how it ended; ``state`` is open, done, failed or simulated; ``cost_quote`` is None while open."""
 
     plan_id: int
     decision_id: int
@@ -54,7 +54,6 @@ class ActRecord:
     steps: tuple[str, ...]
     state: str
     note: str
-    act_id: int | None
     cost_quote: int | None
 
 
@@ -142,17 +141,17 @@ def acts(query: Query, strategy: str | None = None) -> list[ActRecord]:
     for plan_id, kind in query("SELECT plan_id, kind FROM steps ORDER BY plan_id, ordinal"):
         steps.setdefault(plan_id, []).append(kind)
     rows = query(
-        "SELECT p.id, p.decision_id, p.strategy, d.timestamp, p.action, p.state, p.note, p.act_id, a.cost_quote "
-        "FROM plans p JOIN decisions d ON d.id = p.decision_id LEFT JOIN acts a ON a.id = p.act_id "
+        "SELECT p.id, p.decision_id, p.strategy, d.timestamp, p.action, p.state, p.note, p.cost_quote "
+        "FROM plans p JOIN decisions d ON d.id = p.decision_id "
         f"{where} ORDER BY p.id",
         parameters,
     )
     return [
         ActRecord(
-            plan_id, number, name, timestamp, action, tuple(steps.get(plan_id, ())), state, note, act_id,
+            plan_id, number, name, timestamp, action, tuple(steps.get(plan_id, ())), state, note,
             None if cost is None else int(cost),
         )
-        for plan_id, number, name, timestamp, action, state, note, act_id, cost in rows
+        for plan_id, number, name, timestamp, action, state, note, cost in rows
     ]  # fmt: skip
 
 

@@ -125,7 +125,9 @@ plans = Table(
     Column("deadline_timestamp", BigInteger, nullable=False),
     Column("state", Text, nullable=False),  # open, then the kind of its outcome
     Column("note", Text, nullable=False, server_default=""),
-    Column("act_id", _Id, ForeignKey("acts.id")),
+    Column("act", Text, nullable=False),  # the step that ends it: exit, swap, mint, ...
+    Column("closed_timestamp", BigInteger),
+    Column("cost_quote", Text),  # gas that was paid, and the fee and impact of a swap that was made
     Index("one_plan_per_block", "chain_id", "strategy", "owner", "block_hash", "settings_digest", unique=True),
     Index(
         "one_open_plan",
@@ -134,18 +136,6 @@ plans = Table(
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),
     ),
-)
-
-# What was done, a rebalance of several plans being one act.
-acts = Table(
-    "acts",
-    metadata,
-    _identity(),
-    Column("strategy", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("timestamp", BigInteger, nullable=False),
-    Column("cost_quote", Text, nullable=False),
-    Index("acts_of_strategy", "strategy", "timestamp"),
 )
 
 steps = Table(
