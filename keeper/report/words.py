@@ -211,8 +211,10 @@ def _verdict(decision: Decision) -> Iterator[str]:
     verdict, observation = decision.verdict, decision.observation
     if verdict.action == "hold":
         yield "NO, nothing is done"
+    elif verdict.objections:
+        yield f"NO {verdict.action}; what it would be for: {verdict.reason}"
     else:
-        yield f"{'NO' if verdict.objections else 'YES,'} {verdict.action}: {verdict.reason}"
+        yield f"YES, {verdict.action}: {verdict.reason}"
     for objection in verdict.objections:
         figures = ", ".join(figure(item, observation) for item in objection.figures)
         yield f"- {objection.message} [{objection.code}]" + (f": {figures}" if figures else "")
