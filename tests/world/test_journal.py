@@ -9,7 +9,7 @@ from keeper.errors import ConfigError, FatalError, TransientError
 from keeper.model import canonical
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry, OpenedPosition
 from keeper.model.memory import HeldRange, PastAct
-from keeper.model.outcome import Done, Failed, Pending, Simulated
+from keeper.model.outcome import Done, Failed, Pending
 from keeper.model.plan import Approve, Exit, Mint, MintRange, Step, Swap, Withdrawal
 from keeper.world.journal import decisions, queries
 from keeper.world.journal.journal import SqlJournal
@@ -169,7 +169,9 @@ def test_a_plan_survives_the_process(journal_url: str) -> None:
     (step,) = again.transactions.steps(submission.plan_id)
     assert step.step == MINT and step.state == "READY"
     again.close_plan(submission, Done(submission, minted(1)))
-    again.close_plan(submission, Simulated(submission, "would mint"))
+    before = again.memory(NAME)
+    again.close_plan(submission, Failed(submission, "told twice"))
+    assert again.memory(NAME) == before
     assert {each.token_id for each in again.memory(NAME).held} == {7, 8}
 
 
@@ -222,10 +224,14 @@ def test_states_are_kept_and_an_exit_completes(journal_url: str) -> None:
     journal.set_state(NAME, "exiting", "again", START + 2)
     journal.record_decision(decision(3, memory=journal.memory(NAME)))
     assert journal.memory(NAME).state == "exited"
+    journal.record_event(None, "alert", "the node lags", START + 3)
     with read_journal(journal_url) as query:
         (status,) = queries.statuses(query)
         assert (status.state, status.last_block, status.objections) == ("exited", 3, ("not_worth_it",))
         assert [each.action for each in queries.decision_list(query)] == ["enter", "exit", "hold"]
+        assert [(each.strategy, each.kind, each.timestamp - START) for each in queries.events(query)] == [
+            (NAME, "paused", 0), (NAME, "exiting", 1), (NAME, "exiting", 2), (None, "alert", 3),
+        ]  # fmt: skip
 
 
 def test_old_acts_are_forgotten_but_the_last_of_each_kind(journal_url: str) -> None:

@@ -65,7 +65,7 @@ TOPICS: Final[dict[str, str]] = {
     "Transfer(address,address,uint256)": "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",
     "IncreaseLiquidity(uint256,uint128,uint256,uint256)": "0x3067048beee31b25b2f1681f88dac838c8bba36af25bfb2b7cf7473a5847e35f",  # noqa: E501
     "DecreaseLiquidity(uint256,uint128,uint256,uint256)": "0x26f6a048ee9138f2c0ce266f322cb99228e8d619ae2bff30c67f8dcf9d2377b4",  # noqa: E501
-    "Collect(uint256,address,uint256,uint256)": "0x40d0efd1a53d60ecbf40971b9daf7dc90178c3aadc7aab1765632738fa8b8f01",  # noqa: E501
+    "Collect(uint256,address,uint256,uint256)": "0x40d0efd1a53d60ecbf40971b9daf7dc90178c3aadc7aab1765632738fa8b8f01",
     "Collect(address,address,int24,int24,uint128,uint128)": "0x70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0",  # noqa: E501
     "Mint(address,address,int24,int24,uint128,uint256,uint256)": "0x7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde",  # noqa: E501
     "Swap(address,address,int256,int256,uint160,uint128,int24)": "0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67",  # noqa: E501

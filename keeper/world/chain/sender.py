@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from keeper.errors import FatalError, HaltedError, RpcError, TransientError
@@ -163,7 +164,7 @@ class Sender:
                 "type": 2,
                 "chainId": self._chain_id,
                 "nonce": nonce,
-                "to": call.to,
+                "to": to_checksum_address(call.to),  # the library refuses any other spelling
                 "data": call.data,
                 "value": call.value_wei,
                 "gas": gas,

@@ -116,17 +116,19 @@ class SqlJournal:
         return OpenSubmission(plan_id, decision_id, decision.strategy, plan.deadline_timestamp)
 
     def close_plan(self, submission: OpenSubmission, outcome: Outcome) -> Outcome:
-        """Write how the plan ended, with everything that follows from it. A pending plan stays open."""
+        """Write how the plan ended, with all that follows from it. A pending plan stays open, a closed one as it is."""
         if isinstance(outcome, (Pending, Held)):
             return outcome
         with self._engine.begin() as connection:
             decision = self._decision(connection, submission.decision_id)
             plan_id, strategy = submission.plan_id, submission.strategy
+            table = tables.plans
+            if connection.execute(select(table.c.state).where(table.c.id == plan_id)).scalar() != "open":
+                return outcome  # closed already, with all that follows
             timestamp = _time_of(outcome, decision)
             if isinstance(outcome, Done):
                 _write_done(connection, submission, decision, outcome, timestamp)
             cost = outcomes.cost_quote(query_on(connection), plan_id, decision, done=isinstance(outcome, Done))
-            table = tables.plans
             values = {"state": outcome.kind, "note": _note(outcome), "closed_timestamp": timestamp}
             mine = table.c.id == plan_id
             connection.execute(update(table).where(mine).values(**values, cost_quote=str(cost)))

@@ -82,6 +82,16 @@ class PendingTransaction:
     hashes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An alert, or an operator's command: its kind is then the state that it set."""
+
+    strategy: str | None
+    kind: str
+    message: str
+    timestamp: int
+
+
 def mode(query: Query) -> str:
     """The mode the journal belongs to."""
     ((value,),) = query("SELECT value FROM meta WHERE key = 'mode'")
@@ -172,6 +182,11 @@ def pending_transactions(query: Query) -> list[PendingTransaction]:
         PendingTransaction(name, step, chain_id, sender, nonce, state, tuple(hashes[number]))
         for number, name, step, chain_id, sender, nonce, state in rows
     ]
+
+
+def events(query: Query) -> list[Event]:
+    """Alerts and operators' commands, oldest first."""
+    return [Event(*row) for row in query("SELECT strategy, kind, message, timestamp FROM events ORDER BY id")]
 
 
 def ledger_balance(query: Query, chain_id: int, owner: str) -> dict[str, int]:

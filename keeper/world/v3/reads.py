@@ -104,7 +104,10 @@ def decode_position(data: bytes) -> PositionRecord:
 def decode_tick(data: bytes) -> TickRecord:
     gross, net, outside_0, outside_1 = _TICK.unpack_from(data)
     return TickRecord(
-        _integer(gross, "big"), _integer(net, "big", signed=True), _integer(outside_0, "big"), _integer(outside_1, "big")
+        _integer(gross, "big"),
+        _integer(net, "big", signed=True),
+        _integer(outside_0, "big"),
+        _integer(outside_1, "big"),
     )
 
 
