@@ -103,7 +103,7 @@ def test_a_traceback_is_shown_when_asked_for_and_hides_secrets(
     assert "Traceback" in err and "node.example" in err and "canarykey" not in err
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path: object) -> None:
+def test_a_reader_that_leaves_early_is_no_error() -> None:
     program = "import sys; from keeper.cli import run; sys.exit(run(['schema', 'strategy']))"
     done = subprocess.run(
         ["bash", "-c", f'"{sys.executable}" -c "{program}" | head -c 1; echo ${{PIPESTATUS[0]}}'],
