@@ -175,8 +175,9 @@ def step_in_words(step: Step, observation: Observation) -> str:
     token0, token1 = observation.pool.token0, observation.pool.token1
     if step.kind == "approve":
         token = token0 if int(step.token, 16) == token0.sort_key else token1
-        verb = "allow" if step.amount else "take back the allowance of"
-        return f"{verb} the {step.spender} contract {amount(step.amount, token)}"
+        if not step.amount:
+            return f"take back what the {step.spender} contract may take of {token.symbol}"
+        return f"allow the {step.spender} contract {amount(step.amount, token)}"
     if step.kind == "exit":
         parts = [
             f"position {each.token_id} for at least {amount(each.amount_0_min, token0)} and "
