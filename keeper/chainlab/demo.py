@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eth_utils.crypto import keccak
 
-from keeper.assembly import Hands, build_strategy, open_hands, settings_body
+from keeper.assembly import ChainAccess, Hands, StrategyRunner, build_strategy, open_hands, wallet_executor
 from keeper.chainlab import audit
 from keeper.chainlab.deploy import Deployment
 from keeper.chainlab.lab import Lab, LabSettings, open_lab
@@ -20,12 +20,11 @@ from keeper.chainlab.market import MarketSettings
 from keeper.chainlab.paths import HOUR_SECONDS, PricePath, generate
 from keeper.chainlab.price_file import from_file
 from keeper.chainlab.realised import Realised
-from keeper.config import Chain
-from keeper.cycle import run_cycle
 from keeper.errors import FatalError
 from keeper.model.observation import Observation
 from keeper.policy.settings import StrategySettings
-from keeper.policy.strategy import Strategy
+from keeper.policy.valuation import principal
+from keeper.world.chain.contracts import Contracts
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.queries import ledger_balance
@@ -93,16 +92,10 @@ def run_demo(settings: DemoSettings, progress: Progress) -> DemoEnd:
         strategy = build_strategy(_strategy(lab.deployment))
         journal = open_journal(journal_url, "demo")
         try:
-            journal.record_settings(strategy.settings_digest, settings_body(strategy.settings))
-            hands = open_hands(
-                _chain(lab),
-                strategy.settings,
-                journal,
-                "wallet",
-                signer=signer,
-                pause=lambda _seconds: _mine(lab),
-            )
-            _live(lab, hands, strategy, journal, progress)
+            chain = _access(lab)
+            executor = wallet_executor(chain, strategy.settings, journal, signer, pause=lambda _seconds: _mine(lab))
+            hands = open_hands(chain, strategy.settings, journal, executor, owner=signer.address)
+            _live(lab, StrategyRunner(strategy, hands, journal), progress)
             return _end(lab, hands, journal, journal_url, first_block)
         finally:
             journal.close()
@@ -167,38 +160,31 @@ def _strategy(deployment: Deployment) -> StrategySettings:
     )
 
 
-def _chain(lab: Lab) -> Chain:
+def _access(lab: Lab) -> ChainAccess:
     deployment = lab.deployment
-    return Chain.model_validate(
-        {
-            "chain_id": deployment.chain_id,
-            "contracts": {
-                "factory": deployment.factory,
-                "positions": deployment.position_manager,
-                "router": deployment.swap_router,
-                "quoter": deployment.quoter,
-                "multicall3": deployment.multicall3,
-                # The wallet's gas is priced like the pool's base token, which stands for wrapped ether here.
-                "wrapped_native": deployment.token0 if deployment.base_is_token0 else deployment.token1,
-            },
-            "rpc": [lab.anvil.url],
-            "confirmations": 1,
-        }
+    contracts = Contracts(
+        deployment.factory,
+        deployment.position_manager,
+        deployment.swap_router,
+        deployment.multicall3,
+        # The pool's base token stands for wrapped ether here: gas is priced by it.
+        wrapped_native=deployment.token0 if deployment.base_is_token0 else deployment.token1,
     )
+    return ChainAccess(deployment.chain_id, (lab.anvil.url,), contracts, confirmations=1)
 
 
 def _mine(lab: Lab) -> None:
     lab.market.mine_pending()
 
 
-def _live(lab: Lab, hands: Hands, strategy: Strategy, journal: SqlJournal, progress: Progress) -> None:
+def _live(lab: Lab, runner: StrategyRunner, progress: Progress) -> None:
     """Hour after hour: the market trades, then the keeper looks, and goes on while there is something to do."""
     start, end = lab.market.now_seconds, lab.market.end_seconds
     hour = start // HOUR_SECONDS * HOUR_SECONDS + HOUR_SECONDS
     while hour <= end:
         lab.market.advance_to(hour)
         for _ in range(MAX_CHAINED_CYCLES):
-            if run_cycle(hands.observer, hands.executor, strategy, journal).kind != "done":
+            if runner.run_once().kind != "done":
                 break
         done = (hour - start) / (end - start)
         progress(done, f"day {(hour - start) / DAY_SECONDS:.0f}")
@@ -225,8 +211,6 @@ def _end(lab: Lab, hands: Hands, journal: SqlJournal, journal_url: str, first_bl
 
 def _check_positions(final: Observation, held: audit.Holdings) -> None:
     """Principal and uncollected fees, computed by the keeper, against what the contracts would pay."""
-    from keeper.policy.valuation import principal
-
     computed = {p.token_id: (*principal(p, final.pool), p.uncollected_0, p.uncollected_1) for p in final.positions}
     paid = {p.token_id: (p.principal_0, p.principal_1, p.uncollected_0, p.uncollected_1) for p in held.positions}
     if computed != paid:
