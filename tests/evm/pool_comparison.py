@@ -43,17 +43,29 @@ class Tally:
             self.mismatches.append(f"{what}: model {model}, contract {contract}, inputs {inputs}")
 
 
-def compare_pools(seed: str, swaps: int) -> Tally:
-    """Pool after pool until so many swaps were compared; a quarter of the pools lie anywhere in the price domain."""
+def compare_pools(seed: str, swaps: int, *, any_price: bool) -> Tally:
+    """Pool after pool until so many swaps were compared; at market prices, or anywhere in the price domain."""
     rng, tally = Random(seed), Tally()
     while tally.swaps < swaps:
         tally.pools += 1
-        _compare_one_pool(rng, tally, min(ROUNDS_PER_POOL, swaps - tally.swaps))
+        price = domain.valid_sqrt_price(rng) if any_price else domain.market_sqrt_price(rng)
+        _compare_one_pool(rng, tally, price, min(ROUNDS_PER_POOL, swaps - tally.swaps))
     return tally
 
 
-def _compare_one_pool(rng: Random, tally: Tally, rounds: int) -> None:
-    price = domain.valid_sqrt_price(rng) if rng.random() < 0.25 else domain.market_sqrt_price(rng)
+def assert_agreement(tally: Tally, swaps: int) -> None:
+    """No difference, and what was compared was worth comparing."""
+    assert not tally.mismatches, f"{len(tally.mismatches)} differences, first: {tally.mismatches[0]}"
+    assert tally.swaps == swaps
+    assert 0.5 * swaps < tally.mints
+    assert 0.5 * swaps < tally.burns
+    assert 0.5 * swaps < tally.pokes
+    assert 0.05 * swaps < tally.fees_seen
+    assert 0.3 * swaps < tally.ticks_crossed
+    assert 0.01 * swaps < tally.swap_reverts < 0.4 * swaps
+
+
+def _compare_one_pool(rng: Random, tally: Tally, price: int, rounds: int) -> None:
     fee_protocol = (rng.choice(PROTOCOL_FEES), rng.choice(PROTOCOL_FEES))
     pool, book = RealPool(rng.choice(domain.FEES_PIPS), price, fee_protocol), Book()
     state = pool.state()
