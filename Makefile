@@ -13,7 +13,7 @@ JOBS ?= 2
 ARGS ?=
 SOAK_CASES ?= 100000
 
-DECIDES := pyproject.toml requirements-dev.lock requirements-installer.lock \
+DECIDES := pyproject.toml requirements-dev.lock requirements-build.lock \
            $(wildcard keeper/chainlab/install.py keeper/chainlab/npm/* keeper/chainlab/contracts/*.sol)
 STAMP := $(VENV)/.ready-$(shell { pwd; cat $(DECIDES); } | cksum | tr -d '\n' | tr ' ' '-')
 
@@ -44,7 +44,7 @@ $(STAMP):
 	fi
 	@rm -f $(VENV)/.ready-*
 	@echo "setup: locked packages"
-	@$(PY) -m pip install $(PIP_QUIET) --require-hashes -r requirements-installer.lock || true
+	@$(PY) -m pip install $(PIP_QUIET) --require-hashes -r requirements-build.lock
 	@# pip knows this machine's mirrors and certificates where uv may not, so it is the second try.
 	@$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements-dev.lock || { \
 	  echo "setup: uv could not; trying pip" >&2; \
@@ -85,15 +85,15 @@ bench: setup ## every script of bench/: peers and Range Keeper side by side
 	  echo "== $$script"; $(PY) "$$script"; done
 
 # No line of a lock names an index: each machine uses its own, the hashes say whether it got the same files.
-UV_LOCK = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
-          --generate-hashes --no-emit-index-url --no-emit-find-links --no-header $(ARGS)
+UV_LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+          --no-emit-index-url --no-emit-find-links --no-header $(ARGS)
 
 .PHONY: lock
 lock: setup ## the lock files again from pyproject.toml; ARGS=--upgrade for the newest versions
-	@$(UV_LOCK) --output-file requirements.lock
-	@$(UV_LOCK) --all-extras --group dev --constraint requirements.lock --output-file requirements-dev.lock
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header $(ARGS) --group installer --output-file requirements-installer.lock
+	@$(UV_LOCK) pyproject.toml --extra postgres --output-file requirements.lock
+	@$(UV_LOCK) pyproject.toml --all-extras --group dev --constraint requirements.lock \
+	  --output-file requirements-dev.lock
+	@$(UV_LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
 .PHONY: clean
 clean: ## removes what the targets made, .venv with it

@@ -165,7 +165,7 @@ class Anvil:
 
     def _launch(self, binary: Path, port: int) -> None:
         self.port = port
-        self._log = tempfile.TemporaryFile(prefix="keeper-anvil-")
+        self._log = tempfile.TemporaryFile(prefix="keeper-anvil-")  # noqa: SIM115 - stop() closes it
         self._scratch = tempfile.TemporaryDirectory(prefix="keeper-anvil-", ignore_cleanup_errors=True)
         place = ("--host", _HOST, "--port", str(port), "--cache-path", self._scratch.name)  # anvil cleans up nothing
         command = [str(binary), "--quiet", *place, *self.options.arguments()]

@@ -15,7 +15,7 @@ from typing import Any
 from keeper.errors import ConfigError
 
 REMEDY = "run `make setup` (or `python -m keeper.chainlab.install`)"
-
+_RENEW = "delete the folder it lies in, then " + REMEDY
 PINNED_ANVIL_PLATFORMS = frozenset({"linux-amd64"})
 """Platforms whose anvil build is in the shipped lock file with its hash."""
 
@@ -29,7 +29,7 @@ class Artifact:
 
 
 def chainlab_home() -> Path:
-    """The folder that holds what ``keeper.chainlab.install`` fetched: ``KEEPER_CHAINLAB`` or one inside the environment."""
+    """The folder of everything installed for the local chain: ``KEEPER_CHAINLAB``, else one inside the environment."""
     configured = os.environ.get("KEEPER_CHAINLAB")
     return Path(configured) if configured else Path(sys.prefix) / "share" / "range-keeper" / "chainlab"
 
@@ -61,7 +61,8 @@ def anvil_binary() -> Path:
         ConfigError: neither is there.
     """
     suffix = ".exe" if sys.platform == "win32" else ""
-    installed = chainlab_home() / "node_modules" / "@foundry-rs" / f"anvil-{anvil_platform()}" / "bin" / f"anvil{suffix}"
+    package = chainlab_home() / "node_modules" / "@foundry-rs" / f"anvil-{anvil_platform()}"
+    installed = package / "bin" / f"anvil{suffix}"
     if installed.is_file():
         return installed
     found = shutil.which("anvil")
@@ -84,7 +85,7 @@ def _read_artifact(path: Path) -> Artifact:
     except FileNotFoundError as error:
         raise ConfigError(f"contract artifact missing; {REMEDY}", path=str(path)) from error
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise ConfigError(f"contract artifact unreadable; delete {chainlab_home()} and {REMEDY}", path=str(path)) from error
+        raise ConfigError(f"contract artifact unreadable; {_RENEW}", path=str(path)) from error
 
 
 def load_artifact(package_path: str) -> Artifact:
@@ -117,4 +118,4 @@ def multicall3_code() -> bytes:
     except FileNotFoundError as error:
         raise ConfigError(f"Multicall3's code is missing; {REMEDY}", path=str(path)) from error
     except (OSError, ValueError) as error:
-        raise ConfigError(f"Multicall3's code is unreadable; delete {chainlab_home()} and {REMEDY}", path=str(path)) from error
+        raise ConfigError(f"Multicall3's code is unreadable; {_RENEW}", path=str(path)) from error

@@ -35,7 +35,10 @@ COMPILE_SECONDS = 180
 STALE_SECONDS = 3600
 
 _STAMP = "installed.json"
-_PACKAGE_DATA = ("npm/package.json", "npm/package-lock.json", "npm/requirements-node.txt", "npm/requirements-multicall.txt")
+_PACKAGE_DATA = tuple(
+    f"npm/{name}"
+    for name in ("package.json", "package-lock.json", "requirements-node.txt", "requirements-multicall.txt")
+)
 _SOLCJS = """
 const solc = require('solc');
 process.stdout.write(solc.compile(require('fs').readFileSync(0, 'utf8')));

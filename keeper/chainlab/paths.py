@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class PricePath:
 
     def annual_volatility(self) -> float:
         """√(Σ r² ÷ years) over the path's own rows."""
-        squares = sum(math.log(b / a) ** 2 for a, b in zip(self.prices, self.prices[1:], strict=False))
+        squares = sum(math.log(b / a) ** 2 for a, b in pairwise(self.prices))
         years = (self.end_seconds - self.start_seconds) / (HOURS_PER_YEAR * HOUR_SECONDS)
         return math.sqrt(squares / years)
 
@@ -70,7 +71,7 @@ class PricePath:
         """
         random = np.random.default_rng([seed, 0xB21D6E])
         times, prices = [self.start_seconds], [self.prices[0]]
-        returns = [math.log(b / a) for a, b in zip(self.prices, self.prices[1:], strict=False)]
+        returns = [math.log(b / a) for a, b in pairwise(self.prices)]
         variance_per_second = sum(r * r for r in returns) / (self.end_seconds - self.start_seconds)
         for i, change in enumerate(returns):
             t0, t1 = self.timestamps_seconds[i], self.timestamps_seconds[i + 1]
@@ -92,8 +93,8 @@ class PricePath:
 class PathSettings:
     """The seeded generator's character; all per hour or per year of simulated time.
 
-    Returns follow GARCH(1,1) around ``annual_volatility`` with ``shock`` (α) and ``persistence`` (α + β); a hidden
-    regime drifts up, down or not at all and lasts ``regime_hours`` on average; jumps arrive ``jumps_per_day``.
+    Returns follow GARCH(1,1) around ``annual_volatility`` with ``shock`` (alpha) and ``persistence`` (alpha + beta);
+    a hidden regime drifts up, down or not at all and lasts ``regime_hours`` on average; jumps arrive ``jumps_per_day``.
     """
 
     annual_volatility: float = 0.60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from eth_utils.crypto import keccak
 
@@ -19,8 +20,8 @@ _BLOCKS_PER_QUERY = 1000
 class Realised:
     """Measured character of a stretch of market.
 
-    ``fee_intensity`` φ [1/yr] = (f/2)·Σ|Δ ln P| per year over swaps; ``annual_volatility`` σ of the reference path at
-    one-hour sampling; ``rho`` = 4φ/σ²: above 1, fees outweigh arbitrage losses for a passive provider.
+    ``fee_intensity`` phi [1/yr] = (f/2)·Σ|Δ ln P| per year over swaps; ``annual_volatility`` sigma of the
+    reference path at one-hour sampling; ``rho`` = 4·phi/sigma²: above 1, fees outweigh arbitrage losses for a passive provider.
     """
 
     swaps: int
@@ -53,7 +54,7 @@ def measure(rpc: Rpc, deployment: Deployment, path: PricePath, from_block: int =
     ended = min(max(int(latest["timestamp"], 16), began + HOUR_SECONDS), path.end_seconds)
     years = (ended - began) / (HOURS_PER_YEAR * HOUR_SECONDS)
     hourly = [path.price_at(t) for t in range(began, ended + 1, HOUR_SECONDS)]
-    squares = sum(math.log(b / a) ** 2 for a, b in zip(hourly, hourly[1:], strict=False))
+    squares = sum(math.log(b / a) ** 2 for a, b in pairwise(hourly))
     phi = deployment.fee_pips / 1e6 * moved / years if years else 0.0
     variance = squares / years if years else 0.0
     rho = 4 * phi / variance if variance else math.inf

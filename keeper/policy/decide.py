@@ -102,10 +102,10 @@ def _main_candidate(
     if not view.worth_providing:
         return _aside(strategy, situation, view)
     if situation.positions:
-        outside = situation.outside_trigger
-        pays = profit.objection_to_rebalance(view, draft.plan, settings.profit.kappa, outside)
+        kappa, outside = settings.profit.kappa, situation.outside_trigger
+        pays = profit.objection_to_rebalance(view, draft.plan, kappa, outside)
         against = [*_as_list(pays), *guards.pace_objections(observation, situation.memory, settings)]
-        reason = "the price left the trigger" if outside else "another range pays clearly more"
+        reason = "the price left the trigger of the range"
     else:
         against = _as_list(profit.objection_to_enter(view, draft.plan))
         reason = "the capital is idle and providing pays"

@@ -90,13 +90,14 @@ def objection_to_enter(view: Outlook, plan: Plan) -> Objection | None:
 
 
 def objection_to_rebalance(view: Outlook, plan: Plan, kappa: float, outside_trigger: bool) -> Objection | None:
-    """Rebalance if (g − carry now)·H > κ·cost; outside the trigger the cost alone has to come back."""
+    """Rebalance outside the trigger if (g − carry now)·H > κ·cost. Inside it, the range stays as it was decided."""
     gain = (view.target_g_quote - view.carry_now_quote) * view.horizon_years
-    cost = float(plan.cost.total_quote) * (1.0 if outside_trigger else kappa)
+    cost = kappa * plan.cost.total_quote
+    if not outside_trigger:
+        figures = (Figure("gain_quote_raw", gain), Figure("needed_quote_raw", cost))
+        return Objection("inside_trigger", "the price is inside the trigger of the range", figures)
     if gain > cost:
         return None
-    if not outside_trigger:
-        return _does_not_pay("inside_trigger", "the price is inside the trigger and a better range", gain, cost)
     return _does_not_pay("moving_does_not_pay", "moving would not earn its own cost", gain, cost)
 
 
