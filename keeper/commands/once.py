@@ -24,7 +24,7 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
 
     For one strategy, or for each in turn. Exits with 1 when an act failed, with 4 when the strategy is halted.
     """
-    from keeper.assembly import open_fleet
+    from keeper.assembly_fleet import open_fleet
     from keeper.config import load_keeper
     from keeper.config_strategies import load_strategies
     from keeper.errors import HaltedError

@@ -24,7 +24,7 @@ def command(config: Path, dry_run: bool) -> None:
     the end; a second signal ends at once.
     """
     from keeper import telemetry
-    from keeper.assembly import open_fleet
+    from keeper.assembly_fleet import open_fleet
     from keeper.config import load_keeper
     from keeper.config_reload import StrategyFiles
     from keeper.daemon import Daemon

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from keeper.model.decision import Figure, Ladder, Objection, TargetRange
+from keeper.model.full_math import MathError
 from keeper.model.memory import HeldRange
 from keeper.model.observation import Observation, Position
 from keeper.model.plan import Addition, Approve, Collect, Increase, Plan, Step
 from keeper.model.swap import TickRangeExceeded
 from keeper.policy.bounds import TwapBand, minimums_to_add
 from keeper.policy.cost import cost_of
-from keeper.policy.ratio import Fit, allocate, charged, fit_within, market_without
-from keeper.policy.rebalance import Draft, approvals, liquidity_band, plan_nothing, swap_steps_for
+from keeper.policy.ratio import Fit, allocate, fit_within, market_without, settled
+from keeper.policy.rebalance import Draft, approvals, cannot_price, liquidity_band, plan_nothing, swap_steps_for
 from keeper.policy.settings import StrategySettings
 from keeper.policy.valuation import raw_quote, usable_idle, value_in_quote
 
@@ -43,8 +44,8 @@ def plan_compound(
         amounts = (idle[0] + fees[0], idle[1] + fees[1])
     try:
         fit, additions = _fit_additions(observation, positions, held, amounts, band)
-    except TickRangeExceeded as error:
-        return Draft(plan_nothing(observation, "compound"), (Objection("depth_unknown", str(error)),))
+    except (TickRangeExceeded, MathError) as error:
+        return Draft(plan_nothing(observation, "compound"), (cannot_price(error),))
     added = sum(_worth(observation, (a.amount_0_desired, a.amount_1_desired)) for a in additions)
     if added < least:
         return None
@@ -80,10 +81,10 @@ def _fit_additions(
     fit = fit_within(market, ladder, *amounts, observation.quote_is_token0, allowed)
     additions = []
     for position, offer in zip(positions, allocate(ladder, fit, observation.quote_is_token0), strict=True):
-        used = charged(position.lower_tick, position.upper_tick, fit.sqrt_price_x96, *offer)
-        least = minimums_to_add(position.lower_tick, position.upper_tick, *offer, band)
-        if any(used):
-            additions.append(Addition(position.token_id, *offer, *least))
+        whole = settled(position.lower_tick, position.upper_tick, fit.sqrt_price_x96, *offer)
+        least = minimums_to_add(position.lower_tick, position.upper_tick, *whole, band)
+        if any(whole):
+            additions.append(Addition(position.token_id, *whole, *least))
     return fit, tuple(additions)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection, Verdict
+from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection, Regime, Verdict
 from keeper.model.memory import Memory
 from keeper.model.observation import Observation
 from keeper.model.plan import Plan
+from keeper.model.ticks import tick_at_sqrt_price
 from keeper.policy import guards, profit
 from keeper.policy.activity import fee_intensity
 from keeper.policy.compound import plan_compound
@@ -26,9 +28,9 @@ def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Deci
     now = observation.block.timestamp
     forecast = strategy.forecaster.forecast(observation.history, now)
     regime = strategy.detector.detect(observation.history, forecast, memory.regime, now)
-    target = strategy.range_rule.choose(observation, forecast, regime)
     situation = situate(strategy.settings, observation, memory)
-    plan, verdict = _judge(strategy, situation, forecast, target)
+    target, draft = _aim(strategy, situation, forecast, regime)
+    plan, verdict = _judge(strategy, situation, forecast, target, draft)
     return Decision(
         strategy=strategy.name,
         settings_digest=strategy.settings_digest,
@@ -42,10 +44,39 @@ def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Deci
     )
 
 
-def _judge(strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None) -> tuple[Plan, Verdict]:
+def _aim(strategy: Strategy, situation: Situation, forecast: Forecast, regime: Regime) -> tuple[Ladder | None, Draft]:
+    """The ladder wanted, and the plan to reach it.
+
+    The plan's own swap moves the price. A ladder centred on the price before it would stand off centre after it, and
+    want another swap: so the rule is asked again at the price that the swap leaves behind.
+    """
+    observation, settings = situation.observation, strategy.settings
+    leftover_bps = settings.limits.max_leftover_bps
+    if situation.swapped_last:
+        leftover_bps *= LEFTOVER_FACTOR_AFTER_SWAP
+
+    def plan_for(wanted: Ladder | None) -> Draft:
+        if wanted is None:
+            return Draft(plan_nothing(observation))
+        return plan_change(observation, wanted, situation.positions, settings, leftover_bps=leftover_bps)
+
+    target = strategy.range_rule.choose(observation, forecast, regime)
+    draft = plan_for(target)
+    after = draft.sqrt_price_after_swap_x96
+    if after is not None:
+        moved = replace(observation.pool, sqrt_price_x96=after, tick=tick_at_sqrt_price(after))
+        centred = strategy.range_rule.choose(replace(observation, pool=moved), forecast, regime)
+        if centred != target:
+            target, draft = centred, plan_for(centred)
+    return target, draft
+
+
+def _judge(
+    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None, draft: Draft
+) -> tuple[Plan, Verdict]:
     """The first candidate that nothing stands against; else the first of all, with what stands against it."""
     first: tuple[Plan, Verdict] | None = None
-    for plan, verdict in _candidates(strategy, situation, forecast, target):
+    for plan, verdict in _candidates(strategy, situation, forecast, target, draft):
         if not verdict.objections:
             return plan, verdict
         first = first or (plan, verdict)
@@ -54,7 +85,7 @@ def _judge(strategy: Strategy, situation: Situation, forecast: Forecast, target:
 
 
 def _candidates(
-    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None
+    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None, draft: Draft
 ) -> Iterator[tuple[Plan, Verdict]]:
     state = situation.memory.state
     if state in ("paused", "halted", "exited"):
@@ -64,7 +95,7 @@ def _candidates(
         yield _operator_exit(strategy, situation)
         yield from _tidy(strategy, situation)
     else:
-        yield _main_candidate(strategy, situation, forecast, target)
+        yield _main_candidate(strategy, situation, forecast, target, draft)
         if situation.positions:
             yield from _compound(strategy, situation)
         yield from _tidy(strategy, situation)
@@ -79,7 +110,7 @@ def _operator_exit(strategy: Strategy, situation: Situation) -> tuple[Plan, Verd
 
 
 def _main_candidate(
-    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None
+    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None, draft: Draft
 ) -> tuple[Plan, Verdict]:
     """Enter, rebalance or leave, as the outlook says, with everything that stands against it."""
     observation, settings = situation.observation, strategy.settings
@@ -94,23 +125,29 @@ def _main_candidate(
             observation, Objection("no_fee_history", "the pool's fees have not been seen long enough", figures)
         )
 
-    leftover_bps = settings.limits.max_leftover_bps
-    if situation.swapped_last:
-        leftover_bps *= LEFTOVER_FACTOR_AFTER_SWAP
-    draft = plan_change(observation, target, situation.positions, settings, leftover_bps=leftover_bps)
     view = profit.outlook(observation, forecast, activity, situation.positions, target, draft.plan, settings.profit)
     if not view.worth_providing:
         return _aside(strategy, situation, view)
-    if situation.positions:
-        kappa, outside = settings.profit.kappa, situation.outside_trigger
-        pays = profit.objection_to_rebalance(view, draft.plan, kappa, outside)
-        against = [*_as_list(pays), *guards.pace_objections(observation, situation.memory, settings)]
-        reason = "the price left the trigger of the range"
-    else:
+    if not situation.positions:
         against = _as_list(profit.objection_to_enter(view, draft.plan))
         reason = "the capital is idle and providing pays"
+    elif not situation.outside_trigger:
+        reason = "the price is inside the trigger of the range"
+        return draft.plan, Verdict("hold", reason, (_inside_trigger(situation),), view.figures)
+    else:
+        against = _as_list(profit.objection_to_rebalance(view, draft.plan, settings.profit.kappa))
+        against += guards.pace_objections(observation, situation.memory, settings)
+        reason = "the price left the trigger of the range"
     against += _common(strategy, situation, draft.plan, False)
     return _verdict(draft, reason, against, view.figures)
+
+
+def _inside_trigger(situation: Situation) -> Objection:
+    tick = situation.observation.pool.tick
+    room = min(min(tick - h.trigger_lower_tick, h.trigger_upper_tick - tick) for h in situation.held)
+    return Objection(
+        "inside_trigger", "the price is inside the trigger of the range", (Figure("ticks_to_trigger", room),)
+    )
 
 
 def _aside(strategy: Strategy, situation: Situation, view: profit.Outlook) -> tuple[Plan, Verdict]:

@@ -89,13 +89,10 @@ def objection_to_enter(view: Outlook, plan: Plan) -> Objection | None:
     return _does_not_pay("entering_does_not_pay", "entering would not earn its own cost", gain, cost)
 
 
-def objection_to_rebalance(view: Outlook, plan: Plan, kappa: float, outside_trigger: bool) -> Objection | None:
-    """Rebalance outside the trigger if (g − carry now)·H > κ·cost. Inside it, the range stays as it was decided."""
+def objection_to_rebalance(view: Outlook, plan: Plan, kappa: float) -> Objection | None:
+    """Rebalance if (g − carry now)·H > κ·cost."""
     gain = (view.target_g_quote - view.carry_now_quote) * view.horizon_years
     cost = kappa * plan.cost.total_quote
-    if not outside_trigger:
-        figures = (Figure("gain_quote_raw", gain), Figure("needed_quote_raw", cost))
-        return Objection("inside_trigger", "the price is inside the trigger of the range", figures)
     if gain > cost:
         return None
     return _does_not_pay("moving_does_not_pay", "moving would not earn its own cost", gain, cost)

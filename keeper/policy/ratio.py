@@ -16,6 +16,7 @@ REFERENCE_LIQUIDITY = 1 << 112
 WEIGHT_SCALE = 1 << 256
 # The search stops when the amount is known to one part in this many: a thousandth of the leftover allowed.
 SEARCH_RESOLUTION = 1_000_000
+SETTLING_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,20 @@ def allocate(ladder: Ladder, fit: Fit, quote_is_token0: bool) -> list[tuple[int,
         (fit.amount_0 * zero // total_0 if total_0 else 0, fit.amount_1 * one // total_1 if total_1 else 0)
         for zero, one in wanted
     ]
+
+
+def settled(lower_tick: int, upper_tick: int, sqrt_price_x96: int, amount_0: int, amount_1: int) -> tuple[int, int]:
+    """Amounts within the two that this price takes whole, so that nothing is left of what is allowed for them.
+
+    ``charged`` rounds, so its result may be charged a unit less again. It nearly always stands still at once; where it
+    does not, the amounts are still within those given, and a unit of allowance is left over.
+    """
+    for _ in range(SETTLING_ROUNDS):
+        taken = charged(lower_tick, upper_tick, sqrt_price_x96, amount_0, amount_1)
+        if taken == (amount_0, amount_1):
+            break
+        amount_0, amount_1 = taken
+    return amount_0, amount_1
 
 
 def charged(lower_tick: int, upper_tick: int, sqrt_price_x96: int, amount_0: int, amount_1: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from keeper.model.decision import Figure, Ladder, Objection
+from keeper.model.full_math import MathError
 from keeper.model.liquidity import liquidity_for_amounts
 from keeper.model.observation import Observation, Position, Spender
 from keeper.model.plan import Action, Approve, Cost, Exit, Mint, MintRange, Plan, Step, Withdrawal
@@ -13,7 +14,7 @@ from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.bounds import TwapBand, bounded_swap, minimums_on_burn, minimums_to_add, twap_band
 from keeper.policy.cost import cost_of
 from keeper.policy.one_sided import place_without_swap
-from keeper.policy.ratio import Fit, allocate, charged, fit_within, market_without
+from keeper.policy.ratio import Fit, allocate, charged, fit_within, market_without, settled
 from keeper.policy.settings import StrategySettings
 from keeper.policy.valuation import principal, usable_idle, value_in_quote
 
@@ -27,6 +28,8 @@ class Draft:
 
     plan: Plan
     objections: tuple[Objection, ...] = ()
+    # Where the plan's own swap leaves the price; None where it swaps nothing.
+    sqrt_price_after_swap_x96: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +96,14 @@ def plan_change(
         try:
             allowed = value * leftover_bps // BPS
             fit = fit_within(market, ladder, amount_0, amount_1, observation.quote_is_token0, allowed)
-        except TickRangeExceeded as error:
-            return Draft(plan_nothing(observation, action), (Objection("depth_unknown", str(error)),))
+        except (TickRangeExceeded, MathError) as error:
+            return Draft(plan_nothing(observation, action), (cannot_price(error),))
         swap_steps, objections = swap_steps_for(observation, fit, settings)
         steps += swap_steps
         offers = _offers(ladder, fit, observation.quote_is_token0)
     mint_steps, leftover = _mint_steps(observation, ladder, offers, fit, band)
-    return Draft(_plan(action, observation, settings, steps + mint_steps, value, leftover, fit), objections)
+    plan = _plan(action, observation, settings, steps + mint_steps, value, leftover, fit)
+    return Draft(plan, objections, fit.sqrt_price_x96 if fit.amount_in else None)
 
 
 def liquidity_band(observation: Observation, settings: StrategySettings) -> TwapBand | None:
@@ -162,7 +166,8 @@ def _leftover(observation: Observation, offers: list[Offer], fit: Fit) -> int:
 def _mint_steps(
     observation: Observation, ladder: Ladder, offers: list[Offer], fit: Fit, band: TwapBand
 ) -> tuple[list[Step], int]:
-    worth_minting = [offer for offer in offers if _liquidity(offer, fit.sqrt_price_x96) > 0]
+    whole = [_settle(offer, fit.sqrt_price_x96) for offer in offers]
+    worth_minting = [offer for offer in whole if _liquidity(offer, fit.sqrt_price_x96) > 0]
     if not worth_minting:
         return [], _leftover(observation, [], fit)
     ranges = tuple(
@@ -183,6 +188,11 @@ def _mint_steps(
         Mint(ranges, ladder.trigger_lower_tick, ladder.trigger_upper_tick),
     ]
     return steps, _leftover(observation, worth_minting, fit)
+
+
+def _settle(offer: Offer, sqrt_price_x96: int) -> Offer:
+    amount_0, amount_1 = settled(offer.lower_tick, offer.upper_tick, sqrt_price_x96, offer.amount_0, offer.amount_1)
+    return replace(offer, amount_0=amount_0, amount_1=amount_1)
 
 
 def _liquidity(offer: Offer, sqrt_price_x96: int) -> int:
@@ -217,9 +227,11 @@ def _plan(
     return Plan(action, tuple(steps), deadline, value, leftover, cost_of(observation, steps, fit))
 
 
-def without_steps(draft: Draft) -> Plan:
-    """The plan as evidence only: figures kept, nothing to carry out."""
-    return replace(draft.plan, steps=())
+def cannot_price(error: TickRangeExceeded | MathError) -> Objection:
+    """A swap whose result cannot be computed is not made."""
+    if isinstance(error, TickRangeExceeded):
+        return Objection("depth_unknown", str(error))
+    return Objection("pool_inconsistent", f"the pool that was read contradicts itself: {error}")
 
 
 def _no_twap(settings: StrategySettings) -> Objection:

@@ -77,7 +77,7 @@ def test_a_rebalance_that_gas_eats_is_refused() -> None:
 def test_inside_the_trigger_nothing_moves_and_the_reason_has_figures() -> None:
     decision = run(observation(positions=(IN_RANGE,)), memory(held(IN_RANGE)))
     assert codes(decision) == ["inside_trigger"]
-    assert {f.name for f in decision.verdict.objections[0].figures} == {"gain_quote_raw", "needed_quote_raw"}
+    assert {f.name for f in decision.verdict.objections[0].figures} == {"ticks_to_trigger"}
 
 
 def test_the_stored_trigger_counts_not_the_edge() -> None:
@@ -145,7 +145,7 @@ def test_unknown_positions() -> None:
     assert "unknown_position" in codes(run(obs))
     assert codes(run(obs, limits={"on_unknown_position": "ignore"})) == []
     adopted = run(obs, limits={"on_unknown_position": "adopt"})
-    assert adopted.verdict.action == "rebalance" and codes(adopted) == ["inside_trigger"]
+    assert adopted.verdict.action == "hold" and codes(adopted) == ["inside_trigger"]
 
 
 def test_paused_and_halted_strategies_sign_nothing() -> None:

@@ -173,6 +173,13 @@ def test_unknown_depth_is_an_objection_not_a_guess() -> None:
     assert draft.plan.steps == () and draft.objections[0].code == "depth_unknown"
 
 
+def test_a_pool_that_contradicts_itself_is_an_objection() -> None:
+    ghost = Position(7, 199_200, 201_000, 2 * 10**18, 0, 0)  # more liquidity than the pool says is active
+    obs = replace(observation(balances=(10**12, 0)), positions=(ghost,))
+    draft = plan_change(obs, ladder(200_000), (ghost,), settings(), leftover_bps=10)
+    assert draft.plan.steps == () and draft.objections[0].code == "pool_inconsistent"
+
+
 def test_approvals_are_exact_and_an_equal_one_is_not_repeated() -> None:
     obs = observation(balances=(20_000 * 10**6, 0))
     first = plan_change(obs, ladder(200_000), (), settings(), leftover_bps=10).plan.steps
