@@ -87,6 +87,14 @@ def examine_strategies(
     files: Iterable[Path], loaded: LoadedConfig | None, environment: Mapping[str, str]
 ) -> tuple[tuple[StrategyFile, ...], tuple[Mistake, ...]]:
     """The good strategies among the files, and every mistake, within a file and between files."""
+    strategies, mistakes = examine_each(files, loaded, environment)
+    return strategies, (*mistakes, *conflicts(strategies, loaded))
+
+
+def examine_each(
+    files: Iterable[Path], loaded: LoadedConfig | None, environment: Mapping[str, str]
+) -> tuple[tuple[StrategyFile, ...], tuple[Mistake, ...]]:
+    """As ``examine_strategies``, each file by itself."""
     strategies: list[StrategyFile] = []
     mistakes: list[Mistake] = []
     for file in files:
@@ -94,11 +102,11 @@ def examine_strategies(
             strategy, document = examine_strategy(file, loaded, environment)
         except ConfigErrors as errors:
             mistakes += errors.mistakes
-            continue
-        mistakes += document.mistakes
-        if strategy is not None:
-            strategies.append(strategy)
-    mistakes += conflicts(strategies, loaded)
+        except ConfigError as error:
+            mistakes.append(Mistake(str(file), None, str(error).removeprefix(f"{file}: ")))
+        else:
+            mistakes += document.mistakes
+            strategies += [] if strategy is None else [strategy]
     return tuple(strategies), tuple(mistakes)
 
 

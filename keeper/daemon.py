@@ -107,15 +107,18 @@ class Daemon:
         """Run until SIGTERM, SIGINT or ``stop``. False when the last cycle did not end within the grace time."""
         before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            telemetry.daemon_started(sorted(self._runners), self._mode)
-            for name in self._runners:
-                self._add_jobs(name)
-            self._scheduler.start()
-            self._watch_clock()
-            return self._finish()
+            return self._serve()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _serve(self) -> bool:
+        telemetry.daemon_started(sorted(self._runners), self._mode)
+        for name in self._runners:
+            self._add_jobs(name)
+        self._scheduler.start()
+        self._watch_clock()
+        return self._finish()
 
     def stop(self, reason: str) -> None:
         """Ask for the end: the running cycle is finished, no other begins."""

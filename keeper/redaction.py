@@ -13,6 +13,8 @@ _URL = re.compile(
     r"\b(?!sqlite:|file:)([a-z][a-z0-9+.-]*)://(?:[^\s/@\"'<>]*@)?([^\s/?#\"'<>,;)\]}]*)([^\s\"'<>,;)\]}]*)",
     re.IGNORECASE,
 )
+# Of other schemes (tgram://TOKEN/chat) even the host may be a secret.
+_HOSTS = frozenset({"http", "https", "ws", "wss", "postgres", "postgresql", "postgresql+psycopg"})
 # 32 bytes of hex may be a private key. Hashes look the same: they are let through under names that say so.
 _KEY = re.compile(r"(?<![0-9a-fA-Fx])(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")
 _SECRET_NAME = re.compile(
@@ -57,4 +59,6 @@ def redact_value(name: str, value: Any) -> Any:
 
 def _bare_url(match: re.Match[str]) -> str:
     scheme, host, rest = match.groups()
+    if scheme.lower() not in _HOSTS:
+        return f"{scheme}://…"
     return f"{scheme}://{host}" + ("/…" if len(rest) > 1 else rest)

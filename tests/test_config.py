@@ -316,4 +316,4 @@ def test_files_come_and_go(folder: Path) -> None:
     file.unlink()
     assert files.changed() is None, "an editor may be replacing it"
     assert (reload := files.changed()) is not None and reload.removed == ("eth-usdc",)
-    assert files.strategies == ()
+    assert not files.strategies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -74,6 +75,18 @@ def duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
+# The field's names for what the profit check weighs; anything else is called by its own name.
+_NAMES = {
+    "sigma": "volatility σ",
+    "phi": "fee intensity φ",
+    "rho": "fees over loss to arbitrage ρ",
+    "net_intensity": "net carry intensity",
+    "net_intensity_hurdle": "which must exceed",
+    "carry_now": "carry of what is held",
+    "target_gain": "gain of the new range",
+}
+
+
 def figure(item: Figure, observation: Observation) -> str:
     """``cooldown 60 minutes``: a figure in words, by the unit in its name."""
     name, value = item.name, item.value
@@ -88,15 +101,17 @@ def figure(item: Figure, observation: Observation) -> str:
         return f"{_words(name.removesuffix('_wei'))} {shown}"
     if name.endswith("_annual"):
         return f"{_words(name.removesuffix('_annual'))} {value * 100:.2f} % a year"
-    for unit in ("minutes", "hours", "days", "seconds", "ticks", "bps", "pct", "log"):
+    if name.endswith("_log"):
+        return f"{_words(name.removesuffix('_log'))} {math.expm1(value) * 100:.2f} %"
+    for unit in ("minutes", "hours", "days", "seconds", "ticks", "bps", "pct"):
         if name.endswith(f"_{unit}"):
-            label = {"pct": "%", "log": "(log)"}.get(unit, unit)
+            label = "%" if unit == "pct" else unit
             return f"{_words(name.removesuffix('_' + unit))} {number(value, 4)} {label}"
     return f"{_words(name)} {number(value, 4)}"
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return _NAMES.get(name) or name.replace("_", " ")
 
 
 def _oriented(price: Price, observation: Observation) -> Price:

@@ -175,8 +175,9 @@ def step_in_words(step: Step, observation: Observation) -> str:
     token0, token1 = observation.pool.token0, observation.pool.token1
     if step.kind == "approve":
         token = token0 if int(step.token, 16) == token0.sort_key else token1
-        verb = "allow" if step.amount else "take back the allowance of"
-        return f"{verb} the {step.spender} contract {amount(step.amount, token)}"
+        if not step.amount:
+            return f"take back what the {step.spender} contract may take of {token.symbol}"
+        return f"allow the {step.spender} contract {amount(step.amount, token)}"
     if step.kind == "exit":
         parts = [
             f"position {each.token_id} for at least {amount(each.amount_0_min, token0)} and "
@@ -211,8 +212,10 @@ def _verdict(decision: Decision) -> Iterator[str]:
     verdict, observation = decision.verdict, decision.observation
     if verdict.action == "hold":
         yield "NO, nothing is done"
+    elif verdict.objections:
+        yield f"NO {verdict.action}; what it would be for: {verdict.reason}"
     else:
-        yield f"{'NO' if verdict.objections else 'YES,'} {verdict.action}: {verdict.reason}"
+        yield f"YES, {verdict.action}: {verdict.reason}"
     for objection in verdict.objections:
         figures = ", ".join(figure(item, observation) for item in objection.figures)
         yield f"- {objection.message} [{objection.code}]" + (f": {figures}" if figures else "")
