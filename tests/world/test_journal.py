@@ -10,10 +10,11 @@ from keeper.model import canonical
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry, OpenedPosition
 from keeper.model.memory import HeldRange, PastAct
 from keeper.model.outcome import Done, Failed, Pending
-from keeper.model.plan import Approve, Exit, Mint, MintRange, Step, Swap, Withdrawal
+from keeper.model.plan import Action, Approve, Exit, Mint, MintRange, Step, Swap, Withdrawal
 from keeper.world.journal import decisions, queries
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
+from keeper.world.journal.outcomes import transition_after
 from keeper.world.journal.reading import read_journal
 from keeper.world.journal.transactions import Attempt, Ending
 from tests.world import words
@@ -71,6 +72,25 @@ def test_a_decision_comes_back_byte_for_byte(journal_url: str) -> None:
         assert list(decisions.stored_decisions(query, "another")) == []
         with pytest.raises(ConfigError, match="no decision 99"):
             decisions.decision(query, 99)
+
+
+def test_decisions_are_packed_against_each_other_and_come_back(journal_url: str) -> None:
+    journal = open_journal(journal_url, "dry")
+    made = [decision(number, strategy=name) for number in range(40) for name in ("one", "two")]
+    made.insert(5, decision(99, strategy="one", seen=observation(99, ticks=300)))
+    for index, each in enumerate(made):
+        if index in (0, 6, 20):  # a decision that is rolled back leaves nothing to refer to
+            broken = replace(each, observation=replace(each.observation, wallet=None))  # type: ignore[arg-type]
+            with pytest.raises(AttributeError):
+                journal.record_decision(broken)
+        journal.record_decision(each)
+    with journal.reading() as query:
+        found = list(decisions.stored_decisions(query))
+        assert [each.canonical for each in found] == [canonical.encode(each) for each in made]
+        (whole,) = query("SELECT avg(length(body)) FROM decisions WHERE keyframe_id IS NULL")
+        (packed,) = query("SELECT avg(length(body)) FROM decisions WHERE keyframe_id IS NOT NULL")
+        assert float(packed[0]) < float(whole[0]) / 2
+        assert decisions.decision(query, found[70].id) == made[70]
 
 
 def test_each_sample_is_stored_once_over_restarts_and_windows(journal_url: str) -> None:
@@ -140,6 +160,21 @@ def test_each_plan_of_a_rebalance_is_an_act_with_its_real_cost(journal_url: str)
         acts = queries.acts(query)
         assert [each.steps for each in acts] == [("mint",), ("exit",), ("approve", "swap"), ("mint",)]
         assert [each.cost_quote for each in acts] == [each.cost_quote for each in after.recent]
+
+
+@pytest.mark.parametrize(
+    ("action", "steps", "before", "after"),
+    [
+        ("rebalance", REBALANCE, False, True),  # the exit is done, the mint is to come
+        ("enter", (SWAP, MINT), False, True),
+        ("enter", (Approve(WETH.address, "positions", 6), MINT), True, False),
+        ("tidy", (Approve(USDC.address, "router", 0),), True, True),
+        ("tidy", (Approve(USDC.address, "router", 0),), False, False),
+        ("exit", (EXIT, SWAP), True, False),
+    ],
+)
+def test_transition(action: Action, steps: tuple[Step, ...], before: bool, after: bool) -> None:
+    assert transition_after(decision(1, action=action, steps=steps).plan, before) is after
 
 
 def test_only_one_plan_is_open_and_a_block_has_one_plan(journal_url: str) -> None:

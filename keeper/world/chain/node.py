@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import random as random_module
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from keeper.world.chain.endpoint import Endpoint, UnreachableError, wrong_chain
 
 SendStatus = Literal["accepted", "already_known", "nonce_too_low"]
 
+_MAX_RECURSION = 3_000
 _BUSY_CODES = frozenset({-32005, -32016, 429})
 _BEHIND = ("header not found", "block not found", "unknown block", "blockhash not found", "could not find block")
 _ALREADY_KNOWN = ("already known", "known transaction", "already imported", "alreadyknown", "already exists")
@@ -228,6 +230,10 @@ def _no_answer(faults: Sequence[UnreachableError]) -> str:
 
 
 def _parse(reply: bytes) -> Any:
+    # py_ecc, which eth_account imports, lifts the limit to 100,000: deeper than the C stack, so that nothing but
+    # brackets from a node would kill the process instead of raising.
+    if sys.getrecursionlimit() > _MAX_RECURSION:
+        sys.setrecursionlimit(_MAX_RECURSION)
     try:
         return json.loads(reply)
     except (ValueError, RecursionError):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from keeper.errors import ConfigError, FatalError
 from keeper.model import canonical
 from keeper.model.decision import Decision
+from keeper.world.journal.bodies import BodyReader
 from keeper.world.journal.histories import HistoryReader, canonical_samples
 from keeper.world.journal.query import Query
 
@@ -55,32 +55,31 @@ def decision_bytes(query: Query, decision_id: int) -> bytes:
 
 def bare_decision(query: Query, decision_id: int) -> Decision:
     """The decision without the samples of its history: enough to carry it out."""
-    ((body,),) = query("SELECT body FROM decisions WHERE id = ?", (decision_id,))
-    return canonical.decode(Decision, zlib.decompress(body))
+    return canonical.decode(Decision, BodyReader(query).body(decision_id))
 
 
 def stored_decisions(query: Query, strategy: str | None = None) -> Iterator[StoredDecision]:
     """Every decision, oldest first, read one by one."""
     where, parameters = ("", ()) if strategy is None else ("WHERE strategy = ?", (strategy,))
     numbers = query(f"SELECT id FROM decisions {where} ORDER BY id", parameters)
-    histories = HistoryReader(query)
+    bodies, histories = BodyReader(query), HistoryReader(query)
     for (number,) in numbers:
-        yield _read(query, histories, number)
+        yield _read(query, bodies, histories, number)
 
 
 def _only(query: Query, decision_id: int) -> StoredDecision:
     if not query("SELECT 1 FROM decisions WHERE id = ?", (decision_id,)):
         raise ConfigError(f"there is no decision {decision_id} in this journal; `keeper history` lists them")
-    return _read(query, HistoryReader(query), decision_id)
+    return _read(query, BodyReader(query), HistoryReader(query), decision_id)
 
 
-def _read(query: Query, histories: HistoryReader, decision_id: int) -> StoredDecision:
-    ((body, digest, history_digest, settings),) = query(
-        "SELECT d.body, d.digest, d.history_digest, s.body FROM decisions d "
+def _read(query: Query, bodies: BodyReader, histories: HistoryReader, decision_id: int) -> StoredDecision:
+    ((digest, history_digest, settings),) = query(
+        "SELECT d.digest, d.history_digest, s.body FROM decisions d "
         "LEFT JOIN settings s ON s.digest = d.settings_digest WHERE d.id = ?",
         (decision_id,),
     )
-    bare = zlib.decompress(body)
+    bare = bodies.body(decision_id)
     stored = histories.samples(history_digest)
     full = with_samples(bare, canonical_samples(stored))
     if hashlib.sha256(full).hexdigest() != digest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +17,7 @@ from keeper.model.memory import Memory, OpenSubmission, StrategyState
 from keeper.model.outcome import Done, Failed, Held, Outcome, Pending, Simulated
 from keeper.model.plan import Plan
 from keeper.world.journal import decisions, outcomes, tables
+from keeper.world.journal.bodies import BodyWriter
 from keeper.world.journal.history_writer import HistoryWriter
 from keeper.world.journal.location import Location
 from keeper.world.journal.memory import memory
@@ -37,6 +37,7 @@ class SqlJournal:
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:
         self._engine = engine
         self._histories = HistoryWriter()
+        self._bodies = BodyWriter()
         self._accounts: set[tuple[int, str, str]] = set()
         self._latest: tuple[int, Decision] | None = None
         self.location = location
@@ -73,6 +74,7 @@ class SqlJournal:
                 _remember(connection, decision)
         except BaseException:
             self._histories.forget()
+            self._bodies.forget()
             raise
         self._accounts |= opened
         self._latest = (decision_id, decision)
@@ -160,6 +162,7 @@ class SqlJournal:
     def _insert_decision(self, connection: Connection, decision: Decision) -> int:
         history_digest, samples = self._histories.store(connection, decision.observation)
         body = decisions.body_without_samples(decision)
+        packed, keyframe_id = self._bodies.pack(decision.strategy, body)
         block = decision.observation.block
         row = {
             "strategy": decision.strategy,
@@ -172,9 +175,12 @@ class SqlJournal:
             "settings_digest": decision.settings_digest,
             "history_digest": history_digest,
             "digest": hashlib.sha256(decisions.with_samples(body, samples)).hexdigest(),
-            "body": zlib.compress(body),
+            "keyframe_id": keyframe_id,
+            "body": packed,
         }
-        return insert_row(connection, tables.decisions, row)
+        decision_id = insert_row(connection, tables.decisions, row)
+        self._bodies.written(decision.strategy, decision_id, body, keyframe_id)
+        return decision_id
 
     def _open_accounts(self, connection: Connection, decision: Decision) -> set[tuple[int, str, str]]:
         observation = decision.observation

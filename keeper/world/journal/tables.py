@@ -107,7 +107,8 @@ decisions = Table(
     Column("settings_digest", Text, nullable=False),
     Column("history_digest", Text, nullable=False),
     Column("digest", Text, nullable=False),  # SHA-256 of the full canonical bytes, history included
-    Column("body", LargeBinary, nullable=False),  # zlib of the canonical bytes without the history's samples
+    Column("keyframe_id", _Id, ForeignKey("decisions.id")),
+    Column("body", LargeBinary, nullable=False),  # canonical bytes without the history's samples; see ``bodies``
     Index("decisions_of_strategy", "strategy", "id"),
 )
 

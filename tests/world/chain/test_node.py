@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -267,3 +269,16 @@ def test_many_threads_share_a_node() -> None:
 def test_a_node_without_urls_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="at least one rpc URL"):
         HttpNode([])
+
+
+def test_deep_nonsense_is_an_error_and_not_a_crash() -> None:
+    """In a process of its own, with the library that lifts Python's recursion limit."""
+    program = (
+        "import eth_account\n"
+        "from keeper.errors import TransientError\n"
+        "from keeper.world.chain.node import _parse\n"
+        "try: _parse(b'[' * 100_000)\n"
+        "except TransientError as error: print(error)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "the node's answer is not JSON\n"), ended.stderr
