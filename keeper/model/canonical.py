@@ -34,7 +34,7 @@ def digest(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """The value as JSON-ready lists, dictionaries and scalars."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value
     if kind is float:
@@ -63,7 +63,7 @@ def from_plain(kind: Any, value: Any) -> Any:
 
 
 @functools.cache
-def _field_names(kind: type) -> tuple[str, ...] | None:
+def _field_names(kind: Any) -> tuple[str, ...] | None:
     if not dataclasses.is_dataclass(kind):
         return None
     return tuple(field.name for field in dataclasses.fields(kind))
@@ -97,13 +97,7 @@ def _tuple_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
 
 def _union_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
     """A union of dataclasses is told apart by the default of their ``kind`` field; of scalars, by the JSON type."""
-    by_kind = {
-        field.default: _decoder(argument)
-        for argument in arguments
-        if dataclasses.is_dataclass(argument)
-        for field in dataclasses.fields(argument)
-        if field.name == "kind"
-    }
+    by_kind = {_kind_of(argument): _decoder(argument) for argument in arguments if _field_names(argument)}
     lone = [a for a in arguments if a is not type(None)]
     single = _decoder(lone[0]) if len(lone) == 1 else None
 
@@ -117,6 +111,10 @@ def _union_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
         return value
 
     return decode_union
+
+
+def _kind_of(dataclass: Any) -> Any:
+    return next((field.default for field in dataclasses.fields(dataclass) if field.name == "kind"), None)
 
 
 def _dataclass_decoder(kind: Any) -> Callable[[Any], Any]:

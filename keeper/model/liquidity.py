@@ -125,7 +125,9 @@ def _amounts(
     sqrt_price_x96: int, sqrt_lower_x96: int, sqrt_upper_x96: int, liquidity: int, *, round_up: bool
 ) -> tuple[int, int]:
     lower, upper = sorted((sqrt_lower_x96, sqrt_upper_x96))
-    inner = min(max(sqrt_price_x96, lower), upper)
-    # A price clamped to a bound leaves an empty interval on that side, which is zero under either rounding.
-    amount0 = amount0_delta(inner, upper, liquidity, round_up=round_up)
-    return amount0, amount1_delta(lower, inner, liquidity, round_up=round_up)
+    if sqrt_price_x96 <= lower:
+        return amount0_delta(lower, upper, liquidity, round_up=round_up), 0
+    if sqrt_price_x96 >= upper:
+        return 0, amount1_delta(lower, upper, liquidity, round_up=round_up)
+    amount0 = amount0_delta(sqrt_price_x96, upper, liquidity, round_up=round_up)
+    return amount0, amount1_delta(lower, sqrt_price_x96, liquidity, round_up=round_up)

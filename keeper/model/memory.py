@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from keeper.model.plan import Action
+from keeper.model.plan import Action, StepKind
 
 StrategyState = Literal["running", "paused", "exiting", "exited", "halted"]
 RegimeLabel = Literal["positive", "negative", "neutral"]
@@ -34,9 +34,13 @@ class RegimeMemory:
 
 @dataclass(frozen=True, slots=True)
 class PastAct:
-    """A finished act and what it really cost (gas, swap fee and impact), raw units of the quote token."""
+    """A finished act and what it really cost (gas, swap fee and impact), raw units of the quote token.
+
+    ``action`` is what its plan was for, ``act`` the step that was mined: a rebalance begins with its exit.
+    """
 
     action: Action
+    act: StepKind
     timestamp: int
     cost_quote: int
 

@@ -8,6 +8,7 @@ from typing import Literal
 from keeper.model.observation import Spender
 
 Action = Literal["hold", "enter", "rebalance", "exit", "compound", "tidy"]
+StepKind = Literal["approve", "exit", "collect", "swap", "mint", "increase"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +107,13 @@ Step = Approve | Exit | Collect | Swap | Mint | Increase
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a whole plan costs, in raw units of the quote token, each part rounded up."""
+    """What a whole plan costs, in raw units of the quote token; ``swapped_quote`` is the worth of what is swapped."""
 
     gas_units: int
     gas_quote: int
     swap_fee_quote: int
     price_impact_quote: int
+    swapped_quote: int = 0
 
     @property
     def total_quote(self) -> int:

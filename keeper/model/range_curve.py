@@ -1,15 +1,15 @@
 """What a concentrated-liquidity range is worth along the price: floats for statistics and display, never for signing.
 
 ``price``, ``lower`` and ``upper`` are prices of the base token in the quote token, in any one consistent unit; values
-are in the quote token. Sources: Uniswap v3 whitepaper eq. 6.29 and 6.30 for the amounts behind liquidity L; everything else
-here is algebra on them. In the comments S is the price, pa and pb the bounds.
+are in the quote token. Sources: Uniswap v3 whitepaper eq. 6.29 and 6.30 for the amounts behind liquidity L; the rest is
+algebra on them. Below, S is the price, pa and pb are the bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import exp, isfinite, sqrt
+from math import exp, isclose, isfinite, sqrt
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,12 @@ def delta(price: float, lower: float, upper: float, liquidity: float = 1.0) -> f
 
 
 def gamma(price: float, lower: float, upper: float, liquidity: float = 1.0) -> float:
-    """Second derivative of the value by the price: ``-L / (2 S**1.5)`` in range, zero outside."""
+    """Second derivative of the value by the price: ``-L / (2 S**1.5)`` in range, zero outside.
+
+    The lower bound counts as inside and the upper does not, as in a pool.
+    """
     _check(price, lower, upper)
-    return -liquidity / (2 * price * sqrt(price)) if lower < price < upper else 0.0
+    return -liquidity / (2 * price * sqrt(price)) if lower <= price < upper else 0.0
 
 
 def depth(distance_below: float, distance_above: float) -> float:
@@ -125,11 +128,17 @@ def curve(
 
 
 def price_grid(price: float, lower: float, upper: float, points: int = 25) -> tuple[float, ...]:
-    """Prices evenly spaced in ratio that cover the range, the price, and a quarter of the range's width beyond both."""
+    """Prices evenly spaced in ratio, with the bounds and the price themselves among them.
+
+    Reaches a quarter of the range's width (in ratio) beyond whatever lies outermost.
+    """
     low, high = min(lower, price), max(upper, price)
-    margin = (high / low) ** 0.25
+    margin = (upper / lower) ** 0.25
     start, step = low / margin, (high / low * margin * margin) ** (1 / (points - 1))
-    return tuple(start * step**index for index in range(points))
+    exact = {lower, price, upper}
+    # A generated point that is an exact one but for the last bit would show the same price twice.
+    spaced = {start * step**index for index in range(points)}
+    return tuple(sorted(exact | {p for p in spaced if not any(isclose(p, e, rel_tol=1e-9) for e in exact)}))
 
 
 def _check(price: float, lower: float, upper: float) -> None:

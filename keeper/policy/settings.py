@@ -52,6 +52,7 @@ class Profit(Section):
     haircut: float = Field(default=0.5, gt=0, le=1)
     hurdle: float = Field(default=1.0, ge=0, le=100)
     max_g_per_year: float = Field(default=1.0, gt=0, le=100)
+    min_fee_history_hours: float = Field(default=12.0, ge=1, le=24 * 90)
 
 
 class Limits(Section):
@@ -63,6 +64,7 @@ class Limits(Section):
     cooldown_minutes: int = Field(default=60, ge=0, le=30 * 1_440)
     max_rebalances_per_day: int = Field(default=4, ge=0, le=1_000)
     max_price_impact_bps: int = Field(default=20, ge=0, le=1_000)
+    max_leftover_bps: int = Field(default=10, ge=1, le=1_000)
     max_cost_quote_per_day: Decimal | None = Field(default=None, ge=0)
     max_gas_gwei: Decimal | None = Field(default=None, gt=0)
     gas_reserve_native: Decimal = Field(default=Decimal("0.05"), ge=0)
@@ -71,9 +73,11 @@ class Limits(Section):
 
 
 class Compound(Section):
-    """Collected fees are put back into the range once they are worth this much, human units of the quote token."""
+    """Fees and idle tokens go back into the range once worth so much (human units of the quote token), if gas and
+    swap cost stay below ``max_cost_pct`` of it."""
 
     min_fees_quote: Decimal = Field(gt=0)
+    max_cost_pct: float = Field(default=2.0, gt=0, le=100)
 
 
 class SwapSettings(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from keeper.model import canonical
@@ -16,7 +16,7 @@ class SampleStore(Protocol):
 
     def add(self, pool_address: str, chain_id: int, sample: Sample) -> None: ...
 
-    def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> list[Sample]: ...
+    def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> Sequence[Sample]: ...
 
 
 class HourlyGrid:

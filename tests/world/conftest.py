@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from keeper.world.chain.node import HttpNode
 from keeper.world.observer import ChainObserver
 from keeper.world.venues.uniswap_v3 import UniswapV3, build
 from tests.conftest import Chain
+from tests.world import postgres
 
 FAR_DEADLINE = 2**40
 RICH = 10**24
@@ -115,3 +119,35 @@ def contracts_of(deployment: Deployment) -> Contracts:
 
 def _send(chain: Chain, sender: str, to: str, signature: str, *arguments: Any) -> None:
     transact(chain.anvil.rpc, sender, to, signature, *arguments)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    with postgres.running_server(binaries) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """An empty database of its own."""
+    import psycopg
+
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_database").fetchone()
+        assert row is not None
+        name = f"journal_{row[0]}"
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return postgres_server.rsplit("/", 1)[0] + f"/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/keeper.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

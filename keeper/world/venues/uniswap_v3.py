@@ -7,6 +7,7 @@ from typing import Any
 
 from keeper.model.ledger import Effects
 from keeper.model.plan import Step
+from keeper.world.chain import codec
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.multicall import Multicall
 from keeper.world.protocols import Call, Node
@@ -47,6 +48,12 @@ class UniswapV3:
             self.multicall, self.contracts, self.pool, owner, twap_windows_seconds=twap_windows_seconds,
             tick_window=tick_window, max_words_each_side=max_words_each_side,
         )  # fmt: skip
+
+    def sqrt_price_x96(self) -> int:
+        """The pool's price at the newest block, by one small call: a reason to look closer, never to act."""
+        call = {"to": self.pool.address, "data": "0x" + codec.SELECTORS["slot0()"].hex()}
+        answer = self.multicall.node.request("eth_call", [call, "latest"])
+        return reads.decode_slot0(bytes.fromhex(answer[2:])).sqrt_price_x96
 
     def past_ticks(self, block_hash: str, block_timestamp: int, timestamps: Sequence[int]) -> dict[int, int]:
         """The pool's mean tick over the minute before each of the timestamps, as far back as its oracle remembers.

@@ -1,0 +1,239 @@
+"""``keeper.yaml``: every key, its unit, default and bounds, and how it is loaded.
+
+Secrets (URLs that may hold a key, the journal's password) are ``SecretStr``: they never appear in ``repr`` or messages.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import Field, SecretStr, field_validator
+
+from keeper import plugins
+from keeper.config_mistakes import ConfigErrors, suggestion
+from keeper.config_validation import validate
+from keeper.config_yaml import Document, apply_overrides, read_document
+from keeper.errors import ConfigError
+from keeper.known_chains import CHAIN_IDS, CONTRACTS
+from keeper.policy.settings import Address, Section
+
+DEFAULT_FILE = Path("keeper.yaml")
+Mode = Literal["dry", "wallet", "atomic", "safe", "proposal_file"]
+
+
+class Contracts(Section):
+    """Where a chain's contracts live. What is left out is filled in for well-known chains.
+
+    Some chains have only SwapRouter02, others only SwapRouter: at least one of the two is needed.
+    """
+
+    factory: Address | None = None
+    positions: Address | None = Field(default=None, description="the NonfungiblePositionManager")
+    router: Address | None = Field(default=None, description="SwapRouter, whose structs carry a deadline")
+    router02: Address | None = Field(default=None, description="SwapRouter02")
+    quoter: Address | None = Field(default=None, description="QuoterV2")
+    multicall3: Address | None = None
+    wrapped_native: Address | None = Field(default=None, description="WETH or the like")
+
+
+class Chain(Section):
+    """A chain, the nodes it is read through, and how deep a block must lie to be final."""
+
+    chain_id: int = Field(ge=1)
+    contracts: Contracts = Contracts()
+    rpc: tuple[SecretStr, ...] = Field(min_length=1, description="node URLs, the first that answers is used")
+    private_rpc: SecretStr | None = Field(default=None, description="where transactions are sent, if not to rpc")
+    confirmations: int = Field(default=10, ge=0, le=10_000, description="blocks on top before a receipt is final")
+
+    @field_validator("rpc", "private_rpc")
+    @classmethod
+    def _is_http(cls, value: tuple[SecretStr, ...] | SecretStr | None) -> tuple[SecretStr, ...] | SecretStr | None:
+        urls = value if isinstance(value, tuple) else () if value is None else (value,)
+        for url in urls:
+            if not url.get_secret_value().startswith(("http://", "https://")):
+                raise ValueError("expected URLs that start with http:// or https://")
+        return value
+
+
+class SignerSection(Section):
+    """Where the key is. The password comes from the environment, never from a file."""
+
+    kind: str = "keystore"
+    path: Path = Field(default=Path("key.json"), description="the encrypted key file, mode 0600")
+    password_env: str = Field(default="KEEPER_PASSWORD", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    url: SecretStr | None = Field(default=None, description="a remote signer")
+
+
+class Execution(Section):
+    """How plans are carried out. ``dry`` prepares and simulates, and never signs."""
+
+    mode: Mode = "dry"
+
+
+class Safe(Section):
+    """The Safe which owns the positions, and the service proposals are sent to."""
+
+    address: Address
+    service_url: str = Field(pattern=r"^https?://")
+    api_key_env: str | None = None
+
+
+class Dashboard(Section):
+    """The operator's page."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    token_env: str | None = None
+
+
+class Metrics(Section):
+    """Where Prometheus finds the figures."""
+
+    port: int = Field(default=9464, ge=0, le=65_535)
+
+
+class GlobalLimits(Section):
+    """Hard bounds over all strategies; a strategy may only be stricter."""
+
+    max_gas_gwei: Decimal | None = Field(default=None, gt=0)
+    max_cost_quote_per_day: Decimal | None = Field(default=None, ge=0)
+    gas_reserve_native: Decimal | None = Field(default=None, ge=0)
+
+
+class KeeperConfig(Section):
+    """The whole of ``keeper.yaml``."""
+
+    journal: SecretStr = SecretStr("sqlite:///keeper.db")
+    strategies: Path = Path("strategies")
+    chains: dict[str, Chain] = Field(min_length=1)
+    signer: SignerSection = SignerSection()
+    execution: Execution = Execution()
+    safe: Safe | None = None
+    alerts: tuple[SecretStr, ...] = ()
+    dashboard: Dashboard = Dashboard()
+    metrics: Metrics | None = None
+    limits: GlobalLimits = GlobalLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A valid ``keeper.yaml`` and the folder that its relative paths start from. ``dry_run`` overrules every mode."""
+
+    file: Path
+    keeper: KeeperConfig
+    dry_run: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        """How plans are carried out unless a strategy says otherwise."""
+        return "dry" if self.dry_run else self.keeper.execution.mode
+
+    def mode_of(self, execution: Mapping[str, Any] | None) -> Mode:
+        """The mode of a strategy with this ``execution`` section of its own."""
+        own: Mode | None = (execution or {}).get("mode")
+        return self.mode if own is None or self.dry_run else own
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+    @property
+    def strategies_folder(self) -> Path:
+        return self.folder / self.keeper.strategies.expanduser()
+
+    @property
+    def signer_path(self) -> Path:
+        return self.folder / self.keeper.signer.path.expanduser()
+
+    @property
+    def journal_url(self) -> str:
+        """The journal of the mode, ready to be opened."""
+        return journal_url(self.keeper.journal.get_secret_value(), self.mode, self.folder)
+
+
+def load_keeper(file: Path, environment: Mapping[str, str] | None = None) -> LoadedConfig:
+    """Load and validate ``keeper.yaml``. ConfigErrors lists every mistake."""
+    loaded, document = examine_keeper(file, os.environ if environment is None else environment)
+    if loaded is None:
+        raise ConfigErrors(document.mistakes)
+    return loaded
+
+
+def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedConfig | None, Document]:
+    """The configuration, or None with the mistakes in the document. ConfigError when the file cannot be read."""
+    document = read_document(file, environment)
+    apply_overrides(document, environment)
+    config = validate(KeeperConfig, document, document.values)
+    if config is not None:
+        chains = {name: _completed(document, name, chain) for name, chain in config.chains.items()}
+        config = config.model_copy(update={"chains": chains})
+        _check_sections(document, config)
+    if config is None or document.mistakes:
+        return None, document
+    return LoadedConfig(file, config), document
+
+
+def journal_place(file: Path, environment: Mapping[str, str]) -> str:
+    """The journal's URL for commands that only read it: other mistakes in the file do not stand in their way."""
+    document = read_document(file, environment) if file.exists() else Document(str(file))
+    apply_overrides(document, environment)
+    if document.is_unreadable(("journal",)):
+        raise ConfigErrors([m for m in document.mistakes if m == document.mistake(("journal",), m.sentence)])
+    url = document.values.get("journal", "sqlite:///keeper.db")
+    execution = document.values.get("execution")
+    mode = execution.get("mode", "dry") if isinstance(execution, dict) else "dry"
+    if not isinstance(url, str) or mode not in get_args(Mode):
+        raise ConfigError(f"journal or execution.mode is wrong; run `keeper check -c {file}`", path=str(file))
+    return journal_url(url, mode, file.parent)
+
+
+def journal_url(url: str, mode: str, folder: Path) -> str:
+    """A journal of its own for each kind of record: a dry run can never touch a live one.
+
+    ``sqlite:///keeper.db`` lies in the folder of ``keeper.yaml``; a dry run writes ``keeper.dry.db`` beside it, and on
+    PostgreSQL the database whose name ends in ``_dry``.
+    """
+    if url.startswith("sqlite:///"):
+        path = folder / Path(url.removeprefix("sqlite:///")).expanduser()
+        if mode == "dry":
+            path = path.with_name(f"{path.stem}.dry{path.suffix}")
+        return f"sqlite:///{path}"
+    if mode != "dry":
+        return url
+    location, mark, options = url.partition("?")
+    return f"{location}_dry{mark}{options}"
+
+
+def _completed(document: Document, name: str, chain: Chain) -> Chain:
+    """The chain with the shipped addresses filled in; what stays unknown and is needed is a mistake."""
+    place = ("chains", name)
+    promised = CHAIN_IDS.get(name)
+    if promised is not None and promised != chain.chain_id:
+        document.report((*place, "chain_id"), f"chain {name} has chain_id {promised}, found {chain.chain_id}")
+    given: dict[str, Any] = {k: v for k, v in chain.contracts.model_dump().items() if v is not None}
+    contracts = Contracts(**{**CONTRACTS.get(chain.chain_id, {}), **given})
+    needed = [key for key in ("factory", "positions", "multicall3", "wrapped_native") if not getattr(contracts, key)]
+    if contracts.router is None and contracts.router02 is None:
+        needed.append("router (or router02)")
+    if needed:
+        document.report(
+            (*place, "contracts"),
+            f"no addresses are shipped for chain_id {chain.chain_id}; give contracts: {', '.join(needed)}",
+        )
+    return chain.model_copy(update={"contracts": contracts})
+
+
+def _check_sections(document: Document, config: KeeperConfig) -> None:
+    if config.execution.mode == "safe" and config.safe is None:
+        document.report(("execution", "mode"), "mode safe needs a section safe: {address, service_url}")
+    kinds = plugins.available("signer")
+    if config.signer.kind not in kinds:
+        document.report(
+            ("signer", "kind"),
+            f"there is no signer {config.signer.kind!r}{suggestion(config.signer.kind, kinds, 'kinds')}",
+        )

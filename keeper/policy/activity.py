@@ -1,0 +1,69 @@
+"""Fee intensity: what the pool has been paying its liquidity, free of any one range."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from keeper.model.observation import History
+
+SECONDS_PER_YEAR = 365 * 86_400
+HALF_LIFE_SECONDS = 5 * 86_400
+UINT256 = 1 << 256
+Q96 = float(1 << 96)
+Q128 = float(1 << 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """``phi_annual`` = F/(L·√S) in 1/year: fees F per year to liquidity L at price S. After the protocol's cut."""
+
+    phi_annual: float
+    standard_error: float
+    hours: float
+
+
+def fee_intensity(history: History, now_timestamp: int) -> Activity | None:
+    """Exponentially weighted mean (half-life five days) of fee growth per √price, with a Newey-West standard error.
+
+    Fee growth per unit of liquidity is g0 and g1 in token units; F/(L·√S) = g0·√P + g1/√P whichever token is the
+    quote. None where fewer than two samples carry fee growth.
+    """
+    rates = _rates(history)
+    if len(rates) < 2:
+        return None
+    weights = [0.5 ** ((now_timestamp - end) / HALF_LIFE_SECONDS) * seconds for end, seconds, _ in rates]
+    total = math.fsum(weights)
+    mean = math.fsum(w * rate for w, (_, _, rate) in zip(weights, rates, strict=True)) / total
+    deviations = [w * (rate - mean) / total for w, (_, _, rate) in zip(weights, rates, strict=True)]
+    seconds = sum(s for _, s, _ in rates)
+    return Activity(mean, math.sqrt(_newey_west(deviations)), seconds / 3_600)
+
+
+def _rates(history: History) -> list[tuple[int, int, float]]:
+    """(end timestamp, seconds, intensity per year) between neighbouring samples which both carry fee growth."""
+    rates = []
+    for before, after in pairwise(history.samples):
+        if before.fee_growth_global_0_x128 is None or after.fee_growth_global_0_x128 is None:
+            continue
+        if before.fee_growth_global_1_x128 is None or after.fee_growth_global_1_x128 is None:
+            continue
+        growth_0 = (after.fee_growth_global_0_x128 - before.fee_growth_global_0_x128) % UINT256 / Q128
+        growth_1 = (after.fee_growth_global_1_x128 - before.fee_growth_global_1_x128) % UINT256 / Q128
+        root_price = after.sqrt_price_x96 / Q96
+        seconds = after.timestamp - before.timestamp
+        intensity = (growth_0 * root_price + growth_1 / root_price) * SECONDS_PER_YEAR / seconds
+        rates.append((after.timestamp, seconds, intensity))
+    return rates
+
+
+def _newey_west(deviations: list[float]) -> float:
+    """Variance of the sum of autocorrelated terms: Bartlett weights, lag a quarter of them, at most 24."""
+    count = len(deviations)
+    lags = min(24, count // 4)
+    variance = math.fsum(d * d for d in deviations)
+    for lag in range(1, lags + 1):
+        covariance = math.fsum(a * b for a, b in zip(deviations, deviations[lag:], strict=False))
+        variance += 2 * (1 - lag / (lags + 1)) * covariance
+    return max(variance, 0.0)

@@ -1,0 +1,167 @@
+"""From what was observed to what should be done. Pure: the same inputs give the same bytes, anywhere, for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection, Verdict
+from keeper.model.memory import Memory
+from keeper.model.observation import Observation
+from keeper.model.plan import Plan
+from keeper.policy import guards, profit
+from keeper.policy.activity import fee_intensity
+from keeper.policy.compound import plan_compound
+from keeper.policy.rebalance import Draft, plan_change, plan_exit, plan_nothing, plan_tidy
+from keeper.policy.situation import Situation, situate
+from keeper.policy.strategy import Strategy
+
+__all__ = ["Strategy", "decide"]
+
+# After a swap the market moves on before the mint; a tenth of the capital's usual leftover is not worth a second swap.
+LEFTOVER_FACTOR_AFTER_SWAP = 10
+
+
+def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Decision:
+    """One decision: forecast, regime, target, plan, verdict."""
+    now = observation.block.timestamp
+    forecast = strategy.forecaster.forecast(observation.history, now)
+    regime = strategy.detector.detect(observation.history, forecast, memory.regime, now)
+    target = strategy.range_rule.choose(observation, forecast, regime)
+    situation = situate(strategy.settings, observation, memory)
+    plan, verdict = _judge(strategy, situation, forecast, target)
+    return Decision(
+        strategy=strategy.name,
+        settings_digest=strategy.settings_digest,
+        observation=observation,
+        memory=memory,
+        forecast=forecast,
+        regime=regime,
+        target=target,
+        plan=plan,
+        verdict=verdict,
+    )
+
+
+def _judge(strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None) -> tuple[Plan, Verdict]:
+    """The first candidate that nothing stands against; else the first of all, with what stands against it."""
+    first: tuple[Plan, Verdict] | None = None
+    for plan, verdict in _candidates(strategy, situation, forecast, target):
+        if not verdict.objections:
+            return plan, verdict
+        first = first or (plan, verdict)
+    assert first is not None  # there is always a candidate, if only to hold
+    return first
+
+
+def _candidates(
+    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None
+) -> Iterator[tuple[Plan, Verdict]]:
+    state = situation.memory.state
+    if state in ("paused", "halted", "exited"):
+        reason = situation.memory.state_reason or f"the strategy is {state}"
+        yield _hold(situation.observation, Objection(state, reason))
+    elif state == "exiting":
+        yield _operator_exit(strategy, situation)
+        yield from _tidy(strategy, situation)
+    else:
+        yield _main_candidate(strategy, situation, forecast, target)
+        if situation.positions:
+            yield from _compound(strategy, situation)
+        yield from _tidy(strategy, situation)
+
+
+def _operator_exit(strategy: Strategy, situation: Situation) -> tuple[Plan, Verdict]:
+    """The operator's exit is not judged on profit or pace; only on a price that may be manipulated, and on gas."""
+    if not situation.positions:
+        return _hold(situation.observation, Objection("nothing_to_exit", "no position is open"))
+    draft = plan_exit(situation.observation, situation.positions, strategy.settings)
+    return _verdict(draft, "the operator asked for the exit", list(_common(strategy, situation, draft.plan, True)))
+
+
+def _main_candidate(
+    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None
+) -> tuple[Plan, Verdict]:
+    """Enter, rebalance or leave, as the outlook says, with everything that stands against it."""
+    observation, settings = situation.observation, strategy.settings
+    if forecast.sigma_annual is None or target is None:
+        reason = forecast.refusal or "the range rule wants no range"
+        return _hold(observation, Objection("no_forecast", f"no volatility forecast: {reason}"))
+    activity = fee_intensity(observation.history, observation.block.timestamp)
+    hours = 0.0 if activity is None else activity.hours
+    if activity is None or hours < settings.profit.min_fee_history_hours:
+        figures = (Figure("hours", hours), Figure("needed_hours", settings.profit.min_fee_history_hours))
+        return _hold(
+            observation, Objection("no_fee_history", "the pool's fees have not been seen long enough", figures)
+        )
+
+    leftover_bps = settings.limits.max_leftover_bps
+    if situation.swapped_last:
+        leftover_bps *= LEFTOVER_FACTOR_AFTER_SWAP
+    draft = plan_change(observation, target, situation.positions, settings, leftover_bps=leftover_bps)
+    view = profit.outlook(observation, forecast, activity, situation.positions, target, draft.plan, settings.profit)
+    if not view.worth_providing:
+        return _aside(strategy, situation, view)
+    if situation.positions:
+        kappa, outside = settings.profit.kappa, situation.outside_trigger
+        pays = profit.objection_to_rebalance(view, draft.plan, kappa, outside)
+        against = [*_as_list(pays), *guards.pace_objections(observation, situation.memory, settings)]
+        reason = "the price left the trigger of the range"
+    else:
+        against = _as_list(profit.objection_to_enter(view, draft.plan))
+        reason = "the capital is idle and providing pays"
+    against += _common(strategy, situation, draft.plan, False)
+    return _verdict(draft, reason, against, view.figures)
+
+
+def _aside(strategy: Strategy, situation: Situation, view: profit.Outlook) -> tuple[Plan, Verdict]:
+    """Fees do not cover the loss to arbitrage: stand aside, and leave if staying costs more than going."""
+    figures = view.figures
+    objection = Objection("not_worth_providing", "fees do not clearly exceed the loss to arbitrage", figures)
+    if not situation.positions:
+        return _hold(situation.observation, objection)
+    draft = plan_exit(situation.observation, situation.positions, strategy.settings)
+    against = _as_list(profit.objection_to_leave(view, draft.plan))
+    against += _common(strategy, situation, draft.plan, False)
+    return _verdict(draft, "fees do not clearly exceed the loss to arbitrage", against, figures)
+
+
+def _compound(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, Verdict]]:
+    draft = plan_compound(situation.observation, situation.positions, situation.held, strategy.settings)
+    if draft is not None:
+        against = list(_common(strategy, situation, draft.plan, False))
+        yield _verdict(draft, "fees and idle tokens are worth adding", against)
+
+
+def _tidy(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, Verdict]]:
+    plan = plan_tidy(situation.observation, strategy.settings)
+    if plan.steps:
+        against = list(
+            guards.gas_objections(situation.observation, plan, strategy.settings.limits, spare_reserve=False)
+        )
+        yield _verdict(Draft(plan), "an allowance is left over", against)
+
+
+def _common(strategy: Strategy, situation: Situation, plan: Plan, is_exit: bool) -> Iterator[Objection]:
+    """The guards that stand before every act that depends on the price."""
+    observation, limits = situation.observation, strategy.settings.limits
+    yield from _as_list(guards.price_objection(observation, limits))
+    yield from guards.gas_objections(observation, plan, limits, spare_reserve=is_exit)
+    if is_exit:
+        return
+    yield from _as_list(guards.unknown_position_objection(situation.unknown, limits))
+    yield from _as_list(guards.cost_objection(observation, situation.memory, plan, limits))
+    yield from _as_list(guards.impact_objection(plan, limits))
+
+
+def _verdict(
+    draft: Draft, reason: str, against: list[Objection], figures: tuple[Figure, ...] = ()
+) -> tuple[Plan, Verdict]:
+    return draft.plan, Verdict(draft.plan.action, reason, (*draft.objections, *against), figures)
+
+
+def _hold(observation: Observation, *objections: Objection) -> tuple[Plan, Verdict]:
+    return plan_nothing(observation), Verdict("hold", objections[0].message, objections)
+
+
+def _as_list(objection: Objection | None) -> list[Objection]:
+    return [] if objection is None else [objection]

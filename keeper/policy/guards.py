@@ -1,0 +1,102 @@
+"""Guards: conditions under which nothing is signed, however well it would pay. Pure, each with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keeper.model.decision import Figure, Objection
+from keeper.model.memory import Memory
+from keeper.model.observation import Observation, Position
+from keeper.model.plan import Plan
+from keeper.policy.settings import Limits, StrategySettings
+from keeper.policy.valuation import raw_quote
+
+DAY_SECONDS = 86_400
+GWEI = 10**9
+WEI = 10**18
+BPS = 10_000
+
+
+def price_objection(observation: Observation, limits: Limits) -> Objection | None:
+    """The spot must stand near its TWAP: an absolute difference of ticks, as ticks may be negative."""
+    for twap in observation.twaps:
+        if twap.window_seconds == limits.twap_seconds:
+            deviation = abs(observation.pool.tick - twap.mean_tick)
+            if deviation <= limits.max_twap_deviation_ticks:
+                return None
+            figures = (
+                Figure("deviation_ticks", deviation),
+                Figure("allowed_ticks", limits.max_twap_deviation_ticks),
+                Figure("twap_mean_tick", twap.mean_tick),
+                Figure("spot_tick", observation.pool.tick),
+            )
+            return Objection("spot_far_from_twap", "the spot price is far from its time-weighted mean", figures)
+    return None  # its absence is the planner's objection, which has no bounds without it
+
+
+def unknown_position_objection(unknown: tuple[Position, ...], limits: Limits) -> Objection | None:
+    """Positions that the journal does not know must be explained before a new one is opened."""
+    if not unknown or limits.on_unknown_position != "halt":
+        return None
+    ids = ", ".join(str(position.token_id) for position in unknown)
+    return Objection(
+        "unknown_position",
+        f"the owner holds position {ids} in this pool, which the journal does not know;"
+        " set limits.on_unknown_position to adopt or ignore",
+        (Figure("unknown_positions", len(unknown)),),
+    )
+
+
+def pace_objections(observation: Observation, memory: Memory, settings: StrategySettings) -> Iterator[Objection]:
+    """Cooldown, rebalances a day and cost a day, against churn at the edge of a range."""
+    limits, now = settings.limits, observation.block.timestamp
+    starts = [act.timestamp for act in memory.recent if act.action == "rebalance" and act.act == "exit"]
+    if starts and now - starts[-1] < limits.cooldown_minutes * 60:
+        waited = (now - starts[-1]) // 60
+        figures = (Figure("minutes_since", waited), Figure("cooldown_minutes", limits.cooldown_minutes))
+        yield Objection("cooldown", f"the last rebalance was {waited} minutes ago", figures)
+    today = sum(1 for start in starts if now - start < DAY_SECONDS)
+    if today >= limits.max_rebalances_per_day:
+        figures = (Figure("rebalances_in_day", today), Figure("allowed", limits.max_rebalances_per_day))
+        yield Objection("daily_count", "the day's rebalances are used up", figures)
+
+
+def cost_objection(observation: Observation, memory: Memory, plan: Plan, limits: Limits) -> Objection | None:
+    """What acts have cost in the last day, with this one, against the operator's cap."""
+    if limits.max_cost_quote_per_day is None:
+        return None
+    now = observation.block.timestamp
+    spent = sum(act.cost_quote for act in memory.recent if now - act.timestamp < DAY_SECONDS)
+    cap = raw_quote(observation, limits.max_cost_quote_per_day)
+    if spent + plan.cost.total_quote <= cap:
+        return None
+    figures = (
+        Figure("spent_quote_raw", spent),
+        Figure("plan_quote_raw", plan.cost.total_quote),
+        Figure("cap_quote_raw", cap),
+    )
+    return Objection("daily_cost", "the day's budget for costs would be exceeded", figures)
+
+
+def gas_objections(observation: Observation, plan: Plan, limits: Limits, *, spare_reserve: bool) -> Iterator[Objection]:
+    """The gas price ceiling, and native coin for this plan beside the reserve (which an exit may use)."""
+    gas = observation.gas
+    price_wei = gas.base_fee_wei + gas.priority_fee_wei
+    if limits.max_gas_gwei is not None and not spare_reserve and price_wei > limits.max_gas_gwei * GWEI:
+        figures = (Figure("gas_price_wei", price_wei), Figure("ceiling_wei", int(limits.max_gas_gwei * GWEI)))
+        yield Objection("gas_price", "gas costs more than the ceiling allows", figures)
+    reserve = 0 if spare_reserve else int(limits.gas_reserve_native * WEI)
+    needed = plan.cost.gas_units * price_wei + reserve
+    if observation.wallet.native_wei < needed:
+        figures = (Figure("native_wei", observation.wallet.native_wei), Figure("needed_wei", needed))
+        yield Objection("gas_money", "the wallet holds too little native coin for gas and its reserve", figures)
+
+
+def impact_objection(plan: Plan, limits: Limits) -> Objection | None:
+    """Our own swap may not move the price more than the operator allows, as a part of what is swapped."""
+    allowed = plan.cost.swapped_quote * limits.max_price_impact_bps
+    if plan.cost.price_impact_quote * BPS <= allowed:
+        return None
+    impact_bps = plan.cost.price_impact_quote * BPS / plan.cost.swapped_quote
+    figures = (Figure("price_impact_bps", impact_bps), Figure("allowed_bps", limits.max_price_impact_bps))
+    return Objection("price_impact", "the swap would move the price too far", figures)

@@ -1,0 +1,165 @@
+"""Whether moving pays: the gas-adjusted check.
+
+Carry of a range per year = k·(φ − σ²/4)·√S·L while in range, nothing while out of it: fees less the loss to arbitrage
+(LVR, Milionis et al. 2022), both proportional to liquidity. A new range is charged for the re-centring it will need
+again: g = N·T_in/E[τ] − c·σ²/(t_down·t_up), the renewal-reward rate of a driftless walk between two triggers.
+These are estimates in floating point; they decide whether to act, never how much.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from keeper.model.decision import Figure, Forecast, Ladder, Objection
+from keeper.model.observation import Observation, Position
+from keeper.model.plan import Plan
+from keeper.policy.activity import Activity
+from keeper.policy.ladder import LOG_TICK, PPM
+from keeper.policy.settings import Profit
+
+DAYS_PER_YEAR = 365
+Q96 = float(1 << 96)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Rates at the observed block. ``net_intensity`` is N = k·(φ − σ²/4), per year; money is raw quote per year."""
+
+    sigma_annual: float
+    phi_annual: float
+    net_intensity: float
+    net_standard_error: float
+    carry_now_quote: float
+    target_g_quote: float
+    horizon_years: float
+
+    @property
+    def worth_providing(self) -> bool:
+        return self.net_intensity > self.net_standard_error
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return (
+            Figure("sigma_annual", self.sigma_annual),
+            Figure("phi_annual", self.phi_annual),
+            Figure("rho", 4 * self.phi_annual / self.sigma_annual**2),
+            Figure("net_intensity_annual", self.net_intensity),
+            Figure("net_intensity_hurdle_annual", self.net_standard_error),
+            Figure("carry_now_quote_raw_per_year", self.carry_now_quote),
+            Figure("target_gain_quote_raw_per_year", self.target_g_quote),
+        )
+
+
+def outlook(
+    observation: Observation,
+    forecast: Forecast,
+    activity: Activity,
+    positions: tuple[Position, ...],
+    target: Ladder | None,
+    plan: Plan,
+    profit: Profit,
+) -> Outlook:
+    """Rates for what is held and for what is wanted. ``forecast.sigma_annual`` must be known."""
+    sigma = forecast.sigma_annual or 0.0
+    loss = sigma * sigma / 4
+    net = profit.haircut * (activity.phi_annual - loss)
+    sigma_error = forecast.standard_error or 0.0
+    error = profit.haircut * math.hypot(activity.standard_error, sigma * sigma_error / 2)
+    wanted = (
+        0.0 if target is None else _target_g(observation, target, positions, activity.phi_annual, sigma, plan, profit)
+    )
+    return Outlook(
+        sigma_annual=sigma,
+        phi_annual=activity.phi_annual,
+        net_intensity=net,
+        net_standard_error=profit.hurdle * error,
+        carry_now_quote=net * _active_depth(observation, positions),
+        target_g_quote=wanted,
+        horizon_years=profit.horizon_days / DAYS_PER_YEAR,
+    )
+
+
+def objection_to_enter(view: Outlook, plan: Plan) -> Objection | None:
+    """Enter if g·H > 2·gas + swap cost: in and, some day, out again."""
+    gain = view.target_g_quote * view.horizon_years
+    cost = 2 * plan.cost.gas_quote + plan.cost.swap_fee_quote + plan.cost.price_impact_quote
+    if gain > cost:
+        return None
+    return _does_not_pay("entering_does_not_pay", "entering would not earn its own cost", gain, cost)
+
+
+def objection_to_rebalance(view: Outlook, plan: Plan, kappa: float, outside_trigger: bool) -> Objection | None:
+    """Rebalance outside the trigger if (g − carry now)·H > κ·cost. Inside it, the range stays as it was decided."""
+    gain = (view.target_g_quote - view.carry_now_quote) * view.horizon_years
+    cost = kappa * plan.cost.total_quote
+    if not outside_trigger:
+        figures = (Figure("gain_quote_raw", gain), Figure("needed_quote_raw", cost))
+        return Objection("inside_trigger", "the price is inside the trigger of the range", figures)
+    if gain > cost:
+        return None
+    return _does_not_pay("moving_does_not_pay", "moving would not earn its own cost", gain, cost)
+
+
+def objection_to_leave(view: Outlook, plan: Plan) -> Objection | None:
+    """Leave for good if what providing loses over the horizon exceeds going out and coming back."""
+    gain = -view.carry_now_quote * view.horizon_years
+    cost = 2.0 * plan.cost.gas_quote
+    if gain > cost:
+        return None
+    return _does_not_pay("leaving_does_not_pay", "providing does not pay, but leaving costs more", gain, cost)
+
+
+def _does_not_pay(code: str, message: str, gain: float, cost: float) -> Objection:
+    figures = (Figure("gain_quote_raw", gain), Figure("needed_quote_raw", cost))
+    return Objection(code, message + " over the horizon", figures)
+
+
+def _active_depth(observation: Observation, positions: tuple[Position, ...]) -> float:
+    """L·√S of the positions that are in range, raw quote units: what φ and σ²/4 multiply."""
+    tick = observation.pool.tick
+    return sum(p.liquidity for p in positions if p.lower_tick <= tick < p.upper_tick) * _root_price(observation)
+
+
+def _root_price(observation: Observation) -> float:
+    """√S for a price S of the base token in the quote token, raw units."""
+    root = observation.pool.sqrt_price_x96 / Q96
+    return 1 / root if observation.quote_is_token0 else root
+
+
+def _target_g(
+    observation: Observation,
+    target: Ladder,
+    positions: tuple[Position, ...],
+    phi: float,
+    sigma: float,
+    plan: Plan,
+    profit: Profit,
+) -> float:
+    """Gain per year of the wanted ladder, raw quote units: carry in range, less the next re-centrings."""
+    tick, root = observation.pool.tick, _root_price(observation)
+    t_down = max(tick - target.trigger_lower_tick, 1) * LOG_TICK
+    t_up = max(target.trigger_upper_tick - tick, 1) * LOG_TICK
+    others = max(observation.pool.liquidity * root - _active_depth(observation, positions), 0.0)
+    carry = 0.0
+    for rung in target.ranges:
+        down, up = (tick - rung.lower_tick) * LOG_TICK, (rung.upper_tick - tick) * LOG_TICK
+        if down <= 0 or up <= 0:
+            continue  # a range beside the price earns nothing yet
+        depth = plan.value_quote * (rung.share_ppm / PPM) / (2 - math.exp(-down / 2) - math.exp(-up / 2))
+        diluted_phi = phi * (observation.pool.liquidity * root) / (others + depth)
+        carry += profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(down, up, t_down, t_up)
+    cost_each_time = plan.cost.gas_quote + plan.cost.swap_fee_quote + plan.cost.price_impact_quote
+    g = carry - cost_each_time * sigma * sigma / (t_down * t_up)
+    return min(g, profit.max_g_per_year * plan.value_quote)
+
+
+def _in_range_share(down: float, up: float, t_down: float, t_up: float) -> float:
+    """T_in/E[τ] of a driftless walk from the centre: expected time in range over time to a trigger.
+
+    From Green's function of the walk on (−t_down, t_up): G(0, y) ∝ the distance to the trigger on y's side.
+    """
+    down, up = min(down, t_down), min(up, t_up)
+    inside = t_up * (t_down * down - down * down / 2) + t_down * (t_up * up - up * up / 2)
+    whole = t_down * t_up * (t_down + t_up) / 2
+    return inside / whole

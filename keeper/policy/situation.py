@@ -1,0 +1,59 @@
+"""Where the strategy stands: which positions are its own, and whether the price has left their trigger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keeper.model.memory import HeldRange, Memory
+from keeper.model.observation import Observation, Position
+from keeper.policy.settings import StrategySettings
+
+# A swap this recent was made for the mint that is being planned now.
+SAME_TRANSITION_SECONDS = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Own positions with what is remembered of them, and those that nobody has explained."""
+
+    observation: Observation
+    memory: Memory
+    positions: tuple[Position, ...]
+    held: tuple[HeldRange, ...]
+    unknown: tuple[Position, ...]
+
+    @property
+    def outside_trigger(self) -> bool:
+        """The price has left the trigger of any range held (that of an adopted one is its own edges)."""
+        tick = self.observation.pool.tick
+        return any(not held.trigger_lower_tick <= tick < held.trigger_upper_tick for held in self.held)
+
+    @property
+    def swapped_last(self) -> bool:
+        """The last act was a swap, a moment ago."""
+        if not self.memory.recent or self.memory.recent[-1].act != "swap":
+            return False
+        return self.observation.block.timestamp - self.memory.recent[-1].timestamp < SAME_TRANSITION_SECONDS
+
+
+def situate(settings: StrategySettings, observation: Observation, memory: Memory) -> Situation:
+    """Positions on the chain held against the journal's. The chain says what exists, the journal whose it is."""
+    remembered = {held.token_id: held for held in memory.held}
+    unknown = tuple(p for p in observation.positions if p.token_id not in remembered)
+    own = tuple(p for p in observation.positions if p.token_id in remembered)
+    held = tuple(remembered[p.token_id] for p in own)
+    if settings.limits.on_unknown_position == "adopt":
+        own, held, unknown = own + unknown, held + tuple(_adopt(p) for p in unknown), ()
+    return Situation(observation, memory, own, held, unknown)
+
+
+def _adopt(position: Position) -> HeldRange:
+    return HeldRange(
+        position.token_id,
+        position.lower_tick,
+        position.upper_tick,
+        position.lower_tick,
+        position.upper_tick,
+        1_000_000,
+        0,
+    )
