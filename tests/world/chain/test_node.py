@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import time
 from typing import Any
 
@@ -68,6 +69,24 @@ def test_a_huge_body_is_refused_while_it_arrives() -> None:
     for answer in (huge, bomb):
         with HostileServer(answer) as server, pytest.raises(TransientError, match="more than 1000000 bytes"):
             node(server.url, retries=0, max_reply_bytes=1_000_000).request("eth_blockNumber", [])
+
+
+@pytest.mark.parametrize("hidden", [b"", b'"]]]]"', b'"\\"]]",'])
+def test_deep_nesting_cannot_overflow_the_stack(hidden: bytes) -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)  # as some libraries do
+    try:
+        deep = hostile.body((b"[" + hidden) * 100_000)
+        with HostileServer(deep) as server, pytest.raises(TransientError):
+            node(server.url, retries=0).request("eth_blockNumber", [])
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_many_brackets_side_by_side_are_fine() -> None:
+    logs = [{"topics": ["]]", '"[{', "\\"], "data": []}] * 3_000
+    with HostileServer(good(logs)) as server:
+        assert node(server.url, retries=0).request("eth_getLogs", []) == logs
 
 
 def test_gzip_is_understood() -> None:
