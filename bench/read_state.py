@@ -34,7 +34,7 @@ POOL_FEES = (500, 3_000, 10_000)
 SPACINGS = {500: 10, 3_000: 60, 10_000: 200}
 POOL_READS = ("slot0()", "liquidity()", "feeGrowthGlobal0X128()", "feeGrowthGlobal1X128()")
 MINT = "mint((address,address,uint24,int24,int24,uint256,uint256,uint256,uint256,address,uint256))"
-CHUNK_CALLS = 500
+CHUNK_CALLS = 250
 AGGREGATE3 = {
     "type": "function", "name": "aggregate3", "stateMutability": "payable",
     "inputs": [{"name": "calls", "type": "tuple[]", "components": [

@@ -33,7 +33,7 @@ class Multicall:
         TransientError: no usable answer.
     """
 
-    def __init__(self, node: Node, address: str = MULTICALL3, *, chunk_calls: int = 500, connections: int = 2) -> None:
+    def __init__(self, node: Node, address: str = MULTICALL3, *, chunk_calls: int = 250, connections: int = 2) -> None:
         self.node = node
         self.address = address
         self._chunk_calls = chunk_calls
