@@ -3,7 +3,7 @@
 Both read the same seven things of every position NFT (its record, the pool's slot0, liquidity and two global fee
 growths, its two ticks) on one local chain with the real Uniswap v3 contracts, and must come to the same values.
 
-    python bench/read_state.py [--positions 1000] [--rounds 7]
+    python bench/read_state.py [--short | --positions 1000 --rounds 7]
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POOL_FEES = (500, 3_000, 10_000)
 SPACINGS = {500: 10, 3_000: 60, 10_000: 200}
 POOL_READS = ("slot0()", "liquidity()", "feeGrowthGlobal0X128()", "feeGrowthGlobal1X128()")
 MINT = "mint((address,address,uint24,int24,int24,uint256,uint256,uint256,uint256,address,uint256))"
-CHUNK_CALLS = 500
+CHUNK_CALLS = 250
 AGGREGATE3 = {
     "type": "function", "name": "aggregate3", "stateMutability": "payable",
     "inputs": [{"name": "calls", "type": "tuple[]", "components": [
@@ -63,7 +63,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--positions", type=int, default=1_000)
     arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--short", action="store_true", help="100 positions, 3 rounds: whether it runs at all")
     asked = arguments.parse_args()
+    if asked.short:
+        asked.positions, asked.rounds = 100, 3
     with Anvil(AnvilOptions(automine=True)) as anvil:
         deployment = deploy(anvil.rpc, PoolSpec(Fraction(2000)))
         held = make_positions(anvil, deployment, asked.positions)

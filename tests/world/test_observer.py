@@ -77,8 +77,11 @@ def test_uncollected_fees_are_what_collect_pays(desk: Desk) -> None:
         desk.chain.market.step()
         trade(desk, True, 3 * 10**17)
         trade(desk, False, 7 * 10**8)
+    trade(desk, True, 200 * 10**18)
     seen = desk.observer().observe()
     assert len(seen.positions) == 3
+    narrow, _, wide = seen.positions
+    assert wide.lower_tick < seen.pool.tick < narrow.lower_tick  # out of range and in range
     assert sum(each.uncollected_0 + each.uncollected_1 for each in seen.positions) > 0
     for each in seen.positions:
         call = "collect((uint256,address,uint128,uint128))"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from keeper.errors import RpcError
 from keeper.world.chain import codec
@@ -24,24 +25,29 @@ _TOO_MUCH = ("out of gas", "gas limit", "gas required exceeds", "too large", "ti
 class Multicall:
     """Reads through Multicall3 at ``address``.
 
-    ``chunk_calls`` bounds one ``eth_call``: some 25,000 gas a call, where nodes allow 30 to 50 million.
+    ``chunk_calls`` bounds one ``eth_call``: some 25,000 gas a call, where nodes allow 30 to 50 million. Where there are
+    several chunks, ``connections`` of them are under way at a time (the node must be safe to share between threads).
 
     Raises (from every read):
         RpcError: the node refused, or there is no Multicall3 at the address.
         TransientError: no usable answer.
     """
 
-    def __init__(self, node: Node, address: str = MULTICALL3, *, chunk_calls: int = 500) -> None:
+    def __init__(self, node: Node, address: str = MULTICALL3, *, chunk_calls: int = 250, connections: int = 2) -> None:
         self.node = node
         self.address = address
         self._chunk_calls = chunk_calls
+        self._connections = connections
 
     def read(self, calls: Sequence[Call], block_hash: str) -> list[bytes | None]:
         """What each call returns at the block; None where it reverted. One block for all of them, or an error."""
-        results: list[bytes | None] = []
-        for start in range(0, len(calls), self._chunk_calls):
-            results += self._read_chunk(calls[start : start + self._chunk_calls], block_hash)
-        return results
+        size = self._chunk_calls
+        chunks = [calls[start : start + size] for start in range(0, len(calls), size)]
+        if len(chunks) < 2 or self._connections < 2:
+            return [result for chunk in chunks for result in self._read_chunk(chunk, block_hash)]
+        with ThreadPoolExecutor(min(self._connections, len(chunks))) as threads:
+            parts = threads.map(lambda chunk: self._read_chunk(chunk, block_hash), chunks)
+            return [result for part in parts for result in part]
 
     def native_balance_call(self, owner: str) -> Call:
         """The read of an account's native balance, in wei."""

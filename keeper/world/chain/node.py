@@ -9,19 +9,16 @@ from __future__ import annotations
 import itertools
 import json
 import random as random_module
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from keeper.errors import ConfigError, RpcError, TransientError
 from keeper.world.chain.endpoint import Endpoint, UnreachableError, wrong_chain
+from keeper.world.chain.replies import result_of, results_of
 
 SendStatus = Literal["accepted", "already_known", "nonce_too_low"]
 
-_MAX_RECURSION = 3_000
-_BUSY_CODES = frozenset({-32005, -32016, 429})
-_BEHIND = ("header not found", "block not found", "unknown block", "blockhash not found", "could not find block")
 _ALREADY_KNOWN = ("already known", "known transaction", "already imported", "alreadyknown", "already exists")
 _NONCE_TOO_LOW = ("nonce too low", "oldnonce", "nonce is too low", "invalid nonce: too low")
 _UNREPEATABLE = ("eth_sendTransaction", "evm_", "anvil_", "hardhat_", "personal_")
@@ -100,7 +97,7 @@ class HttpNode:
         number = next(self._ids)
         call = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
         body = json.dumps(call, separators=(",", ":")).encode()
-        return self._ask(body, lambda reply: _result(reply, number, method), repeatable=_is_repeatable(method))
+        return self._ask(body, lambda reply: result_of(reply, number, method), repeatable=_is_repeatable(method))
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """The results of several calls in one exchange, in order; the first error among them is raised."""
@@ -119,7 +116,7 @@ class HttpNode:
         body = json.dumps(calls, separators=(",", ":")).encode()
         names = {number: method for number, method, _ in numbered}
         repeatable = all(map(_is_repeatable, names.values()))
-        outcomes: list[Any | RpcError] = self._ask(body, lambda reply: _results(reply, names), repeatable=repeatable)
+        outcomes: list[Any | RpcError] = self._ask(body, lambda reply: results_of(reply, names), repeatable=repeatable)
         return outcomes
 
     def send_raw_transaction(self, raw: bytes) -> SentHash:
@@ -157,7 +154,7 @@ class HttpNode:
         for route in self._routes:
             route.endpoint.expected_chain_id = expected_chain_id
             try:
-                found = int(_result(route.endpoint.post(body, self._timeout_seconds), 0, "eth_chainId"), 16)
+                found = int(result_of(route.endpoint.post(body, self._timeout_seconds), 0, "eth_chainId"), 16)
             except UnreachableError as fault:
                 faults.append(fault)
                 continue
@@ -227,62 +224,3 @@ def _is_repeatable(method: str) -> bool:
 def _no_answer(faults: Sequence[UnreachableError]) -> str:
     reasons = list(dict.fromkeys(str(fault) for fault in faults))
     return f"no answer after {len(faults)} attempt{'s' if len(faults) > 1 else ''}: {'; '.join(reasons)}"
-
-
-def _parse(reply: bytes) -> Any:
-    # py_ecc, which eth_account imports, lifts the limit to 100,000: deeper than the C stack, so that nothing but
-    # brackets from a node would kill the process instead of raising.
-    if sys.getrecursionlimit() > _MAX_RECURSION:
-        sys.setrecursionlimit(_MAX_RECURSION)
-    try:
-        return json.loads(reply)
-    except (ValueError, RecursionError):
-        raise UnreachableError("the node's answer is not JSON") from None
-
-
-def _result(reply: bytes, number: int, method: str) -> Any:
-    document = _parse(reply)
-    if isinstance(document, dict) and document.get("id") is None and "error" in document:
-        document["id"] = number  # a node that could not read the request answers with a null id
-    if not isinstance(document, dict) or document.get("id") != number:
-        raise UnreachableError(f"the node's answer to {method} belongs to another request")
-    return _outcome(document, method, raising=True)
-
-
-def _results(reply: bytes, names: dict[int, str]) -> list[Any | RpcError]:
-    document = _parse(reply)
-    if isinstance(document, dict) and isinstance(document.get("error"), dict):
-        raise _refusal(document["error"], "batch")
-    if not isinstance(document, list):
-        raise UnreachableError("the node's answer to a batch is not a list")
-    by_number = {item.get("id"): item for item in document if isinstance(item, dict)}
-    if by_number.keys() != names.keys():
-        raise UnreachableError("the node's answer to a batch leaves calls out")
-    return [_outcome(by_number[number], method, raising=False) for number, method in names.items()]
-
-
-def _outcome(document: dict[str, Any], method: str, *, raising: bool) -> Any:
-    error = document.get("error")
-    if error is None:
-        if "result" not in document:
-            raise UnreachableError(f"the node's answer to {method} holds neither result nor error")
-        return document["result"]
-    refusal = _refusal(error if isinstance(error, dict) else {"message": str(error)}, method)
-    if raising or isinstance(refusal, UnreachableError):
-        raise refusal
-    return refusal
-
-
-def _refusal(error: dict[str, Any], method: str) -> RpcError | UnreachableError:
-    """The node's error; one that only says "ask later" or "that block has not reached me" counts as no answer."""
-    code, data = error.get("code"), error.get("data")
-    words = " ".join(str(error.get("message") or error)[:500].split())
-    if code in _BUSY_CODES or any(behind in words.lower() for behind in _BEHIND):
-        return UnreachableError(f"the node cannot answer {method} now: {words}")
-    if isinstance(data, dict):
-        data = data.get("data")
-    return RpcError(
-        f"{method}: {words}",
-        code=code if isinstance(code, int) else None,
-        data=data if isinstance(data, str) else None,
-    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 
 from keeper.errors import RpcError, TransientError
 from keeper.world.chain import codec
@@ -24,10 +26,12 @@ class MiningNode:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.calls = 0
+        self._lock = threading.Lock()
 
     def request(self, method: str, params: Sequence[Any]) -> Any:
-        self.calls += 1
-        self._desk.chain.market.step()
+        with self._lock:
+            self.calls += 1
+            self._desk.chain.market.step()
         return self._desk.node.request(method, params)
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
@@ -69,6 +73,15 @@ def test_a_failing_call_is_none_and_the_others_stand(desk: Desk) -> None:
     assert (old, unknown) == (None, None)
     assert fee is not None
     assert codec.unsigned(fee) == 500
+
+
+def test_time_at_a_block_is_that_blocks(desk: Desk) -> None:
+    block = desk.latest()
+    desk.chain.market.step()
+    clock = (desk.contracts.multicall, keccak(text="getCurrentBlockTimestamp()")[:4])
+    (answer,) = Multicall(desk.node, desk.contracts.multicall).read([clock], block["hash"])
+    assert answer is not None
+    assert codec.unsigned(answer) == int(block["timestamp"], 16)
 
 
 def test_native_balance(desk: Desk) -> None:
