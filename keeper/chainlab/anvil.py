@@ -46,7 +46,7 @@ class AnvilOptions:
     genesis_seconds: int | None = None
     base_fee_wei: int | None = None
     accounts: int = 10
-    history_states: int | None = 256
+    history_states: int | None = 128
     fork_url: str | None = None
     fork_block: int | None = None
     extra: tuple[str, ...] = ()

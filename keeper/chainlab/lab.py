@@ -32,7 +32,7 @@ class LabSettings:
     base_is_token0: bool = True
     market: MarketSettings = field(default_factory=MarketSettings)
     port: int | None = None
-    history_states: int | None = 256
+    history_states: int | None = 128
 
 
 @dataclass(frozen=True, slots=True)

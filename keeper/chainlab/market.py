@@ -5,8 +5,8 @@ a given reference price p, that is [p·(1-f), p/(1-f)] for a fee f, and noise tr
 arbitrageur answers each of them. How profitable providing liquidity is here is therefore *chosen*, by
 :attr:`MarketSettings.noise_intensity`, and says nothing about any real pool. In real pools fees and arbitrage losses
 roughly cancel (rho = 4·phi/sigma² between 0.67 and 1.21 in nine measured ones); :meth:`Market.realised` measures phi,
-sigma and rho of a run, so that a report can state them. With the defaults (0.05 % fee) phi comes out near 0.17 per
-year: rho is about 1.7 at 63 % annual volatility and 0.95 at 85 %.
+sigma and rho of a run, so that a report can state them. With the defaults (0.05 % fee) phi comes out near 0.18 per
+year: rho is about 1.8 at 63 % annual volatility and 1.0 at 86 %.
 
 **Time.** Blocks of the market lie on a fixed grid (``blocks_per_hour``). Nothing is mined in between unless the caller
 asks: a keeper sends its transactions, calls :meth:`Market.mine_pending` (one block, 12 s later, no market action) until
@@ -37,7 +37,7 @@ GWEI_WEI = 10**9
 PENDING_BLOCK_SECONDS = 12
 _PLENTY = 10**33
 _RANGES_PER_TRANSACTION = 12
-_MOST_LEGS = 12
+_MOST_LEGS = 5
 _TRADE = "trade(int256[],uint160,uint160)"
 
 
@@ -211,7 +211,7 @@ class Market:
         """This block's noise trades: positive is token0 paid in, negative token1.
 
         Sizes are set so that, at the crowd's liquidity, a block's trades move ln √P by (noise intensity ÷ f ÷ blocks
-        per year) altogether on average, in exponentially distributed pieces of about the band's width.
+        per year) altogether on average, in a few exponentially distributed pieces.
         """
         fee = self.deployment.fee_pips / 1e6
         budget = self.settings.noise_intensity / fee / (HOURS_PER_YEAR * self.settings.blocks_per_hour)
