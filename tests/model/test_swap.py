@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keeper.model.full_math import Q96, MathError
@@ -14,7 +14,8 @@ Ticks = tuple[tuple[int, int], ...]
 
 
 def run(ticks: Ticks, depth: int, amount: int, zero_for_one: bool, known: tuple[int, int], spacing: int) -> SwapResult:
-    limit = MIN_SQRT_PRICE_X96 + 1 if zero_for_one else MAX_SQRT_PRICE_X96 - 1
+    # Beyond every position and bound of these tests, yet near enough to walk there word by word.
+    limit = sqrt_price_at_tick(-60_000 if zero_for_one else 60_000)
     seen = tuple(entry for entry in ticks if known[0] <= entry[0] <= known[1])
     return swap(
         Q96, 0, depth, 3000, seen, zero_for_one, amount, limit, spacing, known_lower_tick=known[0],
@@ -39,6 +40,7 @@ def ladders(draw: st.DrawFn) -> tuple[Ticks, int, int]:
     return tuple(sorted(net.items())), active, spacing
 
 
+@settings(max_examples=400)
 @given(
     ladders(), st.integers(0, 27), st.integers(1, 9), st.booleans(), st.booleans(), st.integers(-500, 0),
     st.integers(0, 500),
@@ -96,3 +98,16 @@ def test_a_pool_that_starts_outside_what_is_known_is_refused() -> None:
 def test_what_the_pool_refuses_is_refused(amount: int, limit: int, zero_for_one: bool) -> None:
     with pytest.raises(MathError):
         swap(Q96, 0, 10**18, 3000, ((-60, 10**18), (60, -(10**18))), zero_for_one, amount, limit, 60)
+
+
+def test_a_tick_just_beyond_what_is_known_may_decide_where_the_price_stops() -> None:
+    """With so little liquidity, one unit out takes the price anywhere between tick -202 and the next initialized tick.
+
+    Stopping at the bound because the price seems to stay above it would be a wrong result, not only an incomplete one.
+    """
+    ticks = ((-300, 100), (300, -100))
+    whole = run(ticks, 100, -1, True, (MIN_TICK, MAX_TICK), 60)
+    assert whole.sqrt_price_x96 == sqrt_price_at_tick(-300)
+    with pytest.raises(TickRangeExceeded, match="below tick -240"):
+        run(ticks, 100, -1, True, (-240, MAX_TICK), 60)
+    assert run(ticks, 100, -1, True, (-300, MAX_TICK), 60) == whole
