@@ -29,7 +29,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "redaction": frozenset(),
     "resources": frozenset({"errors"}),
     "telemetry": frozenset({"", "errors", "model", "redaction"}),
-    "config": frozenset({"", "errors", "known_chains", "model", "plugins", "policy.settings", "resources"}),
+    "config": frozenset(
+        {"", "errors", "known_chains", "model", "plugins", "policy.settings", "redaction", "resources"}
+    ),
     "model": frozenset(),
     "policy": frozenset({"model"}),
     "world": _GROUND | {"model"},
@@ -41,12 +43,13 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 _CHAIN = frozenset({"world", "chainlab"})
 _SCIENCE = frozenset({"policy", "backtest"})
+_TERMINAL = frozenset({"__main__", "cli", "commands", "report"})
 # Library -> the rooms it may live in. A library that is not here has no home yet: give it one, on purpose.
 HOMES: dict[str, frozenset[str]] = {
     "apprise": frozenset({"world"}),
     "apscheduler": frozenset({"daemon"}),
     "arch": _SCIENCE,
-    "click": _STARTERS - {"daemon"},
+    "click": _TERMINAL,
     "cytoolz": _CHAIN,
     **{f"eth_{part}": _CHAIN for part in ("abi", "account", "hash", "keyfile", "keys", "rlp", "typing", "utils")},
     "eth_tester": frozenset({"chainlab"}),
@@ -63,7 +66,7 @@ HOMES: dict[str, frozenset[str]] = {
     "pyarrow": frozenset({"backtest", "chainlab", "world"}),
     "pydantic": frozenset({"config", "policy", "world"}),
     "pydantic_core": frozenset({"config"}),
-    "rich": _STARTERS - {"daemon"},
+    "rich": _TERMINAL,
     "rlp": _CHAIN,
     "scipy": _SCIENCE,
     "sklearn": _SCIENCE,

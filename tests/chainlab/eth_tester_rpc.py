@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_tester import EthereumTester, PyEVMBackend
-from eth_tester.exceptions import TransactionFailed
+from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]
+from eth_tester.exceptions import TransactionFailed  # type: ignore[import-untyped]
 from eth_utils.address import to_checksum_address
 
 from keeper.chainlab.jsonrpc import Rpc

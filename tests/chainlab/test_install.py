@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -82,10 +83,10 @@ def test_no_npm_and_no_pip_is_one_sentence(copied_home: Path, tmp_path: Path, mo
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.setenv("PATH", str(empty))
-    monkeypatch.setattr(installer.sysconfig, "get_path", lambda _name: str(empty))
+    monkeypatch.setattr("keeper.chainlab.install.sysconfig.get_path", lambda _name: str(empty))
     broken = Path(_fake_programs(empty, python="echo 'No module named pip' >&2; exit 1").split(os.pathsep)[0])
-    monkeypatch.setattr(installer.sys, "executable", str(broken / "python"))
-    with pytest.raises(ConfigError, match="npm is not on PATH, .*needs pip"):
+    monkeypatch.setattr("keeper.chainlab.install.sys.executable", str(broken / "python"))
+    with pytest.raises(ConfigError, match=r"npm is not on PATH, .*needs pip"):
         installer.install()
     assert not installer.is_installed(copied_home)
 
@@ -96,15 +97,13 @@ def test_multicall_code_that_is_not_the_pinned_one_is_refused(monkeypatch: pytes
     with pytest.raises(ConfigError, match="no longer defines"):
         installer._constant_hex("OTHER: Final = 1", "MULTICALL3_BYTECODE")
 
-    def other_wheel(*arguments: str, what: str) -> None:
+    def other_wheel(*arguments: str, **_: str) -> None:
         folder = Path(arguments[arguments.index("-d") + 1])
-        import zipfile
-
         with zipfile.ZipFile(folder / "multicall-0-py3-none-any.whl", "w") as archive:
             archive.writestr("multicall/constants.py", source)
 
     monkeypatch.setattr(installer, "_pip", other_wheel)
-    with pytest.raises(ConfigError, match="hashes to .*nothing was installed"):
+    with pytest.raises(ConfigError, match=r"hashes to .*nothing was installed"):
         installer._fetch_multicall3()
 
 

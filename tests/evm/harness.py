@@ -6,6 +6,7 @@ import getpass
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ BATCH = 2000
 Words = tuple[int, ...]
 
 
+@cache
 def compiled() -> dict[str, CompiledContract]:
     sources = {name: FOLDER / name for name in ("MathHarness.sol", "PoolDriver.sol")}
     return compile_contract(sources, node_modules(), CACHE)

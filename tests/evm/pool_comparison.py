@@ -43,17 +43,29 @@ class Tally:
             self.mismatches.append(f"{what}: model {model}, contract {contract}, inputs {inputs}")
 
 
-def compare_pools(seed: str, swaps: int) -> Tally:
-    """Pool after pool until so many swaps were compared; a quarter of the pools lie anywhere in the price domain."""
+def compare_pools(seed: str, swaps: int, *, any_price: bool) -> Tally:
+    """Pool after pool until so many swaps were compared; at market prices, or anywhere in the price domain."""
     rng, tally = Random(seed), Tally()
     while tally.swaps < swaps:
         tally.pools += 1
-        _compare_one_pool(rng, tally, min(ROUNDS_PER_POOL, swaps - tally.swaps))
+        price = domain.valid_sqrt_price(rng) if any_price else domain.market_sqrt_price(rng)
+        _compare_one_pool(rng, tally, price, min(ROUNDS_PER_POOL, swaps - tally.swaps))
     return tally
 
 
-def _compare_one_pool(rng: Random, tally: Tally, rounds: int) -> None:
-    price = domain.valid_sqrt_price(rng) if rng.random() < 0.25 else domain.market_sqrt_price(rng)
+def assert_agreement(tally: Tally, swaps: int) -> None:
+    """No difference, and what was compared was worth comparing."""
+    assert not tally.mismatches, f"{len(tally.mismatches)} differences, first: {tally.mismatches[0]}"
+    assert tally.swaps == swaps
+    assert 0.5 * swaps < tally.mints
+    assert 0.5 * swaps < tally.burns
+    assert 0.5 * swaps < tally.pokes
+    assert 0.05 * swaps < tally.fees_seen
+    assert 0.3 * swaps < tally.ticks_crossed
+    assert 0.01 * swaps < tally.swap_reverts < 0.4 * swaps
+
+
+def _compare_one_pool(rng: Random, tally: Tally, price: int, rounds: int) -> None:
     fee_protocol = (rng.choice(PROTOCOL_FEES), rng.choice(PROTOCOL_FEES))
     pool, book = RealPool(rng.choice(domain.FEES_PIPS), price, fee_protocol), Book()
     state = pool.state()
@@ -88,23 +100,29 @@ def _compare_mint(
     most = max_liquidity_per_tick(pool.tick_spacing)
     amount = rng.getrandbits(typical_bits) + 1 if rng.random() < 0.9 else domain.uint(rng, 128)
     room = min(most - book.gross.get(tick, 0) for tick in (lower, upper))
-    paid = pool.mint(lower, upper, amount)
-    if amount == 0 or amount > room or amount > MAX_INT128:
-        tally.check("a mint the pool must refuse", None, paid, lower, upper, amount, state)
-        return state
+    real = pool.mint(lower, upper, amount)
+    refused = amount == 0 or amount > room or amount > MAX_INT128
+    if refused or real is None:
+        tally.check("the pool refuses a mint", refused, real is None, lower, upper, amount, state)
+        return real.after if real else state
+    paid = (real.amount0, real.amount1)
     wanted = liquidity.position_amounts(state.sqrt_price_x96, state.tick, lower, upper, amount, round_up=True)
     tally.mints += 1
     tally.check("mint", wanted, paid, lower, upper, amount, state)
     by_price = liquidity.amounts_to_mint(state.sqrt_price_x96, *_sqrt_bounds(lower, upper), amount)
     tally.check("mint by price", by_price, paid, lower, upper, amount, state)
     book.change(lower, upper, amount)
-    return pool.state()
+    return _check_liquidity(tally, book, real.after)
 
 
 def _compare_burn(rng: Random, tally: Tally, pool: RealPool, book: Book, state: PoolState) -> PoolState:
     (lower, upper), held = rng.choice(sorted(book.positions.items()))
     amount = rng.choice((held, held // 2 + 1, 1 + domain.uint(rng, 128) % held))
-    owed = pool.burn(lower, upper, amount)
+    real = pool.burn(lower, upper, amount)
+    if real is None:
+        tally.mismatches.append(f"burn of {amount} from {lower}..{upper} reverted")
+        return state
+    owed = (real.amount0, real.amount1)
     wanted = liquidity.position_amounts(state.sqrt_price_x96, state.tick, lower, upper, amount, round_up=False)
     tally.burns += 1
     tally.check("burn", wanted, owed, lower, upper, amount, state)
@@ -113,7 +131,7 @@ def _compare_burn(rng: Random, tally: Tally, pool: RealPool, book: Book, state: 
     book.change(lower, upper, -amount)
     if not book.positions[lower, upper]:
         del book.positions[lower, upper]
-    return pool.state()
+    return _check_liquidity(tally, book, real.after)
 
 
 def _compare_poke(rng: Random, tally: Tally, pool: RealPool, book: Book, state: PoolState) -> None:
@@ -154,7 +172,7 @@ def _random_swap(rng: Random, book: Book, state: PoolState) -> tuple[bool, int, 
         amount = 1 + domain.amount(rng)
     amount = min(amount, MAX_INT256)
     roll = rng.random()
-    if roll < 0.25:
+    if roll < 0.1:
         limit = MIN_SQRT_PRICE_X96 + 1 if zero_for_one else MAX_SQRT_PRICE_X96 - 1
     elif roll < 0.95:
         # On the side the swap goes to, so that most limits are ones the pool accepts.
@@ -188,7 +206,7 @@ def _compare_swap(rng: Random, tally: Tally, pool: RealPool, book: Book, state: 
     except MathError as error:
         tally.check(f"swap reverts ({error})", None, real, *inputs)
         tally.swap_reverts += 1
-        return pool.state() if real else state
+        return real.after if real else state
     if real is None:
         tally.mismatches.append(f"swap: the pool reverts, the model gives {model}, inputs {inputs}")
         return state
@@ -202,6 +220,13 @@ def _compare_swap(rng: Random, tally: Tally, pool: RealPool, book: Book, state: 
     tally.check("swap amounts", (model.amount0, model.amount1), (real.amount0, real.amount1), *inputs)
     tally.check("pool after the swap", after, real.after, *inputs)
     return real.after
+
+
+def _check_liquidity(tally: Tally, book: Book, state: PoolState) -> PoolState:
+    """The pool's liquidity must be what its positions add up to: else the comparison is of two different pools."""
+    active = sum(held for (lower, upper), held in book.positions.items() if lower <= state.tick < upper)
+    tally.check("active liquidity", active, state.liquidity, state)
+    return state
 
 
 def _sqrt_bounds(lower: int, upper: int) -> tuple[int, int]:

@@ -25,8 +25,8 @@ class PoolState:
 
 
 @dataclass(frozen=True, slots=True)
-class RealSwap:
-    """What a swap gave, and the pool after it."""
+class RealChange:
+    """The amounts of a swap, mint or burn, and the pool after it."""
 
     amount0: int
     amount1: int
@@ -104,17 +104,17 @@ class RealPool:
         assert words is not None
         return _state(words)
 
-    def swap(self, zero_for_one: bool, amount_specified: int, limit_x96: int) -> RealSwap | None:
+    def swap(self, zero_for_one: bool, amount_specified: int, limit_x96: int) -> RealChange | None:
         words = self._drive("swap(address,bool,int256,uint160)", zero_for_one, amount_specified, limit_x96)
-        return None if words is None else RealSwap(signed(words[0]), signed(words[1]), _state(words[2:]))
+        return None if words is None else RealChange(signed(words[0]), signed(words[1]), _state(words[2:]))
 
-    def mint(self, lower: int, upper: int, liquidity: int) -> tuple[int, int] | None:
+    def mint(self, lower: int, upper: int, liquidity: int) -> RealChange | None:
         words = self._drive("mint(address,int24,int24,uint128)", lower, upper, liquidity)
-        return None if words is None else (words[0], words[1])
+        return None if words is None else RealChange(words[0], words[1], _state(words[2:]))
 
-    def burn(self, lower: int, upper: int, liquidity: int) -> tuple[int, int] | None:
+    def burn(self, lower: int, upper: int, liquidity: int) -> RealChange | None:
         words = self._drive("burn(address,int24,int24,uint128)", lower, upper, liquidity)
-        return None if words is None else (words[0], words[1])
+        return None if words is None else RealChange(words[0], words[1], _state(words[2:]))
 
     def poke(self, lower: int, upper: int) -> Poke | None:
         words = self._drive("poke(address,int24,int24)", lower, upper)

@@ -5,25 +5,17 @@ from __future__ import annotations
 import pytest
 
 from keeper.model import full_math, liquidity, swap, swap_step, ticks
-from tests.evm.pool_comparison import compare_pools
+from tests.evm.pool_comparison import assert_agreement, compare_pools
 from tests.evm.test_evm_libraries import flipped
 
 SHARDS = 4
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_model_equals_pool(case_count: int, shard: int) -> None:
-    wanted = -(-case_count // SHARDS)
-    tally = compare_pools(f"pools {shard}", wanted)
-    assert not tally.mismatches, f"{len(tally.mismatches)} of {tally}, first: {tally.mismatches[0]}"
-    assert tally.swaps == wanted
-    # What was compared must have been worth comparing.
-    assert 0.5 * wanted < tally.mints
-    assert 0.5 * wanted < tally.burns
-    assert 0.5 * wanted < tally.pokes
-    assert 0.05 * wanted < tally.fees_seen
-    assert 0.3 * wanted < tally.ticks_crossed
-    assert 0.01 * wanted < tally.swap_reverts < 0.4 * wanted
+def test_model_equals_pool_at_market_prices(case_count: int, shard: int) -> None:
+    """Prices of tokens with 0 to 24 decimals in either order; the other half of the cases lies anywhere."""
+    swaps = -(-case_count // (2 * SHARDS))
+    assert_agreement(compare_pools(f"market {shard}", swaps, any_price=False), swaps)
 
 
 @pytest.mark.parametrize(
@@ -40,5 +32,5 @@ def test_a_wrong_rounding_is_reported(
     monkeypatch: pytest.MonkeyPatch, module: object, attribute: str, wrong: object, what: str
 ) -> None:
     monkeypatch.setattr(module, attribute, wrong)
-    found = compare_pools("mutation", 200).mismatches
+    found = compare_pools("mutation", 200, any_price=False).mismatches
     assert any(what in mismatch for mismatch in found)

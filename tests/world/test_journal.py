@@ -77,10 +77,12 @@ def test_each_sample_is_stored_once_over_restarts_and_windows(journal_url: str) 
     for number in range(4):
         journal = open_journal(journal_url, "dry")
         journal.record_decision(decision(number))
-        journal.record_decision(decision(number, strategy="short", seen=observation(number + 80, samples=20)))
+        for later in (number, number + 1):  # two windows on one series, taking turns
+            journal.record_decision(decision(later, strategy="short", seen=observation(later + 80, samples=20)))
+            journal.record_decision(decision(later))
         journal.close()
     with read_journal(journal_url) as query:
-        assert query("SELECT count(*), count(DISTINCT timestamp) FROM series_samples") == [(103, 103)]
+        assert query("SELECT count(*), count(DISTINCT timestamp) FROM series_samples") == [(104, 104)]
 
 
 def test_a_changed_journal_is_noticed(journal_url: str) -> None:
@@ -172,6 +174,8 @@ def test_a_plan_survives_the_process(journal_url: str) -> None:
     before = again.memory(NAME)
     again.close_plan(submission, Failed(submission, "told twice"))
     assert again.memory(NAME) == before
+    with again.reading() as query:
+        assert [(act.state, act.note) for act in queries.acts(query)] == [("done", "")]
     assert {each.token_id for each in again.memory(NAME).held} == {7, 8}
 
 
@@ -248,5 +252,5 @@ def test_samples_are_kept(journal_url: str) -> None:
     for each in kept:
         journal.samples.add(words.POOL, 31337, each)
     journal.samples.add(words.POOL, 31337, replace(kept[2], sqrt_price_x96=5))
-    assert journal.samples.between(words.POOL, 31337, START + 300, START + 900) == tuple(kept[1:4])
-    assert journal.samples.between(words.POOL, 1, 0, 1 << 40) == ()
+    assert journal.samples.between(words.POOL, 31337, START + 300, START + 900) == kept[1:4]
+    assert journal.samples.between(words.POOL, 1, 0, 1 << 40) == []

@@ -53,7 +53,7 @@ class HistoryWriter:
             rows = [_sample_row(series.id, each) for each in new]
             connection.execute(insert(tables.series_samples), rows)
         content = canonical_samples(stored)
-        digest = hashlib.sha256(b"%d %d " % (series.id, history.sample_seconds) + content).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()  # = canonical.digest(history.samples)
         row = {"digest": digest, "series_id": series.id, "runs": encode_runs([each.seq for each in stored])}
         connection.execute(insert_missing(connection, tables.histories), row)
         _trim(series, history)

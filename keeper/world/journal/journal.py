@@ -185,16 +185,10 @@ class SqlJournal:
             NATIVE: wallet.native_wei,
         }
         unsure = {(block.chain_id, owner, token) for token in balances} - self._accounts
-        if not unsure:
-            return unsure
-        rows = query_on(connection)(
-            "SELECT DISTINCT token FROM ledger WHERE chain_id = ? AND owner = ?", (block.chain_id, owner)
-        )
-        known = {token for (token,) in rows}
+        # A token's opening deposit has one place in the ledger: writing it again changes nothing.
         deposits = tuple(
-            LedgerEntry("deposit", token, amount, None, "", -1, block.number, block.timestamp)
-            for token, amount in balances.items()
-            if token not in known
+            LedgerEntry("deposit", token, balances[token], None, "", -1, block.number, block.timestamp)
+            for _, _, token in sorted(unsure)
         )
         outcomes.write_entries(connection, Account(block.chain_id, owner, decision.strategy, None), deposits)
         return unsure

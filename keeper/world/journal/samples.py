@@ -22,7 +22,7 @@ class StoredSamples:
         with self._engine.begin() as connection:
             connection.execute(insert_missing(connection, tables.samples), row)
 
-    def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> tuple[Sample, ...]:
+    def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> list[Sample]:
         """The samples of both ends and all between, oldest first; UNIX seconds."""
         table = tables.samples
         columns = [table.c[name] for name in ("timestamp", *SAMPLE_COLUMNS.split(", "))]
@@ -33,4 +33,4 @@ class StoredSamples:
             .order_by(table.c.timestamp)
         )
         with self._engine.begin() as connection:
-            return tuple(sample_of(list(row)) for row in connection.execute(wanted))
+            return [sample_of(list(row)) for row in connection.execute(wanted)]
