@@ -98,6 +98,7 @@ class Daemon:
         self._turn = threading.Lock()
         self._halted: set[str] = set()
         self._unrecorded: dict[str, str] = {}
+        self._owed: Reload | None = None
         self._defects: dict[str, int] = {}
         self._triggered: dict[str, float] = {}
         executors = {"default": ThreadPoolExecutor(1), "polls": ThreadPoolExecutor(1)}
@@ -274,13 +275,18 @@ class Daemon:
     def _take_edits(self) -> None:
         """Strategy files edited since the last turn. A bad one changes nothing but the log."""
         try:
-            reload = self._look()
-            if reload is None:
+            found = self._look()
+            if found is not None and found.mistakes:
+                self._reject([str(mistake) for mistake in found.mistakes])
+            reload = self._owed if found is None else found if self._owed is None else found.after(self._owed)
+            self._owed = None
+            if reload is None or not (reload.added or reload.changed or reload.removed):
                 return
-            if reload.mistakes:
-                self._reject([str(mistake) for mistake in reload.mistakes])
-            if reload.added or reload.changed or reload.removed:
+            try:
                 self._take_runners(reload, self._fleet.rebuild(reload))
+            except TransientError as error:
+                self._owed = reload
+                telemetry.cycle_deferred(", ".join((*reload.added, *reload.changed)), str(error))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with an edit, what runs goes on running
             self._reject([str(error)])
 

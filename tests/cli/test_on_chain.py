@@ -107,8 +107,9 @@ limits: {{max_slippage_bps: 300, max_twap_deviation_ticks: 1000, max_price_impac
     for mode, file in (("wallet", "keeper.db"), ("dry", "keeper.dry.db")):
         watched(lab, tmp_path / file, mode)
     snapshot = lab.anvil.snapshot()
-    amounts = [10 * 10**18, 20_000 * 10**6]
-    lab.market.fund(address, *(amounts if deployment.base_is_token0 else reversed(amounts)), 10**19)
+    base, quote = 10 * 10**18, 20_000 * 10**6
+    raw0, raw1 = (base, quote) if deployment.base_is_token0 else (quote, base)
+    lab.market.fund(address, raw0, raw1, 10**19)
     yield Operator(tmp_path, keeper, address)
     lab.anvil.revert(snapshot)
 
