@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import FrameType
-from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
 from apscheduler.jobstores.base import JobLookupError  # type: ignore[import-untyped]
@@ -23,8 +22,8 @@ from apscheduler.schedulers.background import BackgroundScheduler  # type: ignor
 
 from keeper import telemetry
 from keeper.config_reload import Reload
+from keeper.daemon_fleet import Fleet, Runner
 from keeper.errors import ConfigError, FatalError, TransientError
-from keeper.model.memory import StrategyState
 from keeper.model.outcome import Outcome
 
 POLL_SECONDS = 5
@@ -35,47 +34,10 @@ MAX_DEFECTS_IN_A_ROW = 3
 GRACE_SECONDS = 90.0
 CLOCK_JUMP_SECONDS = 10.0
 
+__all__ = ["Daemon", "Fleet", "Runner"]
+
 # Late turns are never dropped, several missed ones become one, and a strategy never overlaps itself.
 _JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-
-
-class Timing(Protocol):
-    """When to look; ``keeper.policy.settings.Schedule`` is one."""
-
-    @property
-    def every_seconds(self) -> int: ...
-
-
-class Runner(Protocol):
-    """One strategy, ready to take its turns."""
-
-    @property
-    def schedule(self) -> Timing: ...
-
-    def state(self) -> StrategyState:
-        """The durable state, as the journal has it now: commands of other processes arrive this way."""
-
-    def run_once(self) -> Outcome:
-        """One cycle."""
-
-    def price_moved(self) -> bool:
-        """Whether the price is further than the trigger from where the last cycle saw it. Cheap: one slot0."""
-
-    def halt(self, reason: str) -> None:
-        """Durably: nothing more is done for this strategy until an operator resumes it."""
-
-
-class Fleet(Protocol):
-    """Every strategy in force, and what they share. ``keeper.assembly.open_fleet`` makes one from the configuration."""
-
-    @property
-    def runners(self) -> Mapping[str, Runner]: ...
-
-    def rebuild(self, reload: Reload) -> Mapping[str, Runner]:
-        """Runners for the strategies of ``reload``; those that did not change may stay what they were."""
-
-    def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
-        """Tell an operator, and keep it in the journal. Must not raise."""
 
 
 class Daemon:
