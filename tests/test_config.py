@@ -181,6 +181,12 @@ def test_a_pool_of_another_shape_gets_one_sentence(folder: Path, value: str) -> 
     assert mistake.startswith("a.yaml:3: pool: expected ")
 
 
+@pytest.mark.parametrize(("old", "new"), [("fee: 500", "fee: 0.05"), (f'token1: "{USDC}"', 'token1: "0x12"')])
+def test_a_mistake_inside_the_pool_is_said_once_and_not_as_a_wrong_address(folder: Path, old: str, new: str) -> None:
+    (mistake,) = strategy_mistakes(folder, old, new)
+    assert not mistake.startswith("a.yaml:3: pool")
+
+
 def test_all_mistakes_come_at_once(folder: Path) -> None:
     (folder / "strategies/b.yaml").write_text(STRATEGY.replace("quote: token1", "quote: x").replace("k: 2", "k: -1"))
     mistakes = strategy_mistakes(folder, "chain: base", "chian: base")

@@ -189,9 +189,9 @@ def test_a_fatal_error_halts_durably_and_only_this_strategy_until_resumed() -> N
 
 
 def test_a_halt_holds_even_where_it_cannot_be_recorded() -> None:
-    runner = Scripted([FatalError("stop")], schedule=Every(1), refuse_to_record=1)
+    runner = Scripted([FatalError("stop")], schedule=Every(1), refuse_to_record=3)
     with running(Told({"a": runner})):
-        until(lambda: runner.halts == ["stop"])
+        until(lambda: runner.halts == ["stop"], 8)
     assert runner.turns == 1
 
 
