@@ -25,6 +25,7 @@ from keeper.policy.settings import Address, Section
 from keeper.redaction import never_show
 
 _KEY_IN_URL = re.compile(r"(?<=[/=:@?&])[A-Za-z0-9_-]{16,}(?=[/=:@?&]|$)")
+_REMEDY = "copy keeper.example.yaml of the repository to it, or name another with -c"
 Mode = Literal["dry", "wallet", "atomic", "safe", "proposal_file"]
 
 
@@ -168,6 +169,8 @@ def load_keeper(file: Path, environment: Mapping[str, str] | None = None) -> Loa
 
 def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedConfig | None, Document]:
     """The configuration, or None with the mistakes in the document. ConfigError when the file cannot be read."""
+    if not file.exists():
+        raise ConfigError(f"there is no such file; {_REMEDY}", path=str(file))
     document = read_document(file, environment)
     apply_overrides(document, environment)
     config = validate(KeeperConfig, document, document.values)
