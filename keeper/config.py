@@ -6,6 +6,7 @@ Secrets (URLs that may hold a key, the journal's password) are ``SecretStr``: th
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,8 +22,10 @@ from keeper.config_yaml import Document, apply_overrides, read_document
 from keeper.errors import ConfigError
 from keeper.known_chains import CHAIN_IDS, CONTRACTS
 from keeper.policy.settings import Address, Section
+from keeper.redaction import never_show
 
-DEFAULT_FILE = Path("keeper.yaml")
+_KEY_IN_URL = re.compile(r"(?<=[/=:@?&])[A-Za-z0-9_-]{16,}(?=[/=:@?&]|$)")
+_REMEDY = "copy keeper.example.yaml of the repository to it, or name another with -c"
 Mode = Literal["dry", "wallet", "atomic", "safe", "proposal_file"]
 
 
@@ -166,6 +169,8 @@ def load_keeper(file: Path, environment: Mapping[str, str] | None = None) -> Loa
 
 def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedConfig | None, Document]:
     """The configuration, or None with the mistakes in the document. ConfigError when the file cannot be read."""
+    if not file.exists():
+        raise ConfigError(f"there is no such file; {_REMEDY}", path=str(file))
     document = read_document(file, environment)
     apply_overrides(document, environment)
     config = validate(KeeperConfig, document, document.values)
@@ -173,6 +178,7 @@ def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedCo
         chains = {name: _completed(document, name, chain) for name, chain in config.chains.items()}
         config = config.model_copy(update={"chains": chains})
         _check_sections(document, config)
+        _hide_secrets(config, environment)
     if config is None or document.mistakes:
         return None, document
     return LoadedConfig(file, config), document
@@ -226,6 +232,17 @@ def _completed(document: Document, name: str, chain: Chain) -> Chain:
             f"no addresses are shipped for chain_id {chain.chain_id}; give contracts: {', '.join(needed)}",
         )
     return chain.model_copy(update={"contracts": contracts})
+
+
+def _hide_secrets(config: KeeperConfig, environment: Mapping[str, str]) -> None:
+    """No log or message may show them from here on, whoever quotes them."""
+    urls = [config.journal, *config.alerts]
+    for chain in config.chains.values():
+        urls += [*chain.rpc, *([chain.private_rpc] if chain.private_rpc else [])]
+    for url in urls:
+        # A key is a long part of a URL; hosts hold dots, and words are short.
+        never_show(*_KEY_IN_URL.findall(url.get_secret_value()))
+    never_show(environment.get(config.signer.password_env, ""))
 
 
 def _check_sections(document: Document, config: KeeperConfig) -> None:

@@ -25,6 +25,16 @@ class Reload:
     removed: tuple[str, ...]
     mistakes: tuple[Mistake, ...]
 
+    def after(self, earlier: Reload) -> Reload:
+        """This look and an earlier one that nothing has been done about yet, as one."""
+        present = {strategy.settings.name for strategy in self.strategies}
+        added = {*earlier.added, *self.added} & present
+        changed = ({*earlier.changed, *self.changed} & present) - added
+        removed = {*earlier.removed, *self.removed} - present
+        return Reload(
+            self.strategies, tuple(sorted(added)), tuple(sorted(changed)), tuple(sorted(removed)), self.mistakes
+        )
+
 
 class StrategyFiles:
     """The strategies in force, and a cheap look whether their files have changed."""

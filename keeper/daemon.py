@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import FrameType
-from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor  # type: ignore[import-untyped]
 from apscheduler.jobstores.base import JobLookupError  # type: ignore[import-untyped]
@@ -23,8 +22,8 @@ from apscheduler.schedulers.background import BackgroundScheduler  # type: ignor
 
 from keeper import telemetry
 from keeper.config_reload import Reload
+from keeper.daemon_fleet import Fleet, Runner
 from keeper.errors import ConfigError, FatalError, TransientError
-from keeper.model.memory import StrategyState
 from keeper.model.outcome import Outcome
 
 POLL_SECONDS = 5
@@ -35,47 +34,10 @@ MAX_DEFECTS_IN_A_ROW = 3
 GRACE_SECONDS = 90.0
 CLOCK_JUMP_SECONDS = 10.0
 
+__all__ = ["Daemon", "Fleet", "Runner"]
+
 # Late turns are never dropped, several missed ones become one, and a strategy never overlaps itself.
 _JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-
-
-class Timing(Protocol):
-    """When to look; ``keeper.policy.settings.Schedule`` is one."""
-
-    @property
-    def every_seconds(self) -> int: ...
-
-
-class Runner(Protocol):
-    """One strategy, ready to take its turns."""
-
-    @property
-    def schedule(self) -> Timing: ...
-
-    def state(self) -> StrategyState:
-        """The durable state, as the journal has it now: commands of other processes arrive this way."""
-
-    def run_once(self) -> Outcome:
-        """One cycle."""
-
-    def price_moved(self) -> bool:
-        """Whether the price is further than the trigger from where the last cycle saw it. Cheap: one slot0."""
-
-    def halt(self, reason: str) -> None:
-        """Durably: nothing more is done for this strategy until an operator resumes it."""
-
-
-class Fleet(Protocol):
-    """Every strategy in force, and what they share. ``keeper.assembly_fleet.open_fleet`` makes one."""
-
-    @property
-    def runners(self) -> Mapping[str, Runner]: ...
-
-    def rebuild(self, reload: Reload) -> Mapping[str, Runner]:
-        """Runners for the strategies of ``reload``; those that did not change may stay what they were."""
-
-    def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
-        """Tell an operator, and keep it in the journal. Must not raise."""
 
 
 class Daemon:
@@ -98,6 +60,7 @@ class Daemon:
         self._turn = threading.Lock()
         self._halted: set[str] = set()
         self._unrecorded: dict[str, str] = {}
+        self._owed: Reload | None = None
         self._defects: dict[str, int] = {}
         self._triggered: dict[str, float] = {}
         executors = {"default": ThreadPoolExecutor(1), "polls": ThreadPoolExecutor(1)}
@@ -274,13 +237,18 @@ class Daemon:
     def _take_edits(self) -> None:
         """Strategy files edited since the last turn. A bad one changes nothing but the log."""
         try:
-            reload = self._look()
-            if reload is None:
+            found = self._look()
+            if found is not None and found.mistakes:
+                self._reject([str(mistake) for mistake in found.mistakes])
+            reload = self._owed if found is None else found if self._owed is None else found.after(self._owed)
+            self._owed = None
+            if reload is None or not (reload.added or reload.changed or reload.removed):
                 return
-            if reload.mistakes:
-                self._reject([str(mistake) for mistake in reload.mistakes])
-            if reload.added or reload.changed or reload.removed:
+            try:
                 self._take_runners(reload, self._fleet.rebuild(reload))
+            except TransientError as error:
+                self._owed = reload
+                telemetry.cycle_deferred(", ".join((*reload.added, *reload.changed)), str(error))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with an edit, what runs goes on running
             self._reject([str(error)])
 

@@ -25,10 +25,9 @@ _HASH_NAME = re.compile(r"hash(es)?$|digest$", re.IGNORECASE)
 _never_show: set[str] = set()
 
 
-def never_show(secret: str | None) -> None:
-    """Hide this exact text wherever it appears from now on. Too short a text is ignored: it would hide everything."""
-    if secret and len(secret) >= 6:
-        _never_show.add(secret)
+def never_show(*secrets: str) -> None:
+    """Hide these exact texts wherever they appear from now on; not very short ones, which would hide everything."""
+    _never_show.update(secret for secret in secrets if len(secret) >= 6)
 
 
 def redact(text: str, *, keep_hashes: bool = False) -> str:

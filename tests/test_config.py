@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 
 from keeper.config import LoadedConfig, journal_place, journal_url, load_keeper
 from keeper.config_mistakes import ConfigErrors
@@ -21,6 +22,7 @@ from keeper.config_strategies import (
 )
 from keeper.errors import ConfigError
 from keeper.known_chains import CHAIN_IDS, CONTRACTS
+from keeper.policy.settings import Compound, Limits, Profit, Schedule
 
 ROOT = Path(__file__).resolve().parent.parent
 CANARY = "canary0123456789canary"
@@ -93,6 +95,15 @@ def test_what_ships_is_valid(tmp_path: Path) -> None:
     loaded = load_keeper(tmp_path / "keeper.yaml", {"BASE_RPC": "https://node.example"})
     names = {strategy.settings.name for strategy in load_strategies(loaded, {})}
     assert "eth-usdc" in names
+
+
+def test_the_template_shows_every_key_of_the_limits_and_the_profit_check() -> None:
+    shown = yaml.safe_load((ROOT / "strategies/eth-usdc.yaml").read_text())
+    for section, model in (("limits", Limits), ("profit", Profit), ("compound", Compound), ("schedule", Schedule)):
+        assert shown[section].keys() == model.model_fields.keys()
+    file = load_strategy(ROOT / "strategies/eth-usdc.yaml", {})
+    defaults = Limits(gas_reserve_native=file.settings.limits.gas_reserve_native)
+    assert (file.settings.limits, file.settings.profit) == (defaults, Profit()), "the values shown are the defaults"
 
 
 def test_every_known_chain_has_what_is_needed() -> None:
@@ -168,6 +179,12 @@ def test_a_pool_of_another_shape_gets_one_sentence(folder: Path, value: str) -> 
     line = STRATEGY.splitlines()[2]
     (mistake,) = strategy_mistakes(folder, line, f"pool: {value}")
     assert mistake.startswith("a.yaml:3: pool: expected ")
+
+
+@pytest.mark.parametrize(("old", "new"), [("fee: 500", "fee: 0.05"), (f'token1: "{USDC}"', 'token1: "0x12"')])
+def test_a_mistake_inside_the_pool_is_said_once_and_not_as_a_wrong_address(folder: Path, old: str, new: str) -> None:
+    (mistake,) = strategy_mistakes(folder, old, new)
+    assert not mistake.startswith("a.yaml:3: pool")
 
 
 def test_all_mistakes_come_at_once(folder: Path) -> None:

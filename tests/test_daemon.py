@@ -78,8 +78,12 @@ class Told:
     runners: dict[str, Runner]
     alerts: list[tuple[str, str | None, str]] = field(default_factory=list)
     rebuilt: dict[str, Runner] = field(default_factory=dict)
+    out_of_reach: int = 0
 
     def rebuild(self, reload: Reload) -> Mapping[str, Runner]:  # noqa: ARG002
+        if self.out_of_reach > 0:
+            self.out_of_reach -= 1
+            raise TransientError("no answer")
         return self.rebuilt
 
     def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
@@ -185,9 +189,9 @@ def test_a_fatal_error_halts_durably_and_only_this_strategy_until_resumed() -> N
 
 
 def test_a_halt_holds_even_where_it_cannot_be_recorded() -> None:
-    runner = Scripted([FatalError("stop")], schedule=Every(1), refuse_to_record=1)
+    runner = Scripted([FatalError("stop")], schedule=Every(1), refuse_to_record=3)
     with running(Told({"a": runner})):
-        until(lambda: runner.halts == ["stop"])
+        until(lambda: runner.halts == ["stop"], 8)
     assert runner.turns == 1
 
 
@@ -214,6 +218,15 @@ def test_edits_are_taken_at_the_next_turn_and_bad_ones_only_told() -> None:
         time.sleep(1.2)
     assert old.turns == turns == 2
     assert fleet.alerts == [("config_rejected", None, str(mistake))]
+
+
+def test_an_edit_is_not_lost_while_the_chain_is_out_of_reach() -> None:
+    old, new = Scripted(schedule=Every(1)), Scripted(schedule=Every(1))
+    looks: list[Reload | None] = [Reload((), (), ("a",), (), ())]
+    fleet = Told({"a": old}, rebuilt={"a": new}, out_of_reach=2)
+    with running(fleet, look=lambda: looks.pop(0) if looks else None):
+        until(lambda: new.turns >= 1, 8)
+    assert old.turns == 2 and fleet.alerts == []
 
 
 def test_the_running_cycle_is_finished_and_no_other_begins() -> None:

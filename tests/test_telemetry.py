@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from keeper import redaction, telemetry
+from keeper.config import load_keeper
 from keeper.model.decision import Figure, Objection
 from keeper.model.ledger import Effects, LedgerEntry
 from keeper.model.memory import OpenSubmission
@@ -18,6 +20,11 @@ from keeper.redaction import redact
 
 CANARY = "canary5f2d81canary"
 KEY = "0x" + "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
+
+
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_never_show", set())
 
 
 @pytest.fixture
@@ -75,8 +82,7 @@ def test_addresses_with_keys_are_cut(log: io.StringIO, secret: str) -> None:
     assert CANARY not in redact(secret)
 
 
-def test_keys_and_registered_secrets_are_hidden_everywhere(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_never_show", set())
+def test_keys_and_registered_secrets_are_hidden_everywhere(log: io.StringIO) -> None:
     redaction.never_show("correct horse battery")
     telemetry.cycle_deferred("eth", f"password is correct horse battery, key {KEY} or {KEY[2:].upper()}")
     telemetry.config_rejected([f"key {KEY}"])
@@ -86,6 +92,16 @@ def test_keys_and_registered_secrets_are_hidden_everywhere(log: io.StringIO, mon
         telemetry.cycle_broke("eth", error, 1)
     assert "correct horse" not in log.getvalue()
     assert KEY[2:].lower() not in log.getvalue().lower()
+
+
+def test_the_secrets_of_a_configuration_are_hidden_wherever_they_turn_up(log: io.StringIO, tmp_path: Path) -> None:
+    (tmp_path / "keeper.yaml").write_text(
+        f"journal: postgresql://me:{CANARY}1@host/db\nalerts: [tgram://{CANARY}2/x]\n"
+        f"chains: {{base: {{chain_id: 8453, rpc: ['https://a.example/v2/{CANARY}3', 'https://b.example?k={CANARY}4']}}}}\n"
+    )
+    load_keeper(tmp_path / "keeper.yaml", {"KEEPER_PASSWORD": f"{CANARY}5"})
+    telemetry.cycle_deferred("eth", " ".join(f"401 for {CANARY}{number}" for number in range(1, 6)))
+    assert last(log)["reason"] == " ".join(["401 for [hidden]"] * 5)
 
 
 def test_named_secrets_are_hidden_whatever_they_look_like() -> None:

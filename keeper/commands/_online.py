@@ -9,7 +9,7 @@ from functools import partial
 
 from keeper.config import Chain, LoadedConfig
 from keeper.config_strategies import StrategyFile
-from keeper.errors import ConfigError, KeeperError, TransientError
+from keeper.errors import ConfigError, KeeperError, RpcError, TransientError
 from keeper.policy.settings import PoolKey
 from keeper.world.chain import codec
 from keeper.world.chain.node import HttpNode
@@ -54,7 +54,11 @@ def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Fi
     try:
         yield from look()
     except KeeperError as error:
-        yield Finding(subject, False, str(error), unreachable=isinstance(error, TransientError))
+        yield Finding(subject, False, str(error), unreachable=_is_out_of_reach(error))
+
+
+def _is_out_of_reach(error: KeeperError) -> bool:
+    return isinstance(error, TransientError) and not isinstance(error, RpcError)
 
 
 def _key(loaded: LoadedConfig) -> tuple[Finding, str | None]:
@@ -95,7 +99,7 @@ def _nodes(name: str, chain: Chain) -> Iterator[Finding]:
             else:
                 yield Finding(subject, True, sentence)
         except KeeperError as error:
-            yield Finding(subject, False, str(error), unreachable=isinstance(error, TransientError))
+            yield Finding(subject, False, str(error), unreachable=_is_out_of_reach(error))
         except (TypeError, ValueError, KeyError):
             yield Finding(subject, False, "answers, but not as an Ethereum node does")
         finally:
@@ -150,11 +154,9 @@ def _oracle(subject: str, pool: str, twap_seconds: int, node: HttpNode) -> Findi
     data = codec.call_with_integers("observe(uint32[])", [twap_seconds, 0])
     try:
         node.request("eth_call", [{"to": pool, "data": "0x" + data.hex()}, "latest"])
-    except TransientError as error:
-        if "OLD" in str(error) or "revert" in str(error).lower():
-            sentence = f"the pool's oracle does not reach back {twap_seconds} s; choose a smaller limits.twap_seconds"
-            return Finding(subject, False, sentence)
-        raise
+    except RpcError:
+        sentence = f"the pool's oracle does not reach back {twap_seconds} s; choose a smaller limits.twap_seconds"
+        return Finding(subject, False, sentence)
     return Finding(subject, True, f"the pool's oracle reaches back {twap_seconds} s")
 
 
@@ -175,7 +177,11 @@ def _balances(subject: str, owner: str, tokens: tuple[tuple[str, str], ...], nod
 
 def _ask(node: HttpNode, target: str, signature: str, *arguments: str | int) -> bytes:
     data = codec.call(signature, *arguments)
-    reply = bytes.fromhex(str(node.request("eth_call", [{"to": target, "data": "0x" + data.hex()}, "latest"]))[2:])
-    if len(reply) < codec.WORD:
+    try:
+        reply = node.request("eth_call", [{"to": target, "data": "0x" + data.hex()}, "latest"])
+    except RpcError:
+        reply = "0x"
+    answer = bytes.fromhex(str(reply)[2:])
+    if len(answer) < codec.WORD:
         raise ConfigError(f"{target} does not answer {signature}: it is not the contract it should be")
-    return reply
+    return answer

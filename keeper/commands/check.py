@@ -77,7 +77,7 @@ def examine(
         except ConfigErrors as errors:
             mistakes += errors.mistakes
         except ConfigError as error:
-            mistakes.append(Mistake(str(config), None, f"{str(error).removeprefix(f'{config}: ')}; {_REMEDY}"))
+            mistakes.append(Mistake(str(config), None, str(error).removeprefix(f"{config}: ")))
     if not files and loaded is not None:
         try:
             chosen = strategy_paths(loaded.strategies_folder)
@@ -85,6 +85,3 @@ def examine(
             mistakes.append(Mistake(str(config), None, str(error)))
     strategies, found = examine_strategies(chosen, loaded, os.environ)
     return loaded, strategies, sorted({*mistakes, *found}, key=lambda m: (m.file, m.line or 0, m.sentence))
-
-
-_REMEDY = "copy keeper.example.yaml, or name another with -c"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from keeper.commands._options import config_option
+from keeper.commands._options import config_option, json_option, print_json
 
 TEMPLATE = "eth-usdc"
 
@@ -17,7 +17,8 @@ TEMPLATE = "eth-usdc"
 @click.argument("name")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print it instead of writing a file.")
 @config_option
-def command(name: str, to_stdout: bool, config: Path) -> None:
+@json_option
+def command(name: str, to_stdout: bool, config: Path, as_json: bool) -> None:
     """Write a commented strategy to start from; never overwrites a file.
 
     It goes into the folder that `strategies:` in keeper.yaml names, or into strategies/ where there is none.
@@ -48,4 +49,7 @@ def command(name: str, to_stdout: bool, config: Path) -> None:
         raise ConfigError("exists already and is never overwritten; choose another name", path=str(file)) from None
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", path=str(file)) from None
-    click.echo(f"{file}: edit the pool and the capital, then `keeper check`")
+    if as_json:
+        print_json({"path": str(file)})
+    else:
+        click.echo(f"{file}: edit the pool and the capital, then `keeper check`")

@@ -10,6 +10,8 @@ import click
 
 from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json
 
+LATEST_ALERTS = 5
+
 
 @click.command(epilog="Example:  keeper status --json")
 @config_option
@@ -21,6 +23,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
     Reads the journal alone: no node is asked, and the daemon may be running.
     """
     from keeper.commands._snapshot import last_decisions, price_figures
+    from keeper.report import when
     from keeper.world.journal import queries
     from keeper.world.journal.reading import read_journal
 
@@ -29,17 +32,22 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         statuses = queries.statuses(query)
         last = last_decisions(query)
         pending = queries.pending_transactions(query)
+        alerts = queries.events(query)[-LATEST_ALERTS:]
     entries = [
         asdict(status) | (price_figures(last[status.name]) if status.name in last else {}) for status in statuses
     ]
     if as_json:
-        print_json({"mode": mode, "strategies": entries, "in_flight": [asdict(each) for each in pending]})
+        in_flight = [asdict(each) for each in pending]
+        told = [asdict(alert) for alert in alerts]
+        print_json({"mode": mode, "strategies": entries, "in_flight": in_flight, "alerts": told})
         return
     _show(mode, entries)
     for each in pending:
         click.echo(
             f"in flight: {each.strategy} {each.step}, nonce {each.nonce}, {each.state}, {', '.join(each.hashes)}"
         )
+    for alert in alerts:
+        click.echo(f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}")
 
 
 def _show(mode: str, entries: list[dict[str, Any]]) -> None:

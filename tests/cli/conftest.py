@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from keeper.assembly import build_strategy
 from keeper.cli import run
 from keeper.config_strategies import settings_body
 from keeper.policy.decide import decide
 from keeper.world.journal.opening import open_journal
-from tests.policy.test_decide import IN_RANGE, LEFT_BEHIND, RICH, strategy
-from tests.policy.world import held, memory, observation
+from tests.policy.test_decide import IN_RANGE, LEFT_BEHIND, RICH
+from tests.policy.world import held, memory, observation, settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,9 @@ def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
 def journal(tmp_path: Path) -> Path:
     """Three decisions of one strategy: enter, rebalance, and one held back."""
     file = tmp_path / "journal.db"
-    thinker = strategy()
-    body = settings_body(thinker.settings)
-    thinker = replace(thinker, settings_digest=hashlib.sha256(body).hexdigest())
+    thinker = build_strategy(settings())
     opened = open_journal(f"sqlite:///{file}", "dry")
-    opened.record_settings(thinker.settings_digest, body)
+    opened.record_settings(thinker.settings_digest, settings_body(thinker.settings))
     for number, (seen, past) in enumerate(
         (
             (observation(balances=RICH), memory()),

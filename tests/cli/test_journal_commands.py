@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from keeper.commands.replay import unequal
+from keeper.world.journal.opening import open_journal
 from tests.cli.conftest import Keeper
 
 
@@ -70,6 +72,35 @@ def test_refusals(keeper: Keeper, journal: Path, arguments: tuple[str, ...], exp
 def test_no_journal_is_one_sentence(keeper: Keeper, command: str) -> None:
     answer = keeper(command)
     assert answer.code == 2 and "there is no journal at" in answer.err and "keeper.dry.db" in answer.err
+
+
+def test_replay_finds_the_same_and_names_what_differs(keeper: Keeper, journal: Path) -> None:
+    same = keeper("replay", "--journal", str(journal))
+    assert (same.code, same.out) == (0, "3 decisions made again, 0 differ\n")
+    with sqlite3.connect(journal) as connection:
+        ((body,),) = connection.execute("SELECT body FROM settings").fetchall()
+        connection.execute(
+            "UPDATE settings SET body = ?", (body.replace(b'"max_slippage_bps":30', b'"max_slippage_bps":31'),)
+        )
+    other = keeper("replay", "--json", "--journal", str(journal))
+    assert other.code == 1 and other.json["decisions"] == 3
+    assert [each["field"] for each in other.json["different"]] == ["settings_digest"] * 3
+    with sqlite3.connect(journal) as connection:
+        connection.execute("DELETE FROM settings")
+    answer = keeper("replay", "--journal", str(journal))
+    assert answer.code == 4 and "the settings of decision 1 are not in the journal" in answer.err
+
+
+def test_status_tells_of_alerts(keeper: Keeper, journal: Path) -> None:
+    opened = open_journal(f"sqlite:///{journal}", "dry")
+    opened.record_event("test", "config_rejected", "strategies/a.yaml:3: unknown key 'x'", 1_800_000_000)
+    opened.close()
+    assert (
+        "2027-01-15 08:00:00 UTC test config_rejected: strategies/a.yaml:3"
+        in keeper("status", "--journal", str(journal)).out
+    )
+    (alert,) = keeper("status", "--json", "--journal", str(journal)).json["alerts"]
+    assert alert["kind"] == "config_rejected"
 
 
 def test_the_first_differing_field_is_named() -> None:

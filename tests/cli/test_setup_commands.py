@@ -71,6 +71,7 @@ def test_a_new_strategy_is_valid_and_never_overwrites(keeper: Keeper) -> None:
     again = keeper("new-strategy", "my-first")
     assert again.code == 2 and "never overwritten" in again.err and Path("mine/my-first.yaml").read_text() == text
     assert keeper("new-strategy", "other", "--stdout").out == text.replace("my-first ", "other ", 1)
+    assert keeper("new-strategy", "third", "--json").json == {"path": "mine/third.yaml"}
     for name in ("../evil", "A", ""):
         assert keeper("new-strategy", name).code == 2
 
