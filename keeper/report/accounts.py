@@ -216,10 +216,10 @@ def _add_time(sums: _Sums, before: Observation, after: Observation, entries: Seq
     sums.lvr += valued(after, *principals(before, held)) - valued(after, *principals(after, held))
 
 
-def _as_of(sums: _Sums, now: Observation, value: int) -> ProfitAndLoss:
-    uncollected = uncollected(now)
-    fees_0 = sums.collected[0] + uncollected[0] - sums.uncollected_start[0]
-    fees_1 = sums.collected[1] + uncollected[1] - sums.uncollected_start[1]
+def _as_of(sums: _Sums, now: Observation, worth_now: int) -> ProfitAndLoss:
+    owed = uncollected(now)
+    fees_0 = sums.collected[0] + owed[0] - sums.uncollected_start[0]
+    fees_1 = sums.collected[1] + owed[1] - sums.uncollected_start[1]
     basis = sums.value_start + sums.net_deposits
     span = now.block.timestamp - sums.start.block.timestamp
     in_base = (0, fees_1) if now.quote_is_token0 else (fees_0, 0)
@@ -227,8 +227,8 @@ def _as_of(sums: _Sums, now: Observation, value: int) -> ProfitAndLoss:
         start_timestamp=sums.start.block.timestamp,
         timestamp=now.block.timestamp,
         value_start=sums.value_start,
-        value=value,
-        mean_value=sums.value_seconds // span if span else value,
+        value=worth_now,
+        mean_value=sums.value_seconds // span if span else worth_now,
         net_deposits=sums.net_deposits,
         fees_0=fees_0,
         fees_1=fees_1,
