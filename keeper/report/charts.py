@@ -162,9 +162,9 @@ def _band(frame: Frame, band: Band) -> str:
     ]
     for edge in (band.lower, band.upper):
         parts.append(_level(frame, left, right, edge, "edge"))
-    for edge in (band.trigger_lower, band.trigger_upper):
-        if edge is not None and edge not in (band.lower, band.upper):
-            parts.append(_level(frame, left, right, edge, "trigger"))
+    for trigger in (band.trigger_lower, band.trigger_upper):
+        if trigger is not None and trigger not in (band.lower, band.upper):
+            parts.append(_level(frame, left, right, trigger, "trigger"))
     return "".join(parts)
 
 

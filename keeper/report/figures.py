@@ -47,7 +47,7 @@ class Money:
 
     def number(self, raw: int) -> float:
         """For charts alone."""
-        return raw / 10**self.token.decimals
+        return float(Decimal(raw).scaleb(-self.token.decimals))
 
     def _text(self, raw: int, plus: str) -> str:
         unit = Decimal(1).scaleb(-self.decimals)
