@@ -62,7 +62,7 @@ HOMES: dict[str, frozenset[str]] = {
     "pyarrow": frozenset({"backtest", "chainlab", "world"}),
     "pydantic": frozenset({"config", "policy", "world"}),
     "pydantic_core": frozenset({"config"}),
-    "rich": _STARTERS - {"daemon"},
+    "rich": _STARTERS - {"daemon"} | {"report"},
     "rlp": _CHAIN,
     "scipy": _SCIENCE,
     "sklearn": _SCIENCE,

@@ -39,6 +39,13 @@ class Money:
     def signed(self, raw: int) -> str:
         return self._text(raw, "+")
 
+    def visible(self, raw: int) -> str:
+        """As ``plain``, but what is too small for the decimals does not look like nothing."""
+        text = self.plain(raw)
+        if raw and not text.strip("0."):
+            return f"{MINUS if raw < 0 else ''}<{Decimal(1).scaleb(-self.decimals):f}"
+        return text
+
     def with_symbol(self, raw: int) -> str:
         return f"{self.plain(raw)} {self.symbol}"
 
@@ -53,7 +60,7 @@ class Money:
         unit = Decimal(1).scaleb(-self.decimals)
         rounded = abs(Decimal(raw).scaleb(-self.token.decimals)).quantize(unit, ROUND_HALF_EVEN)
         sign = "" if rounded == 0 else MINUS if raw < 0 else plus
-        return f"{sign}{rounded:,}"
+        return f"{sign}{rounded:,f}"
 
 
 def exact(raw: int, token: Token) -> str:
@@ -117,6 +124,14 @@ def duration(seconds: int) -> str:
     if hours:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def span_words(seconds: int) -> str:
+    """Whole days where there are at least two; else as ``duration``."""
+    days = seconds / 86_400
+    if days < 2:
+        return duration(seconds)
+    return f"{days:.0f} days" if abs(days - round(days)) < 0.05 else f"{days:.1f} days"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -100,7 +100,7 @@ def _facts(start: Observation, end: Observation) -> str:
         f"{figures.utc(start.block.timestamp)} – {figures.utc(end.block.timestamp)}",
         f"blocks {start.block.number:,} – {end.block.number:,}",
     )
-    return "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+    return " ".join(f"<span>{escape(fact)}</span>" for fact in facts)
 
 
 def _reading() -> str:

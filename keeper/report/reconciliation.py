@@ -37,6 +37,12 @@ class TokenAccount:
     def difference_wei(self) -> int:
         return self.journal_balance - self.chain_balance
 
+    @property
+    def largest(self) -> int:
+        """The largest amount of the account, which sets how many decimals are worth showing."""
+        sums = (self.deposits, self.withdrawals, self.mints, self.decreases, self.collected, self.swaps, self.gas)
+        return max(abs(amount) for amount in (*sums, self.chain_balance))
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:

@@ -10,6 +10,8 @@ from keeper.report.figures import Money
 from keeper.report.reconciliation import Reconciliation, TokenAccount
 from keeper.report.verdict import comparisons, gain_word
 
+LEDGER_DIGITS = 8
+
 
 def tiles(pnl: ProfitAndLoss, money: Money) -> str:
     """The few figures that a glance should take in."""
@@ -141,8 +143,8 @@ def _exact_cell(amount: int, account: TokenAccount) -> str:
     """Rounded for the eye, with every digit for the pointer and for machines."""
     if not amount:
         return '<td class="quiet"><data value="0">0</data></td>'
-    text = Money.scaled(account.token, amount, 7).plain(amount)
-    return f'<td><data value="{amount}" title="{figures.exact(amount, account.token)}">{text}</data></td>'
+    text = Money.scaled(account.token, account.largest, LEDGER_DIGITS).visible(amount)
+    return f'<td><data value="{amount}" title="{figures.exact(amount, account.token)}">{escape(text)}</data></td>'
 
 
 def _difference(account: TokenAccount) -> str:

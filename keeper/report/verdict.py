@@ -19,7 +19,7 @@ class VerdictText:
 
 def verdict_text(pnl: ProfitAndLoss, money: Money) -> VerdictText:
     """Fees are never named without what arbitrage took, the costs, and holding beside them."""
-    span = figures.duration(pnl.timestamp - pnl.start_timestamp)
+    span = figures.span_words(pnl.timestamp - pnl.start_timestamp)
     basis = pnl.value_start + pnl.net_deposits
     change = f" ({figures.signed_percent(pnl.total / basis)})" if basis > 0 else ""
     headline = (
