@@ -41,8 +41,10 @@ class Money:
 
     def visible(self, raw: int) -> str:
         """As ``plain``, but what is too small for the decimals does not look like nothing."""
+        if not raw:
+            return "0"
         text = self.plain(raw)
-        if raw and not text.strip("0."):
+        if not text.strip("0."):
             return f"{MINUS if raw < 0 else ''}<{Decimal(1).scaleb(-self.decimals):f}"
         return text
 

@@ -45,7 +45,7 @@ class Market:
     next_id: int = 1
 
     def __post_init__(self) -> None:
-        low, high = "0x" + "11" * 20, "0x" + "22" * 20
+        low, high = "0x" + "1a" * 20, "0x" + "2b" * 20
         self.quote = Token(low if self.quote_is_token0 else high, self.symbols[0], 6)
         self.base = Token(high if self.quote_is_token0 else low, self.symbols[1], 18)
         self.wallet = {self.quote.address: self.balance[0], self.base.address: self.balance[1]}
