@@ -18,6 +18,7 @@ DAY_SECONDS = 86_400
 DAY_STEPS = (1, 2, 5, 7, 10, 14, 30, 60, 90, 180, 365)
 HOUR_STEPS = (1, 2, 3, 6, 12)
 MOST_DAYS_LABELLED = 7
+MOST_DAYS_WITHOUT_YEAR = 300
 HEADROOM = 0.06
 
 
@@ -125,7 +126,8 @@ def time_marks(start: int, end: int) -> list[tuple[int, str]]:
         return [(mark, figures.utc(mark)[11:16]) for mark in range(-(-start // step) * step, end + 1, step)]
     step = DAY_SECONDS * next((n for n in DAY_STEPS if days / n <= MOST_DAYS_LABELLED), math.ceil(days / 7))
     first = -(-start // DAY_SECONDS) * DAY_SECONDS
-    return [(mark, figures.day(mark)) for mark in range(first, end + 1, step)]
+    name = figures.day if days < MOST_DAYS_WITHOUT_YEAR else figures.month_and_year
+    return [(mark, name(mark)) for mark in range(first, end + 1, step)]
 
 
 def bar(share: float, kind: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from keeper.model.observation import PoolState
 from keeper.model.price import Token
@@ -14,6 +14,8 @@ SYMBOL_LENGTH = 16
 TOKEN_DIGITS = 6
 PRICE_DIGITS = 6
 MOST_DECIMALS = 18
+# Decimal rounds to 28 digits unless told; an amount of 256 bits has 78, and as many again may follow the point.
+EXACT_DIGITS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Money:
     @classmethod
     def scaled(cls, token: Token, largest_raw: int, digits: int = TOKEN_DIGITS) -> Money:
         """Enough decimals to show the largest amount with ``digits`` significant ones, two at least."""
-        largest = Decimal(max(abs(largest_raw), 1)).scaleb(-token.decimals)
+        largest = _whole(max(abs(largest_raw), 1), token)
         return cls(token, min(max(digits - 1 - largest.adjusted(), 2), token.decimals, MOST_DECIMALS))
 
     @property
@@ -56,18 +58,25 @@ class Money:
 
     def number(self, raw: int) -> float:
         """For charts alone."""
-        return float(Decimal(raw).scaleb(-self.token.decimals))
+        return float(_whole(raw, self.token))
 
     def _text(self, raw: int, plus: str) -> str:
-        unit = Decimal(1).scaleb(-self.decimals)
-        rounded = abs(Decimal(raw).scaleb(-self.token.decimals)).quantize(unit, ROUND_HALF_EVEN)
+        with localcontext() as context:
+            context.prec = EXACT_DIGITS
+            rounded = abs(_whole(raw, self.token)).quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_EVEN)
         sign = "" if rounded == 0 else MINUS if raw < 0 else plus
         return f"{sign}{rounded:,f}"
 
 
 def exact(raw: int, token: Token) -> str:
     """Every digit, as a plain decimal string for machines."""
-    return f"{Decimal(raw).scaleb(-token.decimals):f}"
+    return f"{_whole(raw, token):f}"
+
+
+def _whole(raw: int, token: Token) -> Decimal:
+    with localcontext() as context:
+        context.prec = EXACT_DIGITS
+        return Decimal(raw).scaleb(-token.decimals)
 
 
 def symbol(token: Token) -> str:
@@ -115,6 +124,10 @@ def utc(timestamp: int) -> str:
 def day(timestamp: int) -> str:
     moment = datetime.fromtimestamp(timestamp, UTC)
     return f"{moment.day} {moment:%b}"
+
+
+def month_and_year(timestamp: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp, UTC):%b %Y}"
 
 
 def duration(seconds: int) -> str:

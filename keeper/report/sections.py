@@ -66,9 +66,10 @@ def comparison(pnl: ProfitAndLoss, money: Money, base_symbol: str) -> str:
             f'<td>{share}</td><td class="quiet">{annual}</td></tr>'
         )
     return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Comparison table">'
         f'<table class="figures"><caption>Beside other ways to hold</caption><thead><tr><th scope="col">Way</th>'
         f'<th scope="col">{escape(money.symbol)}</th><th scope="col">Of the start</th>'
-        f'<th scope="col">A year, if it went on*</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<th scope="col">A year, if it went on*</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
         f'<p class="note">* Linear from {days} on the mean worth. So short a time says little about a year; '
         "it is there to compare lines, not to expect.</p>"
     )

@@ -24,6 +24,7 @@ START = 1_763_164_800  # 2025-11-15
         (WETH, 10 * 10**18, 312 * 10**14, "0.0312", "+0.0312"),
         (WETH, 10**12, 194, "0.000000000000000194"[:13], "+" + "0.000000000000000194"[:13]),
         (Token("0x" + "3c" * 20, "NONE", 0), 7, 7, "7", "+7"),
+        (WETH, 10**50, -(10**50) - 1, "−" + f"{10**32:,}.00", "−" + f"{10**32:,}.00"),
         (Token("0x" + "3c" * 20, "MANY", 24), 10**24, 10**23, "0.10000", "+0.10000"),
     ],
 )
@@ -73,7 +74,7 @@ def test_ticks_are_round_and_inside() -> None:
     assert Frame.around(0, 10, [5.0, 5.0]).ticks()
 
 
-@pytest.mark.parametrize(("days", "marks"), [(0.2, 5), (1, 7), (7, 8), (30, 7), (365, 6), (1_000, 6)])
+@pytest.mark.parametrize(("days", "marks"), [(0.2, 5), (1, 5), (7, 8), (30, 7), (365, 7), (1_000, 6)])
 def test_time_marks_stay_few_and_on_midnights(days: float, marks: int) -> None:
     found = time_marks(START, START + int(days * DAY))
     assert len(found) == marks
