@@ -84,15 +84,16 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def point(self, selector: str, share_x: float) -> None:
-        """Move the mouse over an element, ``share_x`` of its width from the left."""
+    def point(self, selector: str, share_x: float) -> tuple[float, float, float]:
+        """Move the mouse over an element, ``share_x`` of its width from the left. Gives the place, left and width."""
         place = f"document.querySelector({selector!r})"
         self.evaluate(f"{place}.scrollIntoView({{block: 'center'}})")
         box = self.evaluate(
             f"(() => {{ const b = {place}.getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; }})()"
         )
-        x, y = box[0] + box[2] * share_x, box[1] + box[3] / 2
+        x, y = round(box[0] + 1 + (box[2] - 2) * share_x), round(box[1] + box[3] / 2)
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        return x, box[0], box[2]
 
     def press(self, key: str) -> None:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key)

@@ -117,6 +117,25 @@ def test_what_the_first_observation_holds_already_is_not_counted_again() -> None
     assert (pnl.total, pnl.gas) == (0, 0)
 
 
+@pytest.mark.parametrize("quote_is_token0", [False, True])
+def test_fees_owed_before_the_start_are_not_earned_in_the_run(quote_is_token0: bool) -> None:
+    owed = replace(WIDE, uncollected_0=50, uncollected_1=60)
+    more = replace(WIDE, uncollected_0=55, uncollected_1=67)
+    seen = [
+        observation(10 * i, 1.0, quote_is_token0=quote_is_token0, positions=(p,)) for i, p in enumerate((owed, more))
+    ]
+    pnl = last(run_of(seen, []))
+    assert (pnl.fees_0, pnl.fees_1, pnl.total) == (5, 7, 12)
+
+
+@pytest.mark.parametrize("quote_is_token0", [False, True])
+def test_other_ways_to_hold_buy_at_the_price_of_the_start(quote_is_token0: bool) -> None:
+    """1,000 at price 4: half is 500 and 125 base, all is 250 base; the price falls to 1."""
+    seen = [observation(10 * i, r, quote=1_000, quote_is_token0=quote_is_token0) for i, r in enumerate((2.0, 1.0))]
+    pnl = last(run_of(seen, []))
+    assert (pnl.hodl_change, pnl.hodl_half_change, pnl.hodl_base_change) == (0, 625 - 1_000, 250 - 1_000)
+
+
 def test_nothing_to_report_is_said() -> None:
     with pytest.raises(ConfigError, match="no decision yet"):
         Run("x", (), ())

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from keeper.model.decision import Decision
+from keeper.report import figures
 from keeper.report.page import write_page
-from keeper.report.timeline import timeline
+from keeper.report.timeline import STATE_WORDS, timeline
 from tests.report.browser import Page, open_browser
 from tests.report.synthetic import month
 
@@ -61,17 +62,17 @@ def test_every_text_has_enough_contrast(page: Page, report: Path, scheme: str) -
     assert worst["ratio"] >= 4.5, worst
 
 
-def test_the_pointer_reads_values_in_all_charts(page: Page, report: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.123, 0.5, 0.77, 1.0])
+def test_the_pointer_reads_values_in_all_charts(page: Page, report: Path, share: float) -> None:
     page.open(report)
     line = timeline(month())
     end = text(page, "[data-series=fees]")
-    page.point("figure[data-chart=price] .plot", 0.5)
-    middle = line.accounts[
-        min(range(len(line.times)), key=lambda i: abs(line.times[i] - sum(line.times[:: len(line.times) - 1]) / 2))
-    ]
-    assert text(page, "[data-series=fees]") == f"+{middle.fees / 10**6:,.2f}"
-    assert text(page, "[data-when]").startswith("2025-11-")
-    assert text(page, "[data-series=state]") in ("in range", "out of range", "no position")
+    x, left, width = page.point("figure[data-chart=price] .plot", share)
+    moment = line.times[0] + (x - left) / width * (line.times[-1] - line.times[0])
+    nearest = min(range(len(line.times)), key=lambda index: abs(line.times[index] - moment))
+    assert text(page, "[data-when]") == figures.utc(line.times[nearest])
+    assert text(page, "[data-series=fees]").lstrip("+") == f"{line.accounts[nearest].fees / 10**6:,.2f}"
+    assert text(page, "[data-series=state]") == STATE_WORDS[line.states[nearest]]
     assert page.evaluate("document.querySelectorAll('.pointed').length") == 3
     page.point("h1", 0.5)
     assert text(page, "[data-series=fees]") == end

@@ -40,6 +40,7 @@ def test_the_table_holds_the_same_figures() -> None:
 def test_a_symbol_is_neither_markup_nor_a_control_sequence() -> None:
     text = printed(("US[red]D", "W\x1b[31mE"))
     assert "US[red]D" in text
+    assert "USD" not in text  # what is left of it where it is taken for markup
     assert "\x1b" not in text
 
 
