@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from keeper.report import figures
+from keeper.report import display
 
 UNITS = 1_000  # of the inner coordinate system, either way
 DAY_SECONDS = 86_400
@@ -123,10 +123,10 @@ def time_marks(start: int, end: int) -> list[tuple[int, str]]:
     days = (end - start) / DAY_SECONDS
     if days < 2:
         step = 3_600 * next((hours for hours in HOUR_STEPS if days * 24 / hours <= MOST_DAYS_LABELLED), 12)
-        return [(mark, figures.utc(mark)[11:16]) for mark in range(-(-start // step) * step, end + 1, step)]
+        return [(mark, display.utc(mark)[11:16]) for mark in range(-(-start // step) * step, end + 1, step)]
     step = DAY_SECONDS * next((n for n in DAY_STEPS if days / n <= MOST_DAYS_LABELLED), math.ceil(days / 7))
     first = -(-start // DAY_SECONDS) * DAY_SECONDS
-    name = figures.day if days < MOST_DAYS_WITHOUT_YEAR else figures.month_and_year
+    name = display.day if days < MOST_DAYS_WITHOUT_YEAR else display.month_and_year
     return [(mark, name(mark)) for mark in range(first, end + 1, step)]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from keeper.model.decision import Decision
-from keeper.report import figures
-from keeper.report.figures import Money
+from keeper.report import display
+from keeper.report.display import Money
 from keeper.report.run import Act, Run
 
 Explain = Callable[[Decision], Sequence[str]]
@@ -33,7 +33,7 @@ def feed(run: Run, explain: Explain) -> str:
     rows = list(_rows(run, acts, explain))
     left_out = max(len(rows) - MOST_ROWS, 0)
     note = "" if not left_out else (
-        f'<p class="note">{figures.count(left_out, "earlier row")} left out here; '
+        f'<p class="note">{display.count(left_out, "earlier row")} left out here; '
         f"<code>keeper explain</code> shows every decision.</p>"
     )  # fmt: skip
     return f'{note}<ol class="feed">{"".join(rows[left_out:])}</ol>'
@@ -77,7 +77,7 @@ def _hold_row(run: Run, indices: list[int], explain: Explain) -> str:
     span = (
         run.decisions[indices[-1]].observation.block.timestamp - run.decisions[indices[0]].observation.block.timestamp
     )
-    reason = f'<span class="reason">over {figures.duration(span)}</span>' if len(indices) > 1 else ""
+    reason = f'<span class="reason">over {display.duration(span)}</span>' if len(indices) > 1 else ""
     body = "".join(
         f'<p class="which">{escape(code)}, last of {codes[code]:,}</p>{_explanation(run, latest[code], explain)}'
         for code, _ in named
@@ -86,7 +86,7 @@ def _hold_row(run: Run, indices: list[int], explain: Explain) -> str:
 
 
 def _row(kind: str, decision: Decision, title: str, body: str) -> str:
-    moment = figures.utc(decision.observation.block.timestamp).removesuffix(" UTC")
+    moment = display.utc(decision.observation.block.timestamp).removesuffix(" UTC")
     return (
         f'<li class="{kind}"><details><summary><time>{moment}</time> {title}</summary>'
         f'<div class="opened">{body}</div></details></li>'
@@ -97,7 +97,7 @@ def _explanation(run: Run, index: int, explain: Explain) -> str:
     decision = run.decisions[index]
     block = decision.observation.block
     number = f"Decision {run.decision_ids[index]}" if run.decision_ids else "Decision"
-    where = f"{number} at block {block.number:,}, {figures.utc(block.timestamp)}"
+    where = f"{number} at block {block.number:,}, {display.utc(block.timestamp)}"
     lines = "\n".join(escape(line) for line in explain(decision))
     return f'<p class="which">{where}</p><pre>{lines}</pre>'
 

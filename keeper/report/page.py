@@ -14,9 +14,9 @@ from string import Template
 from keeper.errors import ConfigError
 from keeper.model.observation import Observation
 from keeper.policy.valuation import quote_token
-from keeper.report import figures, sections
+from keeper.report import display, sections
+from keeper.report.display import Money
 from keeper.report.feed import Explain, feed
-from keeper.report.figures import Money
 from keeper.report.plots import chart_sections, chart_series
 from keeper.report.reconciliation import reconcile
 from keeper.report.run import Run
@@ -62,9 +62,9 @@ def render_page(run: Run, explain: Explain) -> str:
     line = timeline(run)
     outcome, end = line.accounts[-1], run.observations[-1]
     money = Money.scaled(quote_token(end), max(outcome.value_start, outcome.value))
-    base = figures.symbol(end.pool.token1 if end.quote_is_token0 else end.pool.token0)
+    base = display.symbol(end.pool.token1 if end.quote_is_token0 else end.pool.token0)
     said = verdict_text(outcome, money)
-    done = f"{figures.count(len(run.decisions), 'decision')}, {figures.count(len(run.acts), 'transaction')}"
+    done = f"{display.count(len(run.decisions), 'decision')}, {display.count(len(run.acts), 'transaction')}"
     style, script = _asset("page.css"), _asset("page.js")
     return Template(_asset("page.html")).substitute(
         title=escape(f"{run.strategy}: Range Keeper report"),
@@ -92,12 +92,12 @@ def render_page(run: Run, explain: Explain) -> str:
 
 def _facts(start: Observation, end: Observation) -> str:
     pool = end.pool
-    pair = f"{figures.symbol(pool.token0)}/{figures.symbol(pool.token1)} {figures.fee_tier(pool.fee_pips)}"
+    pair = f"{display.symbol(pool.token0)}/{display.symbol(pool.token1)} {display.fee_tier(pool.fee_pips)}"
     facts = (
         pair,
         f"pool {pool.address[:8]}…{pool.address[-4:]}",
         f"chain {end.block.chain_id}",
-        f"{figures.utc(start.block.timestamp)} – {figures.utc(end.block.timestamp)}",
+        f"{display.utc(start.block.timestamp)} – {display.utc(end.block.timestamp)}",
         f"blocks {start.block.number:,} – {end.block.number:,}",
     )
     return " ".join(f"<span>{escape(fact)}</span>" for fact in facts)

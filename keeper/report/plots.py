@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from keeper.report import figures
+from keeper.report import display
 from keeper.report.charts import Curve, Frame, plot, strip, time_axis
-from keeper.report.figures import Money
+from keeper.report.display import Money
 from keeper.report.timeline import STATE_WORDS, Timeline
 
 Values = Sequence[float]
@@ -32,7 +32,7 @@ def chart_sections(line: Timeline, money: Money, base_symbol: str) -> str:
 def chart_series(line: Timeline, money: Money) -> dict[str, Sequence[object] | dict[str, object]]:
     """What the page's script reads: times, and the values of every curve by name."""
     curves = {**_split_values(line, money), **_worth_values(line, money)}
-    price_decimals = len(figures.price_text(line.prices[-1]).partition(".")[2])
+    price_decimals = len(display.price_text(line.prices[-1]).partition(".")[2])
     values: dict[str, object] = {name: [round(v, money.decimals) for v in points] for name, points in curves.items()}
     values["price"] = [round(price, price_decimals + 1) for price in line.prices]
     values["state"] = [STATE_WORDS[state] for state in line.states]
@@ -53,10 +53,10 @@ def _price_section(line: Timeline, money: Money, base_symbol: str) -> str:
     title = f"Price in {unit} over time, with the ranges that were held shaded"
     drawing = plot(frame, line.times, [Curve("price", line.prices)], line.bands, title)
     inside = sum(state == "inside" for state in line.states)
-    share = figures.percent(inside / len(line.states), 0)
+    share = display.percent(inside / len(line.states), 0)
     drawing += strip(frame, line.times, line.states, f"In range at {share} of the observations")
     legend = _legend(
-        [Entry("price", f"Price, {unit}", figures.price_text(line.prices[-1])), Entry("state", "", _state(line))],
+        [Entry("price", f"Price, {unit}", display.price_text(line.prices[-1])), Entry("state", "", _state(line))],
         line.times[-1],
         f"<li>{_box('band')}range held</li>"
         '<li><svg class="key" aria-hidden="true"><line class="trigger" x1="0" x2="16" y1="5" y2="5"/></svg>trigger</li>'
@@ -140,7 +140,7 @@ def _section(name: str, heading: str, legend: str, drawing: str, note: str, kind
 
 def _legend(entries: list[Entry], end: int, more: str) -> str:
     items = "".join(_legend_item(entry) for entry in entries)
-    return f'<ul class="legend"><li class="when" data-when>{figures.utc(end)}</li>{items}{more}</ul>'
+    return f'<ul class="legend"><li class="when" data-when>{display.utc(end)}</li>{items}{more}</ul>'
 
 
 def _legend_item(entry: Entry) -> str:

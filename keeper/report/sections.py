@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from keeper.report import charts, figures
+from keeper.report import charts, display
 from keeper.report.accounts import ProfitAndLoss
-from keeper.report.figures import Money
+from keeper.report.display import Money
 from keeper.report.reconciliation import Reconciliation, TokenAccount
 from keeper.report.verdict import comparisons, gain_word
 
@@ -17,13 +17,13 @@ def tiles(pnl: ProfitAndLoss, money: Money) -> str:
     """The few figures that a glance should take in."""
     unit = escape(money.symbol)
     weekly = f"{pnl.rebalances_per_week:.1f} a week"
-    in_position = figures.percent(pnl.seconds_in_position / max(pnl.timestamp - pnl.start_timestamp, 1), 0)
+    in_position = display.percent(pnl.seconds_in_position / max(pnl.timestamp - pnl.start_timestamp, 1), 0)
     return "".join(
         (
             _tile("Profit and loss", money.signed(pnl.total), unit, gain_word(pnl.total)),
             _tile("Against holding", money.signed(pnl.against_hodl), unit, gain_word(pnl.against_hodl)),
             _tile("Hedged alpha", money.signed(pnl.hedged_alpha), "fees − LVR − costs", gain_word(pnl.hedged_alpha)),
-            _tile("In range", figures.percent(pnl.in_range_share, 0), f"in a position {in_position}", ""),
+            _tile("In range", display.percent(pnl.in_range_share, 0), f"in a position {in_position}", ""),
             _tile("Rebalances", f"{pnl.rebalances:,}", weekly, ""),
         )
     )
@@ -58,9 +58,9 @@ def comparison(pnl: ProfitAndLoss, money: Money, base_symbol: str) -> str:
     days = f"{pnl.days:.1f} days"
     rows = []
     for name, amount in comparisons(pnl, base_symbol, money.symbol):
-        share = f"{figures.signed_percent(amount / pnl.value_start)}" if pnl.value_start else "n/a"
+        share = f"{display.signed_percent(amount / pnl.value_start)}" if pnl.value_start else "n/a"
         yearly = pnl.annualised_pct(amount)
-        annual = "n/a" if yearly is None else figures.signed_percent(yearly / 100, 1)
+        annual = "n/a" if yearly is None else display.signed_percent(yearly / 100, 1)
         rows.append(
             f'<tr><th scope="row">{escape(name)}</th><td class="{gain_word(amount)}">{money.signed(amount)}</td>'
             f'<td>{share}</td><td class="quiet">{annual}</td></tr>'
@@ -77,7 +77,7 @@ def comparison(pnl: ProfitAndLoss, money: Money, base_symbol: str) -> str:
 
 def ledger(reconciliation: Reconciliation) -> str:
     """Per token: every kind of movement, the wallet on the chain, and the difference to the wei."""
-    heads = "".join(f'<th scope="col">{escape(figures.symbol(a.token))}</th>' for a in reconciliation.accounts)
+    heads = "".join(f'<th scope="col">{escape(display.symbol(a.token))}</th>' for a in reconciliation.accounts)
     lines = (
         ("Deposits", [a.deposits for a in reconciliation.accounts]),
         ("Into positions (mints)", [a.mints for a in reconciliation.accounts]),
@@ -145,7 +145,7 @@ def _exact_cell(amount: int, account: TokenAccount) -> str:
     if not amount:
         return '<td class="quiet"><data value="0">0</data></td>'
     text = Money.scaled(account.token, account.largest, LEDGER_DIGITS).visible(amount)
-    return f'<td><data value="{amount}" title="{figures.exact(amount, account.token)}">{escape(text)}</data></td>'
+    return f'<td><data value="{amount}" title="{display.exact(amount, account.token)}">{escape(text)}</data></td>'
 
 
 def _difference(account: TokenAccount) -> str:

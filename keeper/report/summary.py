@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from keeper.model.observation import Observation
 from keeper.model.price import Token
 from keeper.policy.valuation import quote_token
-from keeper.report import figures
+from keeper.report import display
 from keeper.report.accounts import ProfitAndLoss, profit_and_loss
-from keeper.report.figures import Money
+from keeper.report.display import Money
 from keeper.report.reconciliation import Reconciliation, reconcile
 from keeper.report.run import Run
 from keeper.report.verdict import comparisons, gain_word, verdict_text
@@ -49,10 +49,10 @@ def pnl_mapping(run: Run) -> dict[str, str]:
         "value_end": pnl.value,
         "net_deposits": pnl.net_deposits,
     }
-    return {name: figures.exact(raw, quote) for name, raw in money.items()} | {
-        "fees_base": figures.exact(base_raw, base),
-        "fees_quote": figures.exact(quote_raw, quote),
-        "gas_native": figures.exact(pnl.gas_native_wei, end.gas.native_price.base),
+    return {name: display.exact(raw, quote) for name, raw in money.items()} | {
+        "fees_base": display.exact(base_raw, base),
+        "fees_quote": display.exact(quote_raw, quote),
+        "gas_native": display.exact(pnl.gas_native_wei, end.gas.native_price.base),
         "days": f"{pnl.days:.4f}",
         "in_range_share": f"{pnl.in_range_share:.4f}",
         "rebalances_per_week": f"{pnl.rebalances_per_week:.2f}",
@@ -69,11 +69,11 @@ def print_summary(run: Run, console: Console) -> None:
     console.print(Text(said.headline + ".", style="bold"))
     for sentence in said.sentences:
         console.print(Text(sentence))
-    in_range, weekly = figures.percent(pnl.in_range_share, 0), f"{pnl.rebalances_per_week:.1f} a week"
-    console.print(Text(f"In range {in_range} of the time; {figures.count(pnl.rebalances, 'rebalance')} ({weekly})."))
+    in_range, weekly = display.percent(pnl.in_range_share, 0), f"{pnl.rebalances_per_week:.1f} a week"
+    console.print(Text(f"In range {in_range} of the time; {display.count(pnl.rebalances, 'rebalance')} ({weekly})."))
     console.print()
     console.print(_split_table(pnl, money))
-    console.print(_comparison_table(pnl, money, figures.symbol(_base_token(end))))
+    console.print(_comparison_table(pnl, money, display.symbol(_base_token(end))))
     console.print(_ledger_table(reconcile(end, run.entries)))
 
 
@@ -101,15 +101,15 @@ def _comparison_table(pnl: ProfitAndLoss, money: Money, base_symbol: str) -> Tab
     )
     for name, amount in comparisons(pnl, base_symbol, money.symbol):
         yearly = pnl.annualised_pct(amount)
-        share = figures.signed_percent(amount / pnl.value_start) if pnl.value_start else "n/a"
-        annual = "n/a" if yearly is None else figures.signed_percent(yearly / 100, 1)
+        share = display.signed_percent(amount / pnl.value_start) if pnl.value_start else "n/a"
+        annual = "n/a" if yearly is None else display.signed_percent(yearly / 100, 1)
         table.add_row(_plain(name), _coloured(amount, money), share, annual)
     return table
 
 
 def _ledger_table(reconciliation: Reconciliation) -> Table:
     accounts = reconciliation.accounts
-    table = _table(f"Ledger at block {reconciliation.block_number:,}", *(figures.symbol(a.token) for a in accounts))
+    table = _table(f"Ledger at block {reconciliation.block_number:,}", *(display.symbol(a.token) for a in accounts))
     rows = (
         ("deposits", [a.deposits for a in accounts]),
         ("into positions (mints)", [a.mints for a in accounts]),

@@ -9,7 +9,7 @@ from typing import Literal
 from keeper.model.memory import HeldRange
 from keeper.model.observation import Observation
 from keeper.model.ticks import sqrt_price_at_tick
-from keeper.report import figures
+from keeper.report import display
 from keeper.report.accounts import ProfitAndLoss, profit_and_loss
 from keeper.report.charts import Band
 from keeper.report.run import Run
@@ -54,7 +54,7 @@ def state_of(observation: Observation) -> State:
 
 
 def price_at(observation: Observation, sqrt_price_x96: int) -> float:
-    return figures.pool_price(observation.pool, sqrt_price_x96, observation.quote_is_token0)
+    return display.pool_price(observation.pool, sqrt_price_x96, observation.quote_is_token0)
 
 
 def bands(run: Run) -> tuple[Band, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.report import figures
+from keeper.report import display
 from keeper.report.accounts import ProfitAndLoss
-from keeper.report.figures import Money
+from keeper.report.display import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class VerdictText:
 
 def verdict_text(pnl: ProfitAndLoss, money: Money) -> VerdictText:
     """Fees are never named without what arbitrage took, the costs, and holding beside them."""
-    span = figures.span_words(pnl.timestamp - pnl.start_timestamp)
+    span = display.span_words(pnl.timestamp - pnl.start_timestamp)
     basis = pnl.value_start + pnl.net_deposits
-    change = f" ({figures.signed_percent(pnl.total / basis)})" if basis > 0 else ""
+    change = f" ({display.signed_percent(pnl.total / basis)})" if basis > 0 else ""
     headline = (
         f"{_made(pnl.total, money)}{change} in {span}; holding would have {_made(pnl.hodl_change, money, 'made')}"
     )

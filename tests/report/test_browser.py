@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keeper.model.decision import Decision
-from keeper.report import figures
+from keeper.report import display
 from keeper.report.page import write_page
 from keeper.report.timeline import STATE_WORDS, timeline
 from tests.report.browser import Page, open_browser
@@ -70,7 +70,7 @@ def test_the_pointer_reads_values_in_all_charts(page: Page, report: Path, share:
     x, left, width = page.point("figure[data-chart=price] .plot", share)
     moment = line.times[0] + (x - left) / width * (line.times[-1] - line.times[0])
     nearest = min(range(len(line.times)), key=lambda index: abs(line.times[index] - moment))
-    assert text(page, "[data-when]") == figures.utc(line.times[nearest])
+    assert text(page, "[data-when]") == display.utc(line.times[nearest])
     assert text(page, "[data-series=fees]").lstrip("+") == f"{line.accounts[nearest].fees / 10**6:,.2f}"
     assert text(page, "[data-series=state]") == STATE_WORDS[line.states[nearest]]
     assert page.evaluate("document.querySelectorAll('.pointed').length") == 3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from keeper.model.price import Token
-from keeper.report import figures
+from keeper.report import display
 from keeper.report.charts import Frame, time_marks
-from keeper.report.figures import Money
+from keeper.report.display import Money
 
 USDC = Token("0x" + "1a" * 20, "USDC", 6)
 WETH = Token("0x" + "2b" * 20, "WETH", 18)
@@ -45,26 +45,26 @@ def test_dust_does_not_look_like_nothing() -> None:
     [("WETH", "WETH"), ("A\u202eB\x1b[31m\u200b", "AB[31m"), ("", "0x2b2b2b…"), ("X" * 40, "X" * 15 + "…")],
 )
 def test_symbols_from_strangers(given: str, shown: str) -> None:
-    assert figures.symbol(Token(WETH.address, given, 18)) == shown
+    assert display.symbol(Token(WETH.address, given, 18)) == shown
 
 
 def test_exact_keeps_every_digit() -> None:
-    assert figures.exact(-123, WETH) == "-0.000000000000000123"
-    assert figures.exact(10**30 + 1, USDC) == "1000000000000000000000000.000001"
+    assert display.exact(-123, WETH) == "-0.000000000000000123"
+    assert display.exact(10**30 + 1, USDC) == "1000000000000000000000000.000001"
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(45, "45 s"), (3_600, "1 h"), (90_000, "1 d 1 h"), (7_260, "2 h 1 min")]
 )
 def test_durations(seconds: int, words: str) -> None:
-    assert figures.duration(seconds) == words
+    assert display.duration(seconds) == words
 
 
 @pytest.mark.parametrize(
     ("price", "text"), [(2585.417, "2,585.42"), (0.000123456, "0.000123456"), (65_432_100.0, "65,432,100")]
 )
 def test_prices(price: float, text: str) -> None:
-    assert figures.price_text(price) == text
+    assert display.price_text(price) == text
 
 
 def test_ticks_are_round_and_inside() -> None:
