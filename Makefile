@@ -17,8 +17,9 @@ DECIDES := pyproject.toml requirements-dev.lock requirements-build.lock \
            $(wildcard keeper/chainlab/install.py keeper/chainlab/npm/* keeper/chainlab/contracts/*.sol)
 STAMP := $(VENV)/.ready-$(shell { pwd; cat $(DECIDES); } | cksum | tr -d '\n' | tr ' ' '-')
 
-# A name that exists may still fail to run (version-manager shims), or lack the standard library's venv.
-CANDIDATES := python3.13 python3.12 python3.11 python3.14 python3 python
+# A name that exists may still fail to run (version-manager shims), or lack the standard library's venv. First the two
+# for which every development package has a wheel.
+CANDIDATES := python3.12 python3.11 python3.13 python3.14 python3 python
 FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in $(CANDIDATES); do \
             if "$$name" -c '$(FITS)' >/dev/null 2>&1; then command -v "$$name"; break; fi; done)

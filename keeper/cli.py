@@ -45,6 +45,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module("keeper.commands." + cmd_name.replace("-", "_"))
         command: click.Command = module.command
+        command.short_help = one_line_help(cmd_name)
         return command
 
     def resolve_command(
@@ -107,8 +108,15 @@ def _trace_or_say(error: BaseException, sentence: str, code: int) -> int:
     if os.environ.get(DEBUG_VARIABLE):
         import traceback
 
-        traceback.print_exception(error)
-    return _say(sentence, code)
+        click.echo(_without_secrets("".join(traceback.format_exception(error))), err=True)
+    return _say(_without_secrets(sentence), code)
+
+
+def _without_secrets(text: str) -> str:
+    from keeper.redaction import redact
+
+    # Hashes stay: an operator needs them, and a key never comes this far (its holder does not put it into errors).
+    return redact(text, keep_hashes=True)
 
 
 def _say(sentence: str, code: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, SecretStr, field_validator
 
+from keeper import plugins
 from keeper.config_mistakes import ConfigErrors, suggestion
 from keeper.config_validation import validate
 from keeper.config_yaml import Document, apply_overrides, read_document
@@ -63,7 +64,7 @@ class SignerSection(Section):
     """Where the key is. The password comes from the environment, never from a file."""
 
     kind: str = "keystore"
-    path: Path | None = Field(default=None, description="the encrypted key file, mode 0600")
+    path: Path = Field(default=Path("key.json"), description="the encrypted key file, mode 0600")
     password_env: str = Field(default="KEEPER_PASSWORD", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     url: SecretStr | None = Field(default=None, description="a remote signer")
 
@@ -121,10 +122,21 @@ class KeeperConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A valid ``keeper.yaml`` and the folder that its relative paths start from."""
+    """A valid ``keeper.yaml`` and the folder that its relative paths start from. ``dry_run`` overrules every mode."""
 
     file: Path
     keeper: KeeperConfig
+    dry_run: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        """How plans are carried out unless a strategy says otherwise."""
+        return "dry" if self.dry_run else self.keeper.execution.mode
+
+    def mode_of(self, execution: Mapping[str, Any] | None) -> Mode:
+        """The mode of a strategy with this ``execution`` section of its own."""
+        own: Mode | None = (execution or {}).get("mode")
+        return self.mode if own is None or self.dry_run else own
 
     @property
     def folder(self) -> Path:
@@ -135,14 +147,13 @@ class LoadedConfig:
         return self.folder / self.keeper.strategies.expanduser()
 
     @property
-    def signer_path(self) -> Path | None:
-        path = self.keeper.signer.path
-        return None if path is None else self.folder / path.expanduser()
+    def signer_path(self) -> Path:
+        return self.folder / self.keeper.signer.path.expanduser()
 
     @property
     def journal_url(self) -> str:
-        """The journal of the configured mode, ready to be opened."""
-        return journal_url(self.keeper.journal.get_secret_value(), self.keeper.execution.mode, self.folder)
+        """The journal of the mode, ready to be opened."""
+        return journal_url(self.keeper.journal.get_secret_value(), self.mode, self.folder)
 
 
 def load_keeper(file: Path, environment: Mapping[str, str] | None = None) -> LoadedConfig:
@@ -220,13 +231,9 @@ def _completed(document: Document, name: str, chain: Chain) -> Chain:
 def _check_sections(document: Document, config: KeeperConfig) -> None:
     if config.execution.mode == "safe" and config.safe is None:
         document.report(("execution", "mode"), "mode safe needs a section safe: {address, service_url}")
-    from keeper import plugins
-
     kinds = plugins.available("signer")
     if config.signer.kind not in kinds:
         document.report(
             ("signer", "kind"),
             f"there is no signer {config.signer.kind!r}{suggestion(config.signer.kind, kinds, 'kinds')}",
         )
-    if config.execution.mode in ("wallet", "atomic") and config.signer.kind == "keystore" and not config.signer.path:
-        document.report(("signer",), "a keystore signer needs path: the key file (`keeper wallet new key.json`)")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keeper.config import LoadedConfig
-from keeper.config_mistakes import ConfigErrors, Mistake
-from keeper.config_strategies import StrategyFile, conflicts, examine_strategy, load_strategies, strategy_paths
+from keeper.config_mistakes import Mistake
+from keeper.config_strategies import StrategyFile, conflicts, examine_each, load_strategies, strategy_paths
 from keeper.errors import ConfigError
 
 Stamp = tuple[int, int]
@@ -58,7 +58,7 @@ class StrategyFiles:
         return self._take(touched, removed) if touched or removed else None
 
     def _take(self, touched: list[Path], removed: set[Path]) -> Reload | None:
-        fresh, mistakes = self._examine(touched)
+        fresh, mistakes = examine_each(touched, self._loaded, self._environment)
         candidate = {file: strategy for file, strategy in self._good.items() if file not in removed}
         candidate.update({strategy.file: strategy for strategy in fresh})
         # Each may be good by itself and still not go with the others: then none of the edits is taken.
@@ -77,21 +77,6 @@ class StrategyFiles:
             mistakes=mistakes,
         )
         return reload if reload.added or reload.changed or reload.removed or reload.mistakes else None
-
-    def _examine(self, files: list[Path]) -> tuple[list[StrategyFile], tuple[Mistake, ...]]:
-        fresh, mistakes = [], []
-        for file in files:
-            try:
-                strategy, document = examine_strategy(file, self._loaded, self._environment)
-            except ConfigErrors as errors:
-                mistakes += errors.mistakes
-                continue
-            except ConfigError as error:
-                mistakes.append(Mistake(str(file), None, str(error)))
-                continue
-            mistakes += document.mistakes
-            fresh += [strategy] if strategy is not None else []
-        return fresh, tuple(mistakes)
 
     def _by_name(self) -> dict[str, StrategyFile]:
         return {strategy.settings.name: strategy for strategy in self._good.values()}

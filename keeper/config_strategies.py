@@ -87,6 +87,14 @@ def examine_strategies(
     files: Iterable[Path], loaded: LoadedConfig | None, environment: Mapping[str, str]
 ) -> tuple[tuple[StrategyFile, ...], tuple[Mistake, ...]]:
     """The good strategies among the files, and every mistake, within a file and between files."""
+    strategies, mistakes = examine_each(files, loaded, environment)
+    return strategies, (*mistakes, *conflicts(strategies, loaded))
+
+
+def examine_each(
+    files: Iterable[Path], loaded: LoadedConfig | None, environment: Mapping[str, str]
+) -> tuple[tuple[StrategyFile, ...], tuple[Mistake, ...]]:
+    """As ``examine_strategies``, each file by itself."""
     strategies: list[StrategyFile] = []
     mistakes: list[Mistake] = []
     for file in files:
@@ -94,11 +102,11 @@ def examine_strategies(
             strategy, document = examine_strategy(file, loaded, environment)
         except ConfigErrors as errors:
             mistakes += errors.mistakes
-            continue
-        mistakes += document.mistakes
-        if strategy is not None:
-            strategies.append(strategy)
-    mistakes += conflicts(strategies, loaded)
+        except ConfigError as error:
+            mistakes.append(Mistake(str(file), None, str(error).removeprefix(f"{file}: ")))
+        else:
+            mistakes += document.mistakes
+            strategies += [] if strategy is None else [strategy]
     return tuple(strategies), tuple(mistakes)
 
 
@@ -168,10 +176,17 @@ def _check_names(document: Document, settings: StrategySettings, loaded: LoadedC
     if settings.venue not in venues:
         near = suggestion(settings.venue, venues, "venues")
         document.report(("venue",), f"there is no venue {settings.venue!r}{near}")
-    if loaded is not None and settings.chain not in loaded.keeper.chains:
+    if loaded is None:
+        return
+    if settings.chain not in loaded.keeper.chains:
         chains = list(loaded.keeper.chains)
         sentence = f"chain {settings.chain!r} is not in {loaded.file}{suggestion(settings.chain, chains, 'chains')}"
         document.report(("chain",), sentence)
+    if loaded.mode_of(settings.execution) not in ("dry", loaded.mode):
+        document.report(
+            ("execution", "mode"),
+            f"mode must be dry or that of {loaded.file} ({loaded.mode}): each mode has a journal and daemon of its own",
+        )
 
 
 def conflicts(strategies: Sequence[StrategyFile], loaded: LoadedConfig | None) -> list[Mistake]:
@@ -194,7 +209,7 @@ def _conflicts(strategies: Sequence[StrategyFile], loaded: LoadedConfig | None) 
 
 def _wallet(settings: StrategySettings, loaded: LoadedConfig | None) -> tuple[str, str]:
     """(chain, whose tokens): strategies on one chain share the signer's wallet unless a Safe owns them."""
-    mode = (settings.execution or {}).get("mode") or (loaded.keeper.execution.mode if loaded else "dry")
+    mode = loaded.mode_of(settings.execution) if loaded else "dry"
     if mode != "safe":
         return settings.chain, "signer"
     own = (settings.safe or {}).get("address")

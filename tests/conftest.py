@@ -34,7 +34,6 @@ class Chain:
 @pytest.fixture(scope="session")
 def session_chain() -> Iterator[tuple[Anvil, Deployment]]:
     with Anvil(AnvilOptions(genesis_seconds=GENESIS_SECONDS)) as anvil:
-        anvil.rpc("anvil_setBlockTimestampInterval", 1)
         yield anvil, deploy(anvil.rpc, PoolSpec(Fraction(2000), observation_slots=300))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 _HALL = frozenset({"assembly", "cycle", "model", "policy", "world"})
-_GROUND = frozenset({"", "errors", "resources", "telemetry"})
+_GROUND = frozenset({"", "errors", "redaction", "resources", "telemetry"})
 # A neighbour's front door is its package; what lies inside is its own business.
 _VIEWS = frozenset({"backtest", "chainlab", "dashboard", "report"})
 _FRONTS = frozenset(f"{view}!" for view in _VIEWS)
@@ -26,9 +26,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "known_chains": frozenset(),
     "plugins": frozenset({"errors"}),
+    "redaction": frozenset(),
     "resources": frozenset({"errors"}),
-    "telemetry": frozenset({"", "errors", "model"}),
-    "config": frozenset({"", "errors", "known_chains", "model", "plugins", "policy.settings", "resources"}),
+    "telemetry": frozenset({"", "errors", "model", "redaction"}),
+    "config": frozenset(
+        {"", "errors", "known_chains", "model", "plugins", "policy.settings", "redaction", "resources"}
+    ),
     "model": frozenset(),
     "policy": frozenset({"model"}),
     "world": _GROUND | {"model"},
@@ -40,12 +43,13 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 _CHAIN = frozenset({"world", "chainlab"})
 _SCIENCE = frozenset({"policy", "backtest"})
+_TERMINAL = frozenset({"__main__", "cli", "commands", "report"})
 # Library -> the rooms it may live in. A library that is not here has no home yet: give it one, on purpose.
 HOMES: dict[str, frozenset[str]] = {
     "apprise": frozenset({"world"}),
     "apscheduler": frozenset({"daemon"}),
     "arch": _SCIENCE,
-    "click": _STARTERS - {"daemon"},
+    "click": _TERMINAL,
     "cytoolz": _CHAIN,
     **{f"eth_{part}": _CHAIN for part in ("abi", "account", "hash", "keyfile", "keys", "rlp", "typing", "utils")},
     "eth_tester": frozenset({"chainlab"}),
@@ -62,7 +66,7 @@ HOMES: dict[str, frozenset[str]] = {
     "pyarrow": frozenset({"backtest", "chainlab", "world"}),
     "pydantic": frozenset({"config", "policy", "world"}),
     "pydantic_core": frozenset({"config"}),
-    "rich": _STARTERS - {"daemon"} | {"report"},
+    "rich": _TERMINAL,
     "rlp": _CHAIN,
     "scipy": _SCIENCE,
     "sklearn": _SCIENCE,
@@ -78,7 +82,7 @@ HOMES: dict[str, frozenset[str]] = {
 
 # Seconds of import time each: only inside the function that needs them, so that `keeper --help` stays instant.
 HEAVY = frozenset({"arch", "pandas", "plotly", "pyarrow", "sqlalchemy", "statsmodels", "torch", "web3"})
-STARTS_FAST = frozenset({"", "__main__", "cli", "commands", "errors", "plugins", "resources"})
+STARTS_FAST = frozenset({"", "__main__", "cli", "commands", "errors", "plugins", "redaction", "resources"})
 
 PURE = frozenset({"model", "policy"})
 # Clock, chance, input and output, other threads and processes: what a pure decision cannot use and stay replayable.

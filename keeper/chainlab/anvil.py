@@ -34,8 +34,9 @@ class AnvilOptions:
     """How to start the node.
 
     ``automine`` mines every transaction as it comes; without it blocks appear only through :meth:`Anvil.mine`.
-    ``genesis_seconds`` is the UNIX time of block 0 (default: now). ``fork_url`` and ``fork_block`` start from the state
-    of another chain; ``chain_id`` None then keeps that chain's own id, otherwise it means 31337.
+    ``genesis_seconds`` is the UNIX time of block 0 (default: now); without ``automine`` the chain's clock then stands
+    still, and a block that is given no time comes one second after the last. ``fork_url`` and ``fork_block`` start
+    from the state of another chain; ``chain_id`` None then keeps that chain's own id, otherwise it means 31337.
     ``history_states`` past states stay readable (None: all of them, on disk, hundreds of MB for a month of blocks);
     blocks, receipts and logs are always kept.
     """
@@ -181,6 +182,8 @@ class Anvil:
         self._connection = Connection(_HOST, port)
         try:
             self._wait_until_ready()
+            if not self.options.automine:
+                self.rpc("anvil_setBlockTimestampInterval", 1)
         except BaseException:
             self.stop()
             raise
@@ -230,7 +233,7 @@ class Anvil:
             raise RpcError(f"anvil has no snapshot {snapshot}")
 
     def mine(self, timestamp_seconds: int | None = None) -> None:
-        """Mines one block with everything pending, at ``timestamp_seconds`` (default: one interval later)."""
+        """Mines one block with everything pending, at ``timestamp_seconds`` (default: see :class:`AnvilOptions`)."""
         self.rpc("evm_mine", *(() if timestamp_seconds is None else (hex(timestamp_seconds),)))
 
     def set_next_block_timestamp(self, timestamp_seconds: int) -> None:

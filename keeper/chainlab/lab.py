@@ -68,7 +68,6 @@ def open_lab(path: PricePath, settings: LabSettings | None = None) -> Iterator[L
         genesis_seconds=path.start_seconds - SETTING_UP_SECONDS, history_states=chosen.history_states
     )
     with Anvil(options, port=chosen.port) as anvil:
-        anvil.rpc("anvil_setBlockTimestampInterval", 1)
         deployment = deploy(anvil.rpc, pool)
         market = Market(anvil, deployment, path, chosen.market)
         market.advance_to(warm_seconds)

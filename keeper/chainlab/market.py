@@ -5,16 +5,15 @@ a given reference price p, that is [p·(1-f), p/(1-f)] for a fee f, and noise tr
 arbitrageur answers each of them. How profitable providing liquidity is here is therefore *chosen*, by
 :attr:`MarketSettings.noise_intensity`, and says nothing about any real pool. In real pools fees and arbitrage losses
 roughly cancel (rho = 4·phi/sigma² between 0.67 and 1.21 in nine measured ones); :meth:`Market.realised` measures phi,
-sigma and rho of a run, so that a report can state them. With the defaults (0.05 % fee) phi comes out near 0.17 per year:
-rho is about 1.7 at 63 % annual volatility and 0.95 at 85 %.
+sigma and rho of a run, so that a report can state them. With the defaults (0.05 % fee) phi comes out near 0.17 per
+year: rho is about 1.7 at 63 % annual volatility and 0.95 at 85 %.
 
 **Time.** Blocks of the market lie on a fixed grid (``blocks_per_hour``). Nothing is mined in between unless the caller
 asks: a keeper sends its transactions, calls :meth:`Market.mine_pending` (one block, 12 s later, no market action) until
 they are final, and then lets the market go on with :meth:`Market.step` or :meth:`Market.advance_to`. What is still
 pending then is mined together with the market's own transaction. A pending transaction whose fee cap is below the next
 block's base fee is dropped by anvil, so a cap needs room above the latest base fee (each grid block moves it by about
-13 %). The market's randomness depends on the seed and the
-number of the grid block alone, never on what a keeper did.
+13 %). The market's randomness depends on the seed and the number of the grid block alone, never on what a keeper did.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ class MarketSettings:
 
     ``noise_intensity`` [1/yr] is the fee intensity phi = F/(L√S) paid by the noise trades alone, at the crowd's own
     liquidity (phi = (f/2)·Σ|Δ ln P| per year over swaps); arbitrage comes on top and answers noise, so the pool earns
-    about twice as much. A keeper's own liquidity dilutes it: the trades have fixed sizes. ``crowd_value`` is what the other providers
-    hold together, in whole quote tokens. The base fee wanders around ``base_fee_gwei``.
+    about twice as much. A keeper's own liquidity dilutes it: the trades have fixed sizes. ``crowd_value`` is what the
+    other providers hold together, in whole quote tokens. The base fee wanders around ``base_fee_gwei``.
     """
 
     seed: int = 7
@@ -88,7 +87,6 @@ class Market:
                 f"the chain stands at {self._now}, past the price path's start {self.path.start_seconds}; "
                 "start the chain with an earlier genesis"
             )
-        self._rpc("anvil_setBlockTimestampInterval", 1)
         self._owner = str(self._rpc("eth_accounts")[-1])
         self._anvil.set_balance(self._owner, 10**26)
         self._crowd = create(self._rpc, self._owner, load_own_artifact("Crowd").bytecode, ("address",), deployment.pool)

@@ -21,7 +21,8 @@ class Realised:
     """Measured character of a stretch of market.
 
     ``fee_intensity`` phi [1/yr] = (f/2)·Σ|Δ ln P| per year over swaps; ``annual_volatility`` sigma of the
-    reference path at one-hour sampling; ``rho`` = 4·phi/sigma²: above 1, fees outweigh arbitrage losses for a passive provider.
+    reference path at one-hour sampling; ``rho`` = 4·phi/sigma²: above 1, fees outweigh a passive provider's
+    arbitrage losses.
     """
 
     swaps: int

@@ -13,10 +13,11 @@ import click
 from keeper.model import range_curve
 from keeper.model.full_math import MathError
 from keeper.model.price import Price, Token
-from keeper.model.ticks import MAX_TICK, max_usable_tick
+from keeper.model.ticks import max_usable_tick, tick_at_sqrt_price
 
 GRID_POINTS: Final = 25
 MAX_DECIMALS: Final = 77
+MAX_TICK_SPACING: Final = 16383  # the factory's own bound
 _QUOTES: Final = ("token0", "token1")
 
 
@@ -39,7 +40,7 @@ def human_price(text: str) -> Decimal:
 @click.option("--upper", required=True, type=human_price, metavar="P", help="Upper bound of the range, same unit.")
 @click.option("--decimals0", default=18, show_default=True, type=click.IntRange(0, MAX_DECIMALS))
 @click.option("--decimals1", default=18, show_default=True, type=click.IntRange(0, MAX_DECIMALS))
-@click.option("--tick-spacing", default=1, show_default=True, type=click.IntRange(1, MAX_TICK))
+@click.option("--tick-spacing", default=1, show_default=True, type=click.IntRange(1, MAX_TICK_SPACING))
 @click.option(
     "--quote", default="token1", show_default=True, type=click.Choice(_QUOTES), help="The token prices are in."
 )
@@ -58,28 +59,45 @@ def command(
 
     Value, delta and gamma are for a liquidity of one in whole tokens; shares and impermanent loss are fractions.
     """
-    if float(lower) >= float(upper):
+    if lower >= upper:
         raise click.UsageError(f"--lower {lower} must be below --upper {upper}")
+    if float(lower) == float(upper):
+        raise click.UsageError(f"--lower {lower} and --upper {upper} are too close together to tell apart")
     token0 = Token("0x" + "0" * 39 + "1", "token0", decimals0)
     token1 = Token("0x" + "0" * 39 + "2", "token1", decimals1)
-    base, quote_token = (token0, token1) if quote == "token1" else (token1, token0)
-    prices = [Price.from_decimal(base, quote_token, value) for value in (price, lower, upper)]
     try:
-        prices[0].to_usable_tick(tick_spacing)
-        ticks = snap(prices[1], prices[2], tick_spacing)
-    except MathError:
+        report = describe(price, lower, upper, token0, token1, tick_spacing, quote)
+    except (MathError, ValueError):
         raise click.UsageError(
             f"--price {price}, --lower {lower} and --upper {upper} must lie within what a pool's ticks can hold; "
             "check --decimals0, --decimals1 and --quote"
         ) from None
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        _print_tables(report)
+
+
+def describe(
+    price: Decimal, lower: Decimal, upper: Decimal, token0: Token, token1: Token, tick_spacing: int, quote: str
+) -> dict[str, Any]:
+    """Everything the command shows, as JSON holds it.
+
+    Raises:
+        MathError, ValueError: a price is outside what the pool's ticks can hold.
+    """
+    base, quote_token = (token0, token1) if quote == "token1" else (token1, token0)
+    exact = [Price.from_decimal(base, quote_token, value) for value in (price, lower, upper)]
+    tick_at_sqrt_price(exact[0].to_sqrt_price_x96())
+    ticks = snap(exact[1], exact[2], tick_spacing)
     low, high = sorted(_in_quote(Price.from_tick(tick, token0, token1), quote) for tick in ticks)
     now, asked_lower, asked_upper = float(price), float(lower), float(upper)
     grid = range_curve.price_grid(now, asked_lower, asked_upper, GRID_POINTS)
-    report = {
+    return {
         "price": now,
         "quote": quote,
-        "decimals0": decimals0,
-        "decimals1": decimals1,
+        "decimals0": token0.decimals,
+        "decimals1": token1.decimals,
         "tick_spacing": tick_spacing,
         **figures(now, asked_lower, asked_upper, quote),
         "lower_tick": ticks[0],
@@ -88,10 +106,6 @@ def command(
         "liquidity": 1,
         "grid": [asdict(point) for point in range_curve.curve(grid, now, asked_lower, asked_upper)],
     }
-    if as_json:
-        click.echo(json.dumps(report, indent=2))
-    else:
-        _print_tables(report)
 
 
 def snap(lower: Price, upper: Price, tick_spacing: int) -> tuple[int, int]:

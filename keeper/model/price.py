@@ -23,6 +23,8 @@ from keeper.model.ticks import (
     tick_at_sqrt_price,
 )
 
+# Far outside 2**±128 for any decimals; a typed 1e999999999 must not become an integer of a billion digits.
+_MAX_EXPONENT: Final = 600
 _ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
 
 
@@ -98,6 +100,8 @@ class Price:
             raise ValueError(f"{human_price!r} is not a number") from None
         if not value.is_finite() or value <= 0:
             raise ValueError(f"a price must be a finite number above zero, not {human_price}")
+        if abs(value.adjusted()) > _MAX_EXPONENT:
+            raise ValueError(f"a price of {human_price} is a number beyond all reason")
         numerator, denominator = value.as_integer_ratio()
         return cls(base, quote, numerator * 10**quote.decimals, denominator * 10**base.decimals)
 

@@ -150,7 +150,7 @@ def _value_label(frame: Frame, tick: float, ticks: Sequence[float]) -> str:
     step = ticks[1] - ticks[0] if len(ticks) > 1 else abs(tick) or 1.0
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     decimals += round(step * 10**decimals, 9) % 1 != 0
-    text = f"{tick:,.{decimals}f}".replace("-", figures.MINUS)
+    text = f"{tick:,.{decimals}f}".replace("-", display.MINUS)
     return f'<text class="tick value" x="2" y="{frame.y(tick) / 10:.2f}%" dy="-4">{text}</text>'
 
 

@@ -22,6 +22,7 @@ from keeper.report.reconciliation import reconcile
 from keeper.report.run import Run
 from keeper.report.timeline import timeline
 from keeper.report.verdict import gain_word, verdict_text
+from keeper.report.words import lines
 
 READING = (
     ("Holding (HODL)", "The tokens of the start, untouched, at the price of the end."),
@@ -42,7 +43,7 @@ READING = (
 )
 
 
-def write_page(path: Path, run: Run, explain: Explain) -> Path:
+def write_page(path: Path, run: Run, explain: Explain = lines) -> Path:
     """The page at ``path``; its folder is made if there is none.
 
     Raises:
@@ -57,7 +58,7 @@ def write_page(path: Path, run: Run, explain: Explain) -> Path:
     return path
 
 
-def render_page(run: Run, explain: Explain) -> str:
+def render_page(run: Run, explain: Explain = lines) -> str:
     """The whole page as text. ``explain`` gives the lines that a decision opens into; they are escaped here."""
     line = timeline(run)
     outcome, end = line.accounts[-1], run.observations[-1]

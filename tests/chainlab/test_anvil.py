@@ -46,6 +46,9 @@ def test_manual_mining_snapshot_and_time() -> None:
         assert int(anvil.rpc("eth_getBalance", account, "latest"), 16) == 77
         anvil.revert(snapshot)
         assert anvil.rpc("eth_blockNumber") == "0x0"
+        time.sleep(1.1)  # the chain's clock does not follow ours
+        anvil.mine()
+        assert int(anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16) == 1_700_000_001
         with pytest.raises(RpcError):
             anvil.revert(snapshot)
 
@@ -88,7 +91,10 @@ def test_the_process_ends_with_the_context_and_leaves_nothing() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child's life to its parent's")
 def test_the_process_dies_when_python_is_killed() -> None:
-    code = "import time; from keeper.chainlab.anvil import Anvil; a = Anvil(); a.start(); print(a.pid, flush=True); time.sleep(60)"
+    code = (
+        "import time; from keeper.chainlab.anvil import Anvil; "
+        "a = Anvil(); a.start(); print(a.pid, flush=True); time.sleep(60)"
+    )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
@@ -119,7 +125,7 @@ def test_a_free_port_asked_for_is_used() -> None:
 def test_missing_anvil_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KEEPER_CHAINLAB", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match="anvil is not installed here.*make setup|install Foundry"):
+    with pytest.raises(ConfigError, match=r"anvil is not installed here.*make setup|install Foundry"):
         Anvil().start()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -85,6 +86,18 @@ def test_pending_blocks_never_reach_the_next_grid_block(chain: Chain) -> None:
     assert chain.market.step() == PATH_START_SECONDS + 900
 
 
+@pytest.mark.parametrize("base_is_token0", [True, False])
+def test_the_others_hold_what_was_asked(base_is_token0: bool) -> None:
+    path = generate(2, 1, start_seconds=PATH_START_SECONDS)
+    market = MarketSettings(crowd_value=5_000_000)
+    with open_lab(path, LabSettings(warmup_days=0, base_is_token0=base_is_token0, market=market)) as lab:
+        d = lab.deployment
+        base, quote = (
+            read(lab.anvil.rpc, token, "balanceOf(address)", ("uint256",), d.pool)[0] for token in (d.base, d.quote)
+        )
+        assert base / 1e18 * path.prices[0] + quote / 1e6 == pytest.approx(5_000_000, rel=0.01)
+
+
 def test_noise_raises_what_the_pool_earns() -> None:
     path = generate(4, 1, start_seconds=PATH_START_SECONDS)
     measured = []
@@ -100,7 +113,7 @@ def test_noise_raises_what_the_pool_earns() -> None:
     assert realised[0].rho < realised[1].rho < realised[2].rho
     added = realised[2].fee_intensity - realised[0].fee_intensity
     assert 0.15 * 0.8 < added < 0.15 * 2.4  # the noise itself, and the arbitrage that answers it
-    assert realised[2].rho == pytest.approx(4 * realised[2].fee_intensity / realised[2].annual_volatility**2)
+    assert realised[2].rho == pytest.approx(4 * realised[2].fee_intensity / realised[2].annual_volatility ** 2)
 
 
 def test_measured_intensity_agrees_with_the_pools_fee_growth(chain: Chain) -> None:
@@ -116,14 +129,14 @@ def test_measured_intensity_agrees_with_the_pools_fee_growth(chain: Chain) -> No
     assert realised.swaps > 500
 
 
-def test_warm_up_lets_the_oracle_answer_hourly(chain: Chain) -> None:
+def test_warm_up_lets_the_oracle_answer_hourly() -> None:
     path = generate(9, 3, start_seconds=PATH_START_SECONDS)
     with open_lab(path, LabSettings(warmup_days=2.0)) as lab:
         rpc, pool = lab.anvil.rpc, lab.deployment.pool
         lab.market.advance_to(path.end_seconds)  # a full day later it still answers for two days
         ago = [hour * HOUR_SECONDS for hour in range(48, -1, -1)]
         ticks, _ = read(rpc, pool, "observe(uint32[])", ("int56[]", "uint160[]"), ago)
-        for hour, (a, b) in enumerate(zip(ticks, ticks[1:], strict=False)):
+        for hour, (a, b) in enumerate(pairwise(ticks)):
             mean = 1.0001 ** ((b - a) / HOUR_SECONDS) * 10**12
             begin = path.end_seconds - ago[hour]
             inside = [lab.market.path.price_at(begin + s) for s in range(0, HOUR_SECONDS, 60)]
@@ -150,10 +163,9 @@ def test_base_fee_wanders_around_its_level(chain: Chain) -> None:
     assert 12e9 / 4 < sorted(fees)[48] < 12e9 * 4
 
 
-def test_the_end_of_the_path_and_a_late_start_are_plain_errors(chain: Chain) -> None:
+def test_the_end_of_the_path_and_a_late_start_are_plain_errors() -> None:
     path = PricePath((PATH_START_SECONDS, PATH_START_SECONDS + 900), (2000.0, 2001.0))
     with Anvil(AnvilOptions(genesis_seconds=PATH_START_SECONDS - 3600)) as anvil:
-        anvil.rpc("anvil_setBlockTimestampInterval", 1)
         d = deploy(anvil.rpc, PoolSpec(Fraction(2000)))
         market = Market(anvil, d, path, MarketSettings())
         assert market.advance_to(path.end_seconds) == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +13,7 @@ HOUR_SECONDS = 3600
 
 
 def _returns(path: PricePath) -> list[float]:
-    return [math.log(b / a) for a, b in zip(path.prices, path.prices[1:], strict=False)]
+    return [math.log(b / a) for a, b in pairwise(path.prices)]
 
 
 def test_a_seed_gives_the_same_path_everywhere() -> None:
@@ -28,7 +29,7 @@ def test_volatility_clusters_and_jumps_fatten_the_tails() -> None:
     squares = [r * r for r in returns]
     mean = sum(squares) / len(squares)
     spread = sum((s - mean) ** 2 for s in squares)
-    lagged = sum((a - mean) * (b - mean) for a, b in zip(squares, squares[1:], strict=False))
+    lagged = sum((a - mean) * (b - mean) for a, b in pairwise(squares))
     assert lagged / spread > 0.02
     assert sum(s * s for s in squares) / len(squares) / mean**2 > 4  # kurtosis; 3 for a normal
     calm = [r * r for r in _returns(generate(1, 400, settings=PathSettings(shock=0.0, jumps_per_day=0.0)))]
@@ -44,7 +45,7 @@ def test_regimes_drift() -> None:
     steady = PathSettings(annual_volatility=0.3, jumps_per_day=0, shock=0, drift_per_year=40.0, regime_hours=400)
     returns = _returns(generate(2, 100, settings=steady))
     days = [sum(returns[i : i + 24]) for i in range(0, len(returns), 24)]
-    lagged = sum(a * b for a, b in zip(days, days[1:], strict=False)) / sum(d * d for d in days)
+    lagged = sum(a * b for a, b in pairwise(days)) / sum(d * d for d in days)
     assert lagged > 0.3
 
 

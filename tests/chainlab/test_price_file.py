@@ -19,9 +19,9 @@ def _csv(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def _hourly(tmp_path: Path, count: int = 49, **changes: str) -> Path:
-    lines = ["timestamp,close", *(f"{START_SECONDS + 3600 * i},{2000 + i}" for i in range(count))]
-    for number, line in changes.items():
+def _hourly(tmp_path: Path, changes: dict[str, str] | None = None) -> Path:
+    lines = ["timestamp,close", *(f"{START_SECONDS + 3600 * i},{2000 + i}" for i in range(49))]
+    for number, line in (changes or {}).items():
         lines[int(number.removeprefix("row")) - 1] = line
     return _csv(tmp_path, "\n".join(lines) + "\n")
 
@@ -39,7 +39,7 @@ def test_every_way_to_write_a_time(tmp_path: Path, first: str) -> None:
 
 
 def test_only_the_days_asked_for_are_read(tmp_path: Path) -> None:
-    path = _hourly(tmp_path, row40="nonsense,-1")  # beyond what is needed: not looked at
+    path = _hourly(tmp_path, {"row40": "nonsense,-1"})  # beyond what is needed: not looked at
     read = from_file(path, days=1)
     assert (len(read.prices), read.end_seconds) == (25, START_SECONDS + 86_400)
 
@@ -67,14 +67,14 @@ def test_a_later_start(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, changes: dict[str, str], said: str) -> None:
-    path = _hourly(tmp_path, **changes)
+    path = _hourly(tmp_path, changes)
     with pytest.raises(ConfigError, match=said) as caught:
         from_file(path, days=1)
     assert caught.value.path == str(path)
 
 
 def test_too_short_missing_and_strange_files(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="49 usable rows cover 2.0 days, and 3 are needed"):
+    with pytest.raises(ConfigError, match=r"49 usable rows cover 2.0 days, and 3 are needed"):
         from_file(_hourly(tmp_path), days=3)
     with pytest.raises(ConfigError, match="no such file"):
         from_file(tmp_path / "none.csv", days=1)
@@ -82,9 +82,9 @@ def test_too_short_missing_and_strange_files(tmp_path: Path) -> None:
         from_file(tmp_path / "none.parquet", days=1)
     with pytest.raises(ConfigError, match=r"ends in .parquet or .csv"):
         from_file(tmp_path / "prices.xlsx", days=1)
-    with pytest.raises(ConfigError, match="missing .found: none"):
+    with pytest.raises(ConfigError, match=r"missing .found: none"):
         from_file(_csv(tmp_path, ""), days=1)
-    with pytest.raises(ConfigError, match="cover 0.0 days"):
+    with pytest.raises(ConfigError, match=r"cover 0.0 days"):
         from_file(_csv(tmp_path, "timestamp,close\n"), days=1)
     broken = tmp_path / "broken.csv"
     broken.write_bytes(b"timestamp,close\n\xff\xfe\n")

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: Apache-2.0
 pragma solidity =0.7.6;
 
 import '@uniswap/v3-core/contracts/libraries/FullMath.sol';

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: Apache-2.0
 pragma solidity =0.7.6;
 
 import '@uniswap/v3-core/contracts/interfaces/IUniswapV3Pool.sol';
@@ -54,8 +54,16 @@ contract PoolDriver is IUniswapV3MintCallback, IUniswapV3SwapCallback {
         int24 tickLower,
         int24 tickUpper,
         uint128 amount
-    ) external returns (uint256 amount0, uint256 amount1) {
-        return pool.mint(address(this), tickLower, tickUpper, amount, '');
+    )
+        external
+        returns (
+            uint256 amount0,
+            uint256 amount1,
+            uint256[7] memory state
+        )
+    {
+        (amount0, amount1) = pool.mint(address(this), tickLower, tickUpper, amount, '');
+        state = read(pool);
     }
 
     function burn(
@@ -63,8 +71,16 @@ contract PoolDriver is IUniswapV3MintCallback, IUniswapV3SwapCallback {
         int24 tickLower,
         int24 tickUpper,
         uint128 amount
-    ) external returns (uint256 amount0, uint256 amount1) {
-        return pool.burn(tickLower, tickUpper, amount);
+    )
+        external
+        returns (
+            uint256 amount0,
+            uint256 amount1,
+            uint256[7] memory state
+        )
+    {
+        (amount0, amount1) = pool.burn(tickLower, tickUpper, amount);
+        state = read(pool);
     }
 
     /// @notice What a position's fee figures are before and after the pool itself brings them up to date.

@@ -13,11 +13,11 @@ FEES_PIPS = (100, 500, 3000, 10000)
 TICK_SPACINGS = {100: 1, 500: 10, 3000: 60, 10000: 200}
 
 _EDGES = {
-    bits: tuple({0, 1, 2, 3, *(2**bits - near for near in (1, 2, 3)), 2 ** (bits - 1), 2 ** (bits - 1) - 1})
+    bits: (0, 1, 2, 3, *((1 << bits) - near for near in (1, 2, 3)), 1 << (bits - 1), (1 << (bits - 1)) - 1)
     for bits in (24, 128, 160, 256)
 }
 _TICK_EDGES = (
-    *(sign * (2**power + near) for power in range(20) for sign in (-1, 1) for near in (-1, 0, 1)),
+    *(sign * ((1 << power) + near) for power in range(20) for sign in (-1, 1) for near in (-1, 0, 1)),
     *(bound + near for bound in (MIN_TICK, MAX_TICK) for near in (-2, -1, 0, 1, 2)),
 )
 
@@ -26,9 +26,9 @@ def uint(rng: Random, bits: int = 256) -> int:
     """Log-uniform in magnitude; sometimes an edge, sometimes a power of two or its neighbour."""
     roll = rng.random()
     if roll < 0.08:
-        return rng.choice(sorted(_EDGES[bits]))
+        return rng.choice(_EDGES[bits])
     if roll < 0.16:
-        return max(0, min(2**bits - 1, 2 ** rng.randrange(bits) + rng.randrange(-1, 2)))
+        return max(0, min((1 << bits) - 1, (1 << rng.randrange(bits)) + rng.randrange(-1, 2)))
     return rng.getrandbits(bits) >> rng.randrange(bits + 1)
 
 
@@ -48,7 +48,7 @@ def valid_tick(rng: Random) -> int:
 def market_sqrt_price(rng: Random) -> int:
     """A price people trade at, for tokens of any two decimals in either order."""
     decimals0, decimals1 = rng.choice(DECIMALS), rng.choice(DECIMALS)
-    cents = int(10 ** rng.uniform(0, 10))
+    cents = int(pow(10.0, rng.uniform(0, 10)))
     numerator, denominator = cents * 10**decimals1, 10_000 * 10**decimals0
     if rng.random() < 0.5:
         numerator, denominator = denominator, numerator
@@ -97,7 +97,7 @@ def liquidity(rng: Random) -> int:
 def amount(rng: Random) -> int:
     """Any 256 bits, or a human number of a token with usual decimals."""
     if rng.random() < 0.3:
-        return int(10 ** rng.uniform(-2, 9) * 1000) * 10 ** rng.choice(DECIMALS) // 1000
+        return int(pow(10.0, rng.uniform(1, 12))) * int(10 ** rng.choice(DECIMALS)) // 1000
     return uint(rng)
 
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import getpass
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyrevm
 from eth_utils.crypto import keccak
 
+from keeper.chainlab.artifacts import node_modules
 from keeper.chainlab.solidity import CompiledContract, compile_contract
 from keeper.model.full_math import MAX_UINT256, MathError
-from tests.evm.packages import node_modules
 
 FOLDER = Path(__file__).parent
-CACHE = Path(tempfile.gettempdir()) / "range-keeper-solidity"
+CACHE = Path(tempfile.gettempdir()) / f"range-keeper-solidity-{getpass.getuser()}"
 SENDER = "0x" + "11" * 20
 BATCH = 2000
 
 Words = tuple[int, ...]
 
 
+@cache
 def compiled() -> dict[str, CompiledContract]:
     sources = {name: FOLDER / name for name in ("MathHarness.sol", "PoolDriver.sol")}
     return compile_contract(sources, node_modules(), CACHE)

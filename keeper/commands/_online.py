@@ -1,0 +1,181 @@
+"""What only the chain can tell about a configuration: nodes, contracts, pools, tokens, balances, the key, the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from keeper.config import Chain, LoadedConfig
+from keeper.config_strategies import StrategyFile
+from keeper.errors import ConfigError, KeeperError, TransientError
+from keeper.policy.settings import PoolKey
+from keeper.world.chain import codec
+from keeper.world.chain.node import HttpNode
+
+MAX_BLOCK_AGE_SECONDS = 120
+MAX_CLOCK_AHEAD_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``unreachable``: it could not be looked at."""
+
+    subject: str
+    ok: bool
+    sentence: str
+    unreachable: bool = False
+
+
+def check_online(loaded: LoadedConfig, strategies: tuple[StrategyFile, ...]) -> Iterator[Finding]:
+    """Look at every chain that a strategy is on, then at every strategy."""
+    owner = None
+    if loaded.keeper.signer.kind == "keystore":
+        finding, owner = _key(loaded)
+        yield finding
+    used = {strategy.settings.chain for strategy in strategies} or set(loaded.keeper.chains)
+    for name in sorted(used):
+        chain = loaded.keeper.chains[name]
+        findings = list(_nodes(name, chain))
+        yield from findings
+        if not any(finding.ok for finding in findings):
+            continue
+        node = HttpNode([url.get_secret_value() for url in chain.rpc], retries=1)
+        yield from _guarded(name, partial(_contracts, name, chain, node))
+        for strategy in strategies:
+            if strategy.settings.chain == name:
+                look = partial(_strategy, strategy, chain, node, _owner(loaded, strategy, owner))
+                yield from _guarded(strategy.settings.name, look)
+        node.close()
+
+
+def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except KeeperError as error:
+        yield Finding(subject, False, str(error), unreachable=isinstance(error, TransientError))
+
+
+def _key(loaded: LoadedConfig) -> tuple[Finding, str | None]:
+    from keeper.world.signers import keystore
+
+    try:
+        address = codec.checksum(keystore.stored_address(loaded.signer_path))
+    except ConfigError as error:
+        # A dry run signs nothing and needs no key.
+        return Finding("signer", loaded.mode == "dry", str(error)), None
+    return Finding("signer", True, f"{address} in {loaded.signer_path}"), address
+
+
+def _owner(loaded: LoadedConfig, strategy: StrategyFile, signer: str | None) -> str | None:
+    if loaded.mode_of(strategy.settings.execution) != "safe":
+        return signer
+    own = (strategy.settings.safe or {}).get("address")
+    return own or (loaded.keeper.safe.address if loaded.keeper.safe else None)
+
+
+def _nodes(name: str, chain: Chain) -> Iterator[Finding]:
+    """Each node by itself: does it answer, for which chain, and how old is its newest block?"""
+    for number, url in enumerate(chain.rpc, 1):
+        subject = f"{name} rpc {number}"
+        node = HttpNode([url.get_secret_value()], retries=1)
+        try:
+            found = int(node.request("eth_chainId", []), 16)
+            if found != chain.chain_id:
+                yield Finding(subject, False, f"leads to chain id {found}, expected {chain.chain_id}")
+                continue
+            block = node.request("eth_getBlockByNumber", ["latest", False])
+            age = time.time() - int(block["timestamp"], 16)
+            sentence = f"chain id {found}, block {int(block['number'], 16)}, {age:.0f} s old"
+            if age < -MAX_CLOCK_AHEAD_SECONDS:
+                yield Finding(subject, False, f"{sentence}: this machine's clock is behind; set it by NTP")
+            elif age > MAX_BLOCK_AGE_SECONDS:
+                yield Finding(subject, False, f"{sentence}: the node lags, or this machine's clock is ahead")
+            else:
+                yield Finding(subject, True, sentence)
+        except KeeperError as error:
+            yield Finding(subject, False, str(error), unreachable=isinstance(error, TransientError))
+        except (TypeError, ValueError, KeyError):
+            yield Finding(subject, False, "answers, but not as an Ethereum node does")
+        finally:
+            node.close()
+
+
+def _contracts(name: str, chain: Chain, node: HttpNode) -> Iterator[Finding]:
+    addresses = {key: address for key, address in chain.contracts.model_dump().items() if address is not None}
+    codes = node.batch([("eth_getCode", [address, "latest"]) for address in addresses.values()])
+    for (key, address), code in zip(addresses.items(), codes, strict=True):
+        if code in ("0x", "", None):
+            yield Finding(name, False, f"there is no contract at {address} (contracts.{key})")
+    if all(code not in ("0x", "", None) for code in codes):
+        yield Finding(name, True, f"{len(addresses)} contracts are where they should be")
+
+
+def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str | None) -> Iterator[Finding]:
+    """The pool's identity, its tokens and oracle, and what the owner holds."""
+    settings, subject = strategy.settings, strategy.settings.name
+    factory = str(chain.contracts.factory)
+    if isinstance(settings.pool, PoolKey):
+        key = settings.pool
+        pool = codec.address(_ask(node, factory, "getPool(address,address,uint24)", key.token0, key.token1, key.fee))
+        if int(pool, 16) == 0:
+            yield Finding(subject, False, f"the factory knows no pool of these tokens with fee {key.fee}")
+            return
+    else:
+        pool = settings.pool
+        if node.request("eth_getCode", [pool, "latest"]) == "0x":
+            yield Finding(subject, False, f"there is no contract at the pool address {pool}")
+            return
+    token0, token1 = (codec.address(_ask(node, pool, f"{which}()")) for which in ("token0", "token1"))
+    fee = codec.unsigned(_ask(node, pool, "fee()"))
+    known = codec.address(_ask(node, factory, "getPool(address,address,uint24)", token0, token1, fee))
+    if int(known, 16) != int(pool, 16):
+        yield Finding(subject, False, f"{pool} is not a pool of this chain's factory {factory}")
+        return
+    symbols = [codec.text(_ask(node, token, "symbol()")) for token in (token0, token1)]
+    quote = symbols[0 if settings.quote == "token0" else 1]
+    yield Finding(
+        subject, True, f"pool {pool}: {symbols[0]}/{symbols[1]} {fee / 10_000:g} %, profit counted in {quote}"
+    )
+    if codec.unsigned(_ask(node, pool, "slot0()")) == 0:
+        yield Finding(subject, False, "the pool was never given a price")
+        return
+    yield _oracle(subject, pool, settings.limits.twap_seconds, node)
+    if owner is not None:
+        yield _balances(subject, owner, ((token0, symbols[0]), (token1, symbols[1])), node)
+
+
+def _oracle(subject: str, pool: str, twap_seconds: int, node: HttpNode) -> Finding:
+    data = codec.call_with_integers("observe(uint32[])", [twap_seconds, 0])
+    try:
+        node.request("eth_call", [{"to": pool, "data": "0x" + data.hex()}, "latest"])
+    except TransientError as error:
+        if "OLD" in str(error) or "revert" in str(error).lower():
+            sentence = f"the pool's oracle does not reach back {twap_seconds} s; choose a smaller limits.twap_seconds"
+            return Finding(subject, False, sentence)
+        raise
+    return Finding(subject, True, f"the pool's oracle reaches back {twap_seconds} s")
+
+
+def _balances(subject: str, owner: str, tokens: tuple[tuple[str, str], ...], node: HttpNode) -> Finding:
+    from decimal import Decimal
+
+    from keeper.report import number
+
+    parts = []
+    for token, symbol in tokens:
+        decimals = codec.unsigned(_ask(node, token, "decimals()"))
+        raw = codec.unsigned(_ask(node, token, "balanceOf(address)", owner))
+        parts.append(f"{number(Decimal(raw).scaleb(-decimals))} {symbol}")
+    native = int(node.request("eth_getBalance", [owner, "latest"]), 16)
+    text = f"{owner} holds {' and '.join(parts)}, {number(Decimal(native).scaleb(-18))} native coin"
+    return Finding(subject, native > 0, text if native else f"{text}: it cannot pay for gas")
+
+
+def _ask(node: HttpNode, target: str, signature: str, *arguments: str | int) -> bytes:
+    data = codec.call(signature, *arguments)
+    reply = bytes.fromhex(str(node.request("eth_call", [{"to": target, "data": "0x" + data.hex()}, "latest"]))[2:])
+    if len(reply) < codec.WORD:
+        raise ConfigError(f"{target} does not answer {signature}: it is not the contract it should be")
+    return reply

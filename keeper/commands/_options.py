@@ -1,0 +1,56 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Item = TypeVar("Item")
+
+
+def config_option(function: Function) -> Function:
+    """``-c keeper.yaml``."""
+    return click.option(
+        "-c", "--config", type=click.Path(path_type=Path), default=Path("keeper.yaml"), show_default=True,
+        help="The configuration file.",
+    )(function)  # fmt: skip
+
+
+def journal_option(function: Function) -> Function:
+    """``--journal PATH_OR_URL`` beside ``-c``."""
+    return click.option("--journal", metavar="PATH_OR_URL", help="Another journal than the configured one.")(function)
+
+
+def json_option(function: Function) -> Function:
+    """``--json``: stdout holds nothing else."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON only.")(function)
+
+
+def journal_at(journal: str | None, config: Path) -> str:
+    """The URL of the journal to read: the one given (a path or a URL), or that of the configuration."""
+    if journal is None:
+        from keeper.config import journal_place
+
+        return journal_place(config, os.environ)
+    return journal if "://" in journal else f"sqlite:///{Path(journal).absolute()}"
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout. Integers of any size stay integers."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def with_progress(items: Iterable[Item], *, length: int, label: str) -> Iterator[Item]:
+    """The items, with a progress bar on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
+        yield from bar

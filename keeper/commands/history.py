@@ -1,0 +1,60 @@
+"""Show what happened: plans carried out and what they cost, or every decision with --decisions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json
+
+
+@click.command(epilog="Example:  keeper history eth-usdc --decisions --limit 20")
+@click.argument("strategy", required=False)
+@click.option("--decisions", "every_decision", is_flag=True, help="Decisions to hold too, one line each.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="The last so many.")
+@config_option
+@journal_option
+@json_option
+def command(
+    strategy: str | None, every_decision: bool, limit: int, config: Path, journal: str | None, as_json: bool
+) -> None:
+    """Show what happened: plans carried out and what they cost, or every decision with --decisions.
+
+    `keeper explain ID` tells the whole of a decision. Costs in JSON are raw units of the quote token.
+    """
+    from keeper.commands._snapshot import last_decisions
+    from keeper.commands._tables import show_table
+    from keeper.report import amount, quote_token, when
+    from keeper.world.journal import queries
+    from keeper.world.journal.reading import read_journal
+
+    with read_journal(journal_at(journal, config)) as query:
+        if every_decision:
+            made = queries.decision_list(query, strategy)[-limit:]
+        else:
+            acts = queries.acts(query, strategy)[-limit:]
+            last = last_decisions(query)
+    if every_decision:
+        if as_json:
+            print_json({"decisions": [asdict(each) for each in made]})
+            return
+        lines = [
+            (str(d.id), d.strategy, when(d.timestamp), str(d.block_number), d.action, ", ".join(d.objections))
+            for d in made
+        ]
+        show_table(("decision", "strategy", "when", "block", "action", "against"), lines, empty="no decision yet")
+        return
+    if as_json:
+        print_json({"acts": [asdict(act) for act in acts]})
+        return
+    rows = []
+    for act in acts:
+        cost = "" if act.cost_quote is None else amount(act.cost_quote, quote_token(last[act.strategy].observation))
+        steps = " → ".join(act.steps)
+        rows.append(
+            (str(act.decision_id), act.strategy, when(act.timestamp), act.action, steps, act.state, cost, act.note)
+        )
+    columns = ("decision", "strategy", "when", "for", "steps", "ended", "cost", "note")
+    show_table(columns, rows, empty="nothing was done yet; `keeper history --decisions` says why")

@@ -1,0 +1,43 @@
+"""Run the daemon: every strategy takes its turns until SIGTERM or Ctrl-C; strategy files may be edited meanwhile."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from keeper.commands._options import config_option
+
+# The journal is crash-only: what a cycle left open is settled at the next start. 3: something outside timed out.
+UNFINISHED_EXIT_CODE = 3
+
+
+@click.command(epilog="Example:  keeper run --dry-run")
+@config_option
+@click.option("--dry-run", is_flag=True, help="Prepare and simulate, never sign; in a journal of its own.")
+def command(config: Path, dry_run: bool) -> None:
+    """Run the daemon: every strategy takes its turns until SIGTERM or Ctrl-C; strategy files may be edited meanwhile.
+
+    Events go to stderr: for people on a terminal, else one JSON object per line. The running cycle is finished before
+    the end; a second signal ends at once.
+    """
+    from keeper import telemetry
+    from keeper.assembly import open_fleet
+    from keeper.config import load_keeper
+    from keeper.config_reload import StrategyFiles
+    from keeper.daemon import Daemon
+    from keeper.errors import ConfigError
+
+    loaded = replace(load_keeper(config), dry_run=dry_run)
+    files = StrategyFiles(loaded)
+    if not files.strategies:
+        raise ConfigError(
+            "no strategy in this folder; `keeper new-strategy NAME` writes one", path=str(loaded.strategies_folder)
+        )
+    telemetry.configure()
+    with open_fleet(loaded, files.strategies) as fleet:
+        clean = Daemon(fleet, mode=loaded.mode, look=files.changed).run()
+        if not clean:
+            os._exit(UNFINISHED_EXIT_CODE)  # its thread would keep the process alive

@@ -1,0 +1,63 @@
+"""Show where each strategy stands: state, last decision and why, and what is in flight."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json
+
+
+@click.command(epilog="Example:  keeper status --json")
+@config_option
+@journal_option
+@json_option
+def command(config: Path, journal: str | None, as_json: bool) -> None:
+    """Show where each strategy stands: state, last decision and why, and what is in flight.
+
+    Reads the journal alone: no node is asked, and the daemon may be running.
+    """
+    from keeper.commands._snapshot import last_decisions, price_figures
+    from keeper.world.journal import queries
+    from keeper.world.journal.reading import read_journal
+
+    with read_journal(journal_at(journal, config)) as query:
+        mode = queries.mode(query)
+        statuses = queries.statuses(query)
+        last = last_decisions(query)
+        pending = queries.pending_transactions(query)
+    entries = [
+        asdict(status) | (price_figures(last[status.name]) if status.name in last else {}) for status in statuses
+    ]
+    if as_json:
+        print_json({"mode": mode, "strategies": entries, "in_flight": [asdict(each) for each in pending]})
+        return
+    _show(mode, entries)
+    for each in pending:
+        click.echo(
+            f"in flight: {each.strategy} {each.step}, nonce {each.nonce}, {each.state}, {', '.join(each.hashes)}"
+        )
+
+
+def _show(mode: str, entries: list[dict[str, Any]]) -> None:
+    from keeper.commands._tables import show_table
+    from keeper.report import when
+
+    rows = []
+    for entry in entries:
+        state = entry["state"] + (f" ({entry['reason']})" if entry["reason"] else "")
+        price = f"{entry['price']} {entry['price_unit']}" if "price" in entry else ""
+        inside = ("in range" if entry["in_range"] else "OUT") if entry.get("open_positions") else "no position"
+        last = "" if entry["last_timestamp"] is None else when(entry["last_timestamp"])
+        did = ", ".join(entry["objections"]) or entry["last_action"] or ""
+        rows.append((entry["name"], state, last, price, inside if "price" in entry else "", did))
+    if rows:
+        click.echo(f"mode {mode}")
+    show_table(
+        ("strategy", "state", "last decision", "price", "position", "did, or why not"),
+        rows,
+        empty="nothing has run yet",
+    )

@@ -1,0 +1,61 @@
+"""Carries out a plan's next steps, one plain transaction each, from the owner's own key.
+
+``submit`` and ``settle`` are one and the same: the journal's rows say how far the plan has come, and the rest follows.
+"""
+
+from __future__ import annotations
+
+from keeper.model.ledger import Effects
+from keeper.model.memory import OpenSubmission
+from keeper.model.outcome import Done, Failed, Outcome, Pending
+from keeper.model.plan import Plan
+from keeper.world.chain.sender import Mined, Refused, Sender, Unknown
+from keeper.world.journal.transactions import StoredStep, TransactionLog
+from keeper.world.protocols import Venue
+
+
+class WalletExecutor:
+    """Implements ``Executor``. The sender's address is the owner of the positions."""
+
+    def __init__(self, sender: Sender, venue: Venue, log: TransactionLog) -> None:
+        self._sender, self._venue, self._log = sender, venue, log
+
+    def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth
+        """Carry out the steps that ``open_plan`` wrote down. Errors as ``Sender.send``."""
+        return self.settle(submission)
+
+    def settle(self, submission: OpenSubmission) -> Outcome:
+        """Finish what is unfinished of the plan: nothing is done twice, nothing new after the deadline."""
+        effects: list[Effects] = []
+        for step in self._log.steps(submission.plan_id):
+            sent = self._carry_out(step, submission.deadline_timestamp)
+            if isinstance(sent, Unknown):
+                return Pending(submission, sent.note)
+            if isinstance(sent, Refused):
+                return Failed(submission, f"{step.step.kind}: {sent.reason}")
+            ending = sent.ending
+            caused = self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
+            if step.state == "READY":
+                self._log.record_ending(sent.transaction_id, ending, caused)
+            if ending.state != "FINAL_OK":
+                why = "reverted" if ending.state == "FINAL_REVERTED" else "took back its nonce: the plan had expired"
+                return Failed(submission, f"{step.step.kind}: transaction {ending.receipt['transactionHash']} {why}")
+            effects.append(caused)
+        return Done(submission, _together(effects))
+
+    def _carry_out(self, stored: StoredStep, deadline_timestamp: int) -> Mined | Refused | Unknown:
+        transaction = stored.transaction
+        if transaction is None:
+            call = self._venue.call(stored.step, self._sender.address, deadline_timestamp)
+            return self._sender.send(stored.id, call, deadline_timestamp)
+        if transaction.ending is not None:
+            return Mined(transaction.id, transaction.ending)
+        return self._sender.settle(transaction, deadline_timestamp)
+
+
+def _together(effects: list[Effects]) -> Effects:
+    return Effects(
+        entries=tuple(entry for each in effects for entry in each.entries),
+        opened=tuple(opened for each in effects for opened in each.opened),
+        burned_token_ids=tuple(token_id for each in effects for token_id in each.burned_token_ids),
+    )

@@ -1,0 +1,64 @@
+"""A pool's past on an hourly grid, kept in step with the store of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from keeper.model import canonical
+from keeper.model.observation import History, Sample
+
+HOUR_SECONDS = 3_600
+
+
+class SampleStore(Protocol):
+    """Where samples of a pool's past are kept."""
+
+    def add(self, pool_address: str, chain_id: int, sample: Sample) -> None: ...
+
+    def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> Sequence[Sample]: ...
+
+
+class HourlyGrid:
+    """The last sample at or before each full hour and not older than an hour: of the latest ``hours`` full hours.
+
+    An hour without a sample stays out: nothing is invented for gaps. Samples keep their own timestamp.
+    """
+
+    def __init__(self, hours: int) -> None:
+        self.hours = hours
+        self._by_hour: dict[int, Sample] = {}
+        self._cached: tuple[int, History] | None = None
+
+    def add(self, samples: Iterable[Sample]) -> None:
+        """Takes samples in, whatever their order."""
+        for sample in samples:
+            hour = hour_at_or_after(sample.timestamp)
+            known = self._by_hour.get(hour)
+            if known is None or known.timestamp <= sample.timestamp:
+                self._by_hour[hour] = sample
+                if self._cached is not None and hour <= self._cached[0]:
+                    self._cached = None
+
+    def missing(self, now_timestamp: int) -> list[int]:
+        """The full hours of the grid that have no sample."""
+        last = now_timestamp // HOUR_SECONDS * HOUR_SECONDS
+        wanted = range(last - (self.hours - 1) * HOUR_SECONDS, last + 1, HOUR_SECONDS)
+        return [hour for hour in wanted if hour not in self._by_hour]
+
+    def history(self, now_timestamp: int) -> History:
+        """The grid up to the last full hour."""
+        last = now_timestamp // HOUR_SECONDS * HOUR_SECONDS
+        if self._cached is not None and self._cached[0] == last:
+            return self._cached[1]
+        first = last - (self.hours - 1) * HOUR_SECONDS
+        self._by_hour = {hour: sample for hour, sample in self._by_hour.items() if hour >= first}
+        samples = tuple(self._by_hour[hour] for hour in sorted(self._by_hour) if hour <= last)
+        history = History(canonical.digest(samples), HOUR_SECONDS, samples)
+        self._cached = last, history
+        return history
+
+
+def hour_at_or_after(timestamp: int) -> int:
+    """The first full hour that is not before the timestamp."""
+    return -(-timestamp // HOUR_SECONDS) * HOUR_SECONDS

@@ -1,0 +1,33 @@
+"""The little that differs between SQLite and PostgreSQL once SQLAlchemy is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert
+from sqlalchemy.dialects import postgresql, sqlite
+
+from keeper.world.journal.query import Query, Row, psycopg_style
+
+
+def insert_missing(connection: Connection, table: Table) -> Any:
+    """An INSERT that leaves a row alone which is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def insert_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
+    """Insert one row and return its number."""
+    return int(connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+
+
+def query_on(connection: Connection) -> Query:
+    """Portable SELECTs on an SQLAlchemy connection."""
+    postgres = connection.dialect.name == "postgresql"
+
+    def query(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        result = connection.exec_driver_sql(psycopg_style(sql) if postgres else sql, tuple(parameters))
+        return [tuple(row) for row in result]
+
+    return query

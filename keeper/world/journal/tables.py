@@ -1,0 +1,234 @@
+"""The journal's tables, the same on SQLite and PostgreSQL.
+
+Integers that may pass 64 bits (amounts, liquidity, prices, fees) are decimal TEXT. The unique indexes are the
+journal's share of safety: one plan per strategy, block and settings; one open plan per strategy; one transaction
+per nonce; one ledger line per log.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+# SQLite gives automatic row ids to INTEGER keys alone; PostgreSQL's INTEGER would end at 2^31.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _identity() -> Column[int]:
+    return Column("id", _Id, primary_key=True, autoincrement=True)
+
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+settings = Table(
+    "settings", metadata, Column("digest", Text, primary_key=True), Column("body", LargeBinary, nullable=False)
+)
+
+strategies = Table(
+    "strategies",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default="running"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("in_transition", Boolean, nullable=False, server_default=text("false")),
+    Column("regime_label", Text),
+    Column("regime_since", BigInteger),
+    Column("last_timestamp", BigInteger),
+)
+
+# What a node told about a pool's past, as it was sampled.
+samples = Table(
+    "samples",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("pool", Text, primary_key=True),
+    Column("timestamp", BigInteger, primary_key=True, autoincrement=False),
+    Column("sqrt_price_x96", Text, nullable=False),
+    Column("fee_growth_global_0_x128", Text),
+    Column("fee_growth_global_1_x128", Text),
+)
+
+# What decisions were told about it, each distinct sample once; a history is runs of ``seq`` in its series.
+series = Table(
+    "series",
+    metadata,
+    _identity(),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("sample_seconds", BigInteger, nullable=False),
+    Index("one_series", "chain_id", "pool", "sample_seconds", unique=True),
+)
+
+series_samples = Table(
+    "series_samples",
+    metadata,
+    Column("series_id", _Id, ForeignKey("series.id"), primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("sqrt_price_x96", Text, nullable=False),
+    Column("fee_growth_global_0_x128", Text),
+    Column("fee_growth_global_1_x128", Text),
+)
+
+histories = Table(
+    "histories",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("series_id", _Id, ForeignKey("series.id"), nullable=False),
+    Column("runs", Text, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _identity(),
+    Column("strategy", Text, nullable=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", Text, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("objections", Text, nullable=False),  # their codes, comma separated; empty when it was carried out
+    Column("settings_digest", Text, nullable=False),
+    Column("history_digest", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # SHA-256 of the full canonical bytes, history included
+    Column("body", LargeBinary, nullable=False),  # zlib of the canonical bytes without the history's samples
+    Index("decisions_of_strategy", "strategy", "id"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    _identity(),
+    Column("decision_id", _Id, ForeignKey("decisions.id"), nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("block_hash", Text, nullable=False),
+    Column("settings_digest", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("deadline_timestamp", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # open, then the kind of its outcome
+    Column("note", Text, nullable=False, server_default=""),
+    Column("act", Text, nullable=False),  # the step that ends it: exit, swap, mint, ...
+    Column("closed_timestamp", BigInteger),
+    Column("cost_quote", Text),  # gas that was paid, and the fee and impact of a swap that was made
+    Index("one_plan_per_block", "chain_id", "strategy", "owner", "block_hash", "settings_digest", unique=True),
+    Index(
+        "one_open_plan",
+        "strategy",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    _identity(),
+    Column("plan_id", _Id, ForeignKey("plans.id"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),  # READY, DONE, FAILED
+    Column("body", Text, nullable=False),
+    Index("one_step", "plan_id", "ordinal", unique=True),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    _identity(),
+    Column("step_id", _Id, ForeignKey("steps.id"), nullable=False, index=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("block_number", BigInteger),
+    Column("block_timestamp", BigInteger),
+    Column("block_hash", Text),
+    Column("receipt", LargeBinary),  # zlib of the node's JSON, once final: the evidence
+    Index("one_transaction_per_nonce", "chain_id", "sender", "nonce", unique=True),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _identity(),
+    Column("transaction_id", _Id, ForeignKey("transactions.id"), nullable=False, index=True),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("gas_limit", BigInteger, nullable=False),
+    Column("max_fee_wei", Text, nullable=False),
+    Column("max_priority_fee_wei", Text, nullable=False),
+    Column("cancels", Boolean, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _identity(),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("plan_id", _Id, ForeignKey("plans.id"), index=True),
+    Column("kind", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("amount", Text, nullable=False),
+    Column("token_id", Text),
+    Column("transaction_hash", Text, nullable=False),
+    Column("log_index", Integer, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Index("one_line_per_log", "chain_id", "owner", "transaction_hash", "log_index", "kind", "token", unique=True),
+    Index("ledger_of_token", "chain_id", "owner", "token"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    _identity(),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("token_id", Text, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("lower_tick", Integer, nullable=False),
+    Column("upper_tick", Integer, nullable=False),
+    Column("trigger_lower_tick", Integer, nullable=False),
+    Column("trigger_upper_tick", Integer, nullable=False),
+    Column("share_ppm", Integer, nullable=False),
+    Column("liquidity", Text, nullable=False),
+    Column("amount_0", Text, nullable=False),
+    Column("amount_1", Text, nullable=False),
+    Column("opened_timestamp", BigInteger, nullable=False),
+    Column("opened_plan_id", _Id, ForeignKey("plans.id"), nullable=False),
+    Column("closed_timestamp", BigInteger),
+    Column("closed_plan_id", _Id, ForeignKey("plans.id")),
+    Index("one_position", "chain_id", "pool", "token_id", unique=True),
+    Index("positions_of_strategy", "strategy", "closed_timestamp"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _identity(),
+    Column("strategy", Text),
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+)

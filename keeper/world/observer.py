@@ -1,0 +1,97 @@
+"""The observer on a chain: everything a decision may know, at one block hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from keeper.model.observation import GasState, Observation, Sample
+from keeper.model.ticks import sqrt_price_at_tick
+from keeper.world.chain.codec import checksum
+from keeper.world.chain.head import Head, HeadNode, read_head
+from keeper.world.history import HourlyGrid, SampleStore
+from keeper.world.native_price import check_native_price, native_price
+from keeper.world.v3.state import Reading
+from keeper.world.venues.uniswap_v3 import UniswapV3
+
+
+class ChainObserver:
+    """Implements ``Observer`` for one strategy: one pool, one owner.
+
+    Every observation adds a sample of the pool to ``samples``. Before the first one, full hours of the last
+    ``history_hours`` without a sample are filled from the pool's own oracle, as far as it remembers.
+    ``native_price_quote`` is the operator's price of the native coin in whole quote tokens, where the pool does not
+    hold the wrapped coin.
+
+    Raises:
+        ConfigError: gas has no price.
+    """
+
+    def __init__(
+        self,
+        node: HeadNode,
+        venue: UniswapV3,
+        owner: str,
+        samples: SampleStore,
+        *,
+        chain_id: int,
+        quote_is_token0: bool,
+        twap_windows_seconds: Sequence[int] = (600, 3_600),
+        tick_window: int = 6_000,
+        history_hours: int = 720,
+        native_price_quote: Decimal | None = None,
+    ) -> None:
+        pool = venue.pool
+        check_native_price(pool.token0, pool.token1, venue.contracts.wrapped_native, native_price_quote)
+        self._node = node
+        self._venue = venue
+        self._samples = samples
+        self._chain_id = chain_id
+        self._quote_is_token0 = quote_is_token0
+        self._native_price_quote = native_price_quote
+        self._reader = venue.reader(checksum(owner), twap_windows_seconds, tick_window=tick_window)
+        self._grid = HourlyGrid(history_hours)
+        self._is_filled = False
+
+    def observe(self) -> Observation:
+        """The world at the newest block.
+
+        Raises:
+            TransientError: the node does not answer, or the block was replaced meanwhile.
+        """
+        head = read_head(self._node, self._chain_id)
+        reading = self._reader.read(head.block.hash)
+        if not self._is_filled:
+            self._fill_history(head)
+        self._remember(head, reading)
+        price = native_price(
+            reading.pool, self._quote_is_token0, self._venue.contracts.wrapped_native, self._native_price_quote
+        )
+        return Observation(
+            block=head.block,
+            pool=reading.pool,
+            quote_is_token0=self._quote_is_token0,
+            twaps=reading.twaps,
+            positions=reading.positions,
+            wallet=reading.wallet,
+            gas=GasState(head.block.base_fee_wei, head.priority_fee_wei, price),
+            history=self._grid.history(head.block.timestamp),
+        )
+
+    def _remember(self, head: Head, reading: Reading) -> None:
+        pool = reading.pool
+        sample = Sample(
+            head.block.timestamp, pool.sqrt_price_x96, pool.fee_growth_global_0_x128, pool.fee_growth_global_1_x128
+        )
+        self._samples.add(pool.address, self._chain_id, sample)
+        self._grid.add((sample,))
+
+    def _fill_history(self, head: Head) -> None:
+        pool, now = self._venue.pool.address, head.block.timestamp
+        self._grid.add(self._samples.between(pool, self._chain_id, now - (self._grid.hours + 1) * 3_600, now))
+        past = self._venue.past_ticks(head.block.hash, now, self._grid.missing(now))
+        filled = [Sample(timestamp, sqrt_price_at_tick(tick), None, None) for timestamp, tick in sorted(past.items())]
+        for sample in filled:
+            self._samples.add(pool, self._chain_id, sample)
+        self._grid.add(filled)
+        self._is_filled = True

@@ -1,0 +1,82 @@
+"""Commands that ask the journal: tables in a pipe, JSON for machines, clear refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from keeper.commands.replay import unequal
+from tests.cli.conftest import Keeper
+
+
+def test_status(keeper: Keeper, journal: Path) -> None:
+    text = keeper("status", "--journal", str(journal))
+    assert text.code == 0 and text.err == ""
+    header, row = text.out.splitlines()[1:]
+    assert header.startswith("strategy") and row.startswith("test") and "in range" in row and "inside_trigger" in row
+    shown = keeper("status", "--json", "--journal", f"sqlite:///{journal}").json
+    (entry,) = shown["strategies"]
+    assert entry["state"] == "running" and entry["last_decision_id"] == 3 and entry["in_range"] is True
+    assert shown["mode"] == "dry" and shown["in_flight"] == []
+
+
+def test_the_configured_journal_is_found(keeper: Keeper, journal: Path) -> None:
+    Path("keeper.yaml").write_text(f"journal: sqlite:///{journal.name}\nchains: {{}}\n")
+    journal.rename("journal.dry.db")
+    assert keeper("status", "--json").json["strategies"][0]["name"] == "test"
+
+
+def test_history_lists_decisions(keeper: Keeper, journal: Path) -> None:
+    shown = keeper("history", "--decisions", "--limit", "2", "--json", "--journal", str(journal)).json
+    assert [(each["id"], each["action"]) for each in shown["decisions"]] == [(2, "rebalance"), (3, "rebalance")]
+    assert "decision" in keeper("history", "--decisions", "--journal", str(journal)).out
+    assert keeper("history", "--journal", str(journal)).out.startswith("nothing was done yet")
+    assert keeper("positions", "--json", "--journal", str(journal)).json == {"positions": []}
+
+
+def test_explain_tells_the_whole(keeper: Keeper, journal: Path) -> None:
+    text = keeper("explain", "2", "--journal", str(journal)).out
+    for paragraph in ("Seen", "Remembered", "Forecast", "Chosen", "Plan", "Verdict"):
+        assert f"\n{paragraph}\n" in text
+    assert "YES, rebalance" in text and "OUT OF range" in text
+    last = keeper("explain", "--json", "--journal", str(journal)).json
+    assert last["id"] == 3 and last["words"]["Verdict"][0].startswith("NO rebalance")
+    assert last["decision"]["observation"]["history"]["samples"] == [] and last["history_samples"] == 73
+
+
+@pytest.mark.parametrize(("command", "state"), [("pause", "paused"), ("exit", "exiting"), ("resume", "running")])
+def test_control_is_durable(keeper: Keeper, journal: Path, command: str, state: str) -> None:
+    answer = keeper(command, "test", "--json", "--reason", "because", "--journal", str(journal))
+    assert answer.json == {"strategy": "test", "before": "running", "state": state}
+    entry = keeper("status", "--json", "--journal", str(journal)).json["strategies"][0]
+    assert entry["state"] == state and entry["reason"] == "because"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("pause", "tset"), "the journal knows no strategy 'tset'; did you mean 'test'?"),
+        (("explain", "77"), "there is no decision 77 in this journal"),
+        (("explain", "--strategy", "other"), "no decision of other yet"),
+    ],
+)
+def test_refusals(keeper: Keeper, journal: Path, arguments: tuple[str, ...], expected: str) -> None:
+    answer = keeper(*arguments, "--journal", str(journal))
+    assert answer.code == 2 and expected in answer.err
+
+
+@pytest.mark.parametrize("command", ["status", "positions", "history", "explain", "replay"])
+def test_no_journal_is_one_sentence(keeper: Keeper, command: str) -> None:
+    answer = keeper(command)
+    assert answer.code == 2 and "there is no journal at" in answer.err and "keeper.dry.db" in answer.err
+
+
+def test_the_first_differing_field_is_named() -> None:
+    then = {"a": 1, "b": {"c": [1, 2.0], "d": "x"}}
+    assert list(unequal(then, {"a": 1, "b": {"c": [1, 2.5], "d": "y"}}, "")) == [
+        ("b.c[1]", "2.0", "2.5"),
+        ("b.d", "'x'", "'y'"),
+    ]
+    assert list(unequal({"a": 1}, {"a": 1.0}, "")) == [("a", "1", "1.0")], "1 and 1.0 have different bytes"
+    assert list(unequal(then, then, "")) == []

@@ -1,0 +1,125 @@
+"""What an operator does before the first run: wallet, new-strategy, schema, check."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from keeper.config_schema import SCHEMAS, schema_text
+from keeper.world.signers import keystore
+from tests.cli.conftest import Keeper
+from tests.test_config import KEEPER, STRATEGY
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRIVATE_KEY = "0x" + "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
+ADDRESS = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
+
+
+@pytest.fixture
+def quick_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real key file with less work in it."""
+    write = keystore._write
+    monkeypatch.setattr(keystore, "_write", lambda path, account, password, _work: write(path, account, password, 2))
+
+
+@pytest.mark.usefixtures("quick_scrypt")
+def test_a_new_wallet_is_encrypted_and_private(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEPER_PASSWORD", "correct horse")
+    made = keeper("wallet", "new", "--json").json
+    assert stat.S_IMODE(Path("key.json").stat().st_mode) == 0o600
+    assert keystore.load(Path("key.json"), "correct horse").address == made["address"]
+    assert keeper("wallet", "show", "--json").json["address"] == made["address"]
+    again = keeper("wallet", "new")
+    assert again.code == 2 and "never overwritten" in again.err
+
+
+@pytest.mark.usefixtures("quick_scrypt")
+def test_import_reads_the_key_from_stdin_and_never_shows_it(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEPER_PASSWORD", "correct horse")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(PRIVATE_KEY + "\n"))
+    answer = keeper("wallet", "import", "other.json")
+    assert answer.code == 0 and ADDRESS in answer.out
+    assert PRIVATE_KEY[2:] not in answer.out + answer.err + Path("other.json").read_text()
+    monkeypatch.setattr(sys, "stdin", io.StringIO(PRIVATE_KEY[:-2] + "zz\n"))
+    bad = keeper("wallet", "import", "bad.json")
+    assert bad.code == 2 and "not a private key" in bad.err and PRIVATE_KEY[2:-2] not in bad.err
+
+
+def test_a_wallet_without_a_password_or_open_to_others(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    answer = keeper("wallet", "new")
+    assert answer.code == 2 and "KEEPER_PASSWORD is not set" in answer.err and not Path("key.json").exists()
+    Path("key.json").write_text("{}")
+    Path("key.json").chmod(0o644)
+    answer = keeper("wallet", "show")
+    assert answer.code == 2 and "chmod 600" in answer.err
+    assert keeper("wallet", "show", "missing.json").code == 2
+
+
+def test_a_new_strategy_is_valid_and_never_overwrites(keeper: Keeper) -> None:
+    Path("keeper.yaml").write_text(KEEPER.replace("strategies/", "mine"))
+    answer = keeper("new-strategy", "my-first")
+    assert answer.code == 0 and "mine/my-first.yaml" in answer.out
+    text = Path("mine/my-first.yaml").read_text()
+    assert "name: my-first " in text and text.startswith("# A strategy")
+    assert keeper("check").code == 0
+    again = keeper("new-strategy", "my-first")
+    assert again.code == 2 and "never overwritten" in again.err and Path("mine/my-first.yaml").read_text() == text
+    assert keeper("new-strategy", "other", "--stdout").out == text.replace("my-first ", "other ", 1)
+    for name in ("../evil", "A", ""):
+        assert keeper("new-strategy", name).code == 2
+
+
+def test_the_schemas_in_docs_are_current() -> None:
+    for name in SCHEMAS:
+        current = (ROOT / "docs/schema" / f"{name}.json").read_text()
+        assert current == schema_text(name), "run: keeper schema --out docs/schema"
+
+
+def test_a_schema_offers_every_kind(keeper: Keeper) -> None:
+    schema = keeper("schema").json
+    kinds = [each["properties"]["kind"]["const"] for each in schema["properties"]["range"]["oneOf"]]
+    assert {"fixed", "sigma"} <= set(kinds)
+    for reference in set(_references(schema)):
+        assert reference.removeprefix("#/$defs/") in schema["$defs"]
+    assert "chains" in keeper("schema", "keeper").json["properties"]
+    assert keeper("schema", "--out", "here").out.split() == ["here/strategy.json", "here/keeper.json"]
+    assert json.loads(Path("here/strategy.json").read_text()) == schema
+
+
+def _references(node: object) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [found for value in node.values() for found in _references(value)]
+    return [found for value in node for found in _references(value)] if isinstance(node, list) else []
+
+
+def test_check_lists_every_mistake_on_stdout(keeper: Keeper) -> None:
+    Path("keeper.yaml").write_text(KEEPER + "signr: {}\n")
+    Path("strategies").mkdir()
+    Path("strategies/a.yaml").write_text(STRATEGY.replace("k: 2", "k: two"))
+    answer = keeper("check")
+    assert answer.code == 2
+    assert answer.out.splitlines() == ["keeper.yaml:5: unknown key 'signr'; did you mean 'signer'?"]
+    Path("keeper.yaml").write_text(KEEPER)
+    shown = keeper("check", "--json")
+    assert shown.code == 2 and shown.err == ""
+    assert shown.json["mistakes"] == [
+        {"file": "strategies/a.yaml", "line": 8, "sentence": 'k: expected a number, found "two"'}
+    ]
+    Path("strategies/a.yaml").write_text(STRATEGY)
+    assert keeper("check").out == "configuration ok; strategies: eth-usdc\n"
+    assert keeper("check", "strategies/a.yaml").code == 0
+    assert "there is no such file" in keeper("check", "strategies/b.yaml").out
+
+
+def test_check_without_a_configuration(keeper: Keeper) -> None:
+    answer = keeper("check")
+    assert answer.code == 2 and answer.out.startswith("keeper.yaml: there is no such file; copy keeper.example.yaml")
+    Path("a.yaml").write_text(STRATEGY)
+    assert keeper("check", "a.yaml").code == 0, "a strategy can be checked by itself"

@@ -1,0 +1,287 @@
+"""The daemon: turns, early turns, chained acts, the three kinds of error, edits, and every way to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from keeper import daemon as daemon_module
+from keeper import telemetry
+from keeper.config_mistakes import Mistake
+from keeper.config_reload import Reload
+from keeper.daemon import MAX_CHAINED_TURNS, MAX_DEFECTS_IN_A_ROW, Daemon, Runner
+from keeper.errors import ConfigError, FatalError, TransientError
+from keeper.model.ledger import Effects
+from keeper.model.memory import OpenSubmission, StrategyState
+from keeper.model.outcome import Done, Failed, Held, Outcome, Pending
+
+SUBMISSION = OpenSubmission(1, 1, "a", 0)
+DONE = Done(SUBMISSION, Effects((), (), ()))
+HELD = Held(())
+
+
+@dataclass(slots=True)
+class Every:
+    every_seconds: int = 3_600
+
+
+@dataclass(slots=True)
+class Scripted:
+    """A runner whose cycles end as told; after the last word it holds."""
+
+    ends: list[Outcome | Exception] = field(default_factory=list)
+    schedule: Every = field(default_factory=Every)
+    moved: bool = False
+    durable: StrategyState = "running"
+    turns: int = 0
+    halts: list[str] = field(default_factory=list)
+    refuse_to_record: int = 0
+    on_turn: Callable[[], Any] = lambda: None
+
+    def state(self) -> StrategyState:
+        return self.durable
+
+    def run_once(self) -> Outcome:
+        self.turns += 1
+        self.on_turn()
+        end = self.ends.pop(0) if self.ends else HELD
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    def price_moved(self) -> bool:
+        moved, self.moved = self.moved, False
+        return moved
+
+    def halt(self, reason: str) -> None:
+        if self.refuse_to_record > 0:
+            self.refuse_to_record -= 1
+            raise OSError("disk full")
+        self.halts.append(reason)
+        self.durable = "halted"
+
+
+@dataclass(slots=True)
+class Told:
+    """A fleet of scripted runners that keeps what it was told."""
+
+    runners: dict[str, Runner]
+    alerts: list[tuple[str, str | None, str]] = field(default_factory=list)
+    rebuilt: dict[str, Runner] = field(default_factory=dict)
+
+    def rebuild(self, reload: Reload) -> Mapping[str, Runner]:  # noqa: ARG002
+        return self.rebuilt
+
+    def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
+        self.alerts.append((kind, strategy, sentence))
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry.configure(console=False)
+    monkeypatch.setattr(daemon_module, "POLL_SECONDS", 1)
+    monkeypatch.setattr(daemon_module, "PENDING_SECONDS", 0.2)
+
+
+@contextmanager
+def running(fleet: Told, **options: Any) -> Iterator[Daemon]:
+    """The daemon at work in another thread (signals are the main thread's, so they are not installed)."""
+    options.setdefault("grace_seconds", 5)
+    daemon = Daemon(fleet, mode="dry", **options)
+    thread = threading.Thread(target=daemon._serve)
+    thread.start()
+    try:
+        yield daemon
+    finally:
+        daemon.stop("the test is over")
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def test_the_first_turn_comes_at_once_and_then_on_schedule() -> None:
+    runner = Scripted(schedule=Every(1))
+    with running(Told({"a": runner})):
+        until(lambda: runner.turns == 1, 0.9)
+        until(lambda: runner.turns >= 2)
+
+
+def test_an_act_is_followed_by_the_next_turn_at_once_but_not_for_ever() -> None:
+    runner, endless = Scripted([DONE, DONE, DONE]), Scripted([DONE] * 100)
+    with running(Told({"a": runner, "b": endless})):
+        until(lambda: runner.turns == 4 and endless.turns == MAX_CHAINED_TURNS)
+        time.sleep(0.3)
+    assert runner.turns == 4 and endless.turns == MAX_CHAINED_TURNS
+
+
+def test_what_is_pending_is_looked_at_again_soon_and_a_failure_is_not() -> None:
+    pending, failed = Scripted([Pending(SUBMISSION, "sent")]), Scripted([Failed(SUBMISSION, "reverted")])
+    with running(Told({"a": pending, "b": failed})):
+        until(lambda: pending.turns == 2 and failed.turns == 1)
+        time.sleep(0.5)
+    assert pending.turns == 2 and failed.turns == 1
+
+
+def test_a_move_of_the_price_brings_the_turn_forward_once() -> None:
+    runner = Scripted()
+    with running(Told({"a": runner})):
+        until(lambda: runner.turns == 1)
+        runner.moved = True
+        until(lambda: runner.turns == 2)
+        runner.moved = True
+        time.sleep(1.3)
+        assert runner.turns == 2, "a trigger that keeps firing must not become a busy loop"
+
+
+def test_strategies_never_overlap() -> None:
+    inside, overlaps = threading.Lock(), []
+
+    def turn() -> None:
+        if not inside.acquire(blocking=False):
+            overlaps.append(1)
+            return
+        time.sleep(0.05)
+        inside.release()
+
+    runners = {name: Scripted(schedule=Every(1), on_turn=turn) for name in "abc"}
+    with running(Told(dict(runners))):
+        until(lambda: all(runner.turns >= 2 for runner in runners.values()))
+    assert not overlaps
+
+
+@pytest.mark.parametrize("error", [TransientError("no answer"), ConfigError("odd")])
+def test_what_may_pass_is_tried_again_at_the_next_tick(error: Exception) -> None:
+    runner = Scripted([error], schedule=Every(1))
+    with running(Told({"a": runner})):
+        until(lambda: runner.turns >= 2)
+    assert runner.halts == []
+
+
+def test_a_fatal_error_halts_durably_and_only_this_strategy_until_resumed() -> None:
+    bad, good = Scripted([FatalError("nonce lost")], schedule=Every(1)), Scripted(schedule=Every(1))
+    fleet = Told({"a": bad, "b": good})
+    with running(fleet):
+        until(lambda: good.turns >= 3)
+        assert bad.turns == 1 and bad.halts == ["nonce lost"]
+        assert fleet.alerts == [("halted", "a", "nonce lost")]
+        bad.durable = "running"
+        until(lambda: bad.turns >= 2)
+
+
+def test_a_halt_holds_even_where_it_cannot_be_recorded() -> None:
+    runner = Scripted([FatalError("stop")], schedule=Every(1), refuse_to_record=1)
+    with running(Told({"a": runner})):
+        until(lambda: runner.halts == ["stop"])
+    assert runner.turns == 1
+
+
+def test_defects_in_a_row_halt() -> None:
+    runner = Scripted([RuntimeError("bug")] * 10, schedule=Every(1))
+    fleet = Told({"a": runner})
+    with running(fleet):
+        until(lambda: bool(runner.halts), 8)
+    assert runner.turns == MAX_DEFECTS_IN_A_ROW and fleet.alerts[0][0] == "halted"
+
+
+def test_edits_are_taken_at_the_next_turn_and_bad_ones_only_told() -> None:
+    old, new = Scripted(schedule=Every(1)), Scripted(schedule=Every(1))
+    mistake = Mistake("strategies/b.yaml", 3, "unknown key 'x'")
+    looks: list[Reload | None] = [
+        None,
+        Reload((), (), (), (), (mistake,)),
+        Reload((), ("b",), (), ("a",), ()),
+    ]
+    fleet = Told({"a": old}, rebuilt={"b": new})
+    with running(fleet, look=lambda: looks.pop(0) if looks else None):
+        until(lambda: new.turns >= 2, 8)
+        turns = old.turns
+        time.sleep(1.2)
+    assert old.turns == turns == 2
+    assert fleet.alerts == [("config_rejected", None, str(mistake))]
+
+
+def test_the_running_cycle_is_finished_and_no_other_begins() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def turn() -> None:
+        begun.set()
+        time.sleep(0.5)
+        ended.set()
+
+    first = Scripted([DONE, DONE], on_turn=turn)
+    second = Scripted()
+    daemon = Daemon(Told({"a": first, "b": second}), mode="dry", grace_seconds=5)
+    result: list[bool] = []
+    thread = threading.Thread(target=lambda: result.append(daemon._serve()))
+    thread.start()
+    assert begun.wait(5)
+    daemon.stop("now")
+    thread.join(5)
+    assert result == [True] and ended.is_set()
+    assert first.turns == 1 and second.turns == 0
+
+
+PROGRAM = """
+import sys, time
+from keeper import telemetry
+from keeper.daemon import Daemon
+from tests.test_daemon import Every, Scripted, Told
+telemetry.configure(console=False)
+seconds, grace = float(sys.argv[1]), float(sys.argv[2])
+runner = Scripted(schedule=Every(1), on_turn=lambda: (print("turn", flush=True), time.sleep(seconds)))
+clean = Daemon(Told({"a": runner}), mode="dry", grace_seconds=grace).run()
+print("clean", clean, flush=True)
+import os
+os._exit(0 if clean else 3)
+"""
+
+
+def start(seconds: float, grace: float) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(seconds), str(grace)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "turn\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_after_the_running_cycle(number: signal.Signals) -> None:
+    process = start(0.5, 10)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=15)
+    assert process.returncode == 0 and out.endswith("clean True\n") and number.name in err
+    assert "Traceback" not in err
+
+
+def test_a_cycle_that_never_ends_is_left_behind_after_the_grace_time() -> None:
+    process = start(60, 0.5)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=15)
+    assert process.returncode == 3 and "clean False" in out
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    process = start(60, 60)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM
