@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -23,6 +22,9 @@ from keeper.report.run import Run
 from keeper.report.timeline import timeline
 from keeper.report.verdict import gain_word, verdict_text
 from keeper.report.words import lines
+
+# Plain files beside the code, in a checkout as in a wheel.
+_HERE = Path(__file__).resolve().parent
 
 READING = (
     ("Holding (HODL)", "The tokens of the start, untouched, at the price of the end."),
@@ -110,7 +112,7 @@ def _reading() -> str:
 
 
 def _asset(name: str) -> str:
-    return files("keeper.report").joinpath(name).read_text(encoding="utf-8")
+    return (_HERE / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
