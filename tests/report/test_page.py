@@ -183,3 +183,36 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_the_assets_ship_beside_the_code() -> None:
     for name in ("page.html", "page.css", "page.js"):
         assert Path(page.__file__).with_name(name).is_file()
+
+
+def test_a_busy_run_stays_small_and_explains_what_matters_first() -> None:
+    """Long explanations and hundreds of routine acts: the acts that matter keep theirs."""
+    run = month(hours=1_000, volatility=1.6)
+    routine = {act.decision_index for act in run.acts if act.action == "enter"}
+    busy = tuple(
+        replace(
+            d, verdict=replace(d.verdict, action="compound" if index in routine else d.verdict.action, objections=())
+        )
+        if index in routine or index % 3
+        else d
+        for index, d in enumerate(run.decisions)
+    )
+    text = render_page(replace(run, decisions=busy), lambda d: [f"b{d.observation.block.number}", *["y" * 100] * 60])
+    assert len(text.encode()) < 1_000_000
+    assert "No room for it here: <code>keeper explain" in text
+    rebalances = [act for act in run.acts if act.action == "rebalance"]
+    newest = run.decisions[rebalances[-1].decision_index].observation.block.number
+    assert f"<pre>b{newest}\n" in text
+
+
+def test_routine_acts_share_a_row_with_the_holds_around_them() -> None:
+    run = month(hours=60)
+    routine = {act.decision_index for act in run.acts}
+    calm = tuple(
+        replace(d, verdict=replace(d.verdict, action="compound")) if index in routine else d
+        for index, d in enumerate(run.decisions)
+    )
+    text = render_page(replace(run, decisions=calm), explain)
+    assert f"; compound in {len(routine)} steps</span>" in text
+    for act in run.acts:
+        assert act.transaction_hash in text
