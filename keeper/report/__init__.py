@@ -1,7 +1,8 @@
-"""Decisions and figures in words for people: pure functions from the model to text."""
+"""Decisions and figures in words, what a run earned and lost, and the page that shows it: the room's front door."""
 
 from __future__ import annotations
 
+from keeper.report.accounts import ProfitAndLoss, profit_and_loss
 from keeper.report.figures import (
     amount,
     base_token,
@@ -15,10 +16,18 @@ from keeper.report.figures import (
     quote_token,
     when,
 )
+from keeper.report.page import render_page, write_page
+from keeper.report.reconciliation import Reconciliation, reconcile
+from keeper.report.run import Act, Run
+from keeper.report.summary import pnl_mapping, print_summary
 from keeper.report.words import Paragraph, answer, explain, headline, lines, step_in_words
 
 __all__ = [
+    "Act",
     "Paragraph",
+    "ProfitAndLoss",
+    "Reconciliation",
+    "Run",
     "amount",
     "answer",
     "base_token",
@@ -29,10 +38,16 @@ __all__ = [
     "headline",
     "lines",
     "number",
+    "pnl_mapping",
     "price_at",
     "price_now",
     "price_range",
+    "print_summary",
+    "profit_and_loss",
     "quote_token",
+    "reconcile",
+    "render_page",
     "step_in_words",
     "when",
+    "write_page",
 ]
