@@ -37,7 +37,7 @@ class Runner(Protocol):
 
 
 class Fleet(Protocol):
-    """Every strategy in force, and what they share. ``keeper.assembly_fleet.open_fleet`` makes one from the configuration."""
+    """Every strategy in force, and what they share; ``keeper.assembly_fleet.open_fleet`` makes one."""
 
     @property
     def runners(self) -> Mapping[str, Runner]: ...
