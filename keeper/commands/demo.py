@@ -123,8 +123,8 @@ def _for_people(end: DemoEnd, run: Run, page: Path) -> None:
     print_summary(run, console)
     console.print(
         f"\nThe market was simulated: {end.market.swaps:,} swaps, volatility {end.market.annual_volatility:.0%} a "
-        f"year, fees {end.market.rho:.2f} times the loss to arbitrage. It was made so that providing can pay; nine real ETH "
-        "pools measured 0.67 to 1.21. What the keeper earned here says nothing about a real pool."
+        f"year, fees {end.market.rho:.2f} times the loss to arbitrage. It was made so that providing can pay; nine real "
+        "ETH pools measured 0.67 to 1.21. What the keeper earned here says nothing about a real pool."
     )
     journal = _journal_path(end)
     console.print(f"\nReport    {page}\nJournal   {journal}", soft_wrap=True)
