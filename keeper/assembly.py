@@ -24,6 +24,7 @@ from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
+from keeper.world.chain.private import PrivatelySent
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
@@ -71,12 +72,16 @@ def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ChainAccess:
-    """How a chain is reached, and where its contracts are. ``urls`` may hold keys: they are never shown."""
+    """How a chain is reached, and where its contracts are. URLs may hold keys: they are never shown.
+
+    Transactions go to ``private_url`` and nowhere else, if there is one.
+    """
 
     chain_id: int
     urls: tuple[str, ...] = field(repr=False)
     contracts: Contracts
     confirmations: int
+    private_url: str | None = field(default=None, repr=False)
 
 
 def access(chain: Chain) -> ChainAccess:
@@ -96,7 +101,8 @@ def access(chain: Chain) -> ChainAccess:
         **({} if given.multicall3 is None else {"multicall": given.multicall3}),
     )
     urls = tuple(url.get_secret_value() for url in chain.rpc)
-    return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations)
+    private = None if chain.private_rpc is None else chain.private_rpc.get_secret_value()
+    return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations, private)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,20 @@ class Hands:
     owner: str
 
 
+def connect(chain: ChainAccess) -> HttpNode:
+    """The chain's node. ConfigError if it serves another chain, TransientError if it does not answer."""
+    node = HttpNode(chain.urls, chain_id=chain.chain_id)
+    node.check_chain(chain.chain_id)
+    return node
+
+
+def open_eyes(chain: ChainAccess, settings: StrategySettings, node: HttpNode) -> tuple[HttpNode, UniswapV3]:
+    """Find and check the strategy's pool. Errors as ``open_hands``."""
+    pool = settings.pool
+    key = PoolKey(pool.token0, pool.token1, pool.fee) if isinstance(pool, PoolKeySettings) else pool
+    return node, plugins.find("venue", settings.venue).build(node, chain.contracts, key)
+
+
 def open_hands(
     chain: ChainAccess,
     settings: StrategySettings,
@@ -116,19 +136,15 @@ def open_hands(
     executor: Callable[[HttpNode, UniswapV3], Executor],
     *,
     owner: str,
-    node: HttpNode | None = None,
+    eyes: tuple[HttpNode, UniswapV3] | None = None,
 ) -> Hands:
-    """Connect to the chain, find and check the pool. ``owner`` holds the positions.
+    """Eyes and hands for a strategy; ``owner`` holds the positions. ``eyes``: what ``open_eyes`` gave.
 
     Raises:
         ConfigError: the chain, a contract or the pool is not what it should be.
         TransientError: the chain does not answer.
     """
-    node = node or HttpNode(chain.urls, chain_id=chain.chain_id)
-    node.check_chain(chain.chain_id)
-    pool = settings.pool
-    key = PoolKey(pool.token0, pool.token1, pool.fee) if isinstance(pool, PoolKeySettings) else pool
-    venue: UniswapV3 = plugins.find("venue", settings.venue).build(node, chain.contracts, key)
+    node, venue = eyes or open_eyes(chain, settings, connect(chain))
     observer = ChainObserver(
         node,
         venue,
@@ -154,8 +170,10 @@ def wallet_executor(
     ceiling = settings.limits.max_gas_gwei
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
+        # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
+        relay = None if chain.private_url is None else HttpNode((chain.private_url,))
         sender = Sender(
-            node,
+            node if relay is None else PrivatelySent(node, relay),
             signer,
             journal.transactions,
             chain.chain_id,

@@ -3,55 +3,155 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
-from keeper import plugins
-from keeper.assembly import StrategyRunner, access, build_strategy, dry_executor, open_hands, wallet_executor
+from keeper import plugins, telemetry
+from keeper.assembly import (
+    ChainAccess,
+    StrategyRunner,
+    access,
+    build_strategy,
+    connect,
+    dry_executor,
+    open_eyes,
+    open_hands,
+    wallet_executor,
+)
 from keeper.config import GlobalLimits, LoadedConfig, journal_url
 from keeper.config_reload import Reload
 from keeper.config_strategies import StrategyFile
-from keeper.errors import ConfigError
+from keeper.errors import ConfigError, TransientError
 from keeper.policy.settings import StrategySettings
+from keeper.redaction import printable
 from keeper.world.chain.node import HttpNode
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.lock import hold_lock
 from keeper.world.journal.opening import open_journal
 from keeper.world.protocols import Signer
 from keeper.world.signers import keystore
+from keeper.world.v3.identity import WrongContractsError
+from keeper.world.venues.uniswap_v3 import UniswapV3
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A strategy whose pool has been found on its chain."""
+
+    file: StrategyFile
+    chain: ChainAccess
+    node: HttpNode
+    venue: UniswapV3
+
+
+class Scout:
+    """Looks at chains and pools before anything is made or signed, with one node for each chain."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self._loaded = loaded
+        self._nodes: dict[str, HttpNode] = {}
+
+    def look(self, file: StrategyFile) -> Sight:
+        """The strategy's chain and pool. ConfigError and TransientError name the file and line to look at."""
+        name = file.settings.chain
+        chain = self._loaded.keeper.chains[name]
+        line = self._loaded.chain_lines.get(name)
+        with _placed(self._loaded.file, line):
+            reach = access(chain)
+            if name not in self._nodes:
+                self._nodes[name] = self._connect(name, reach)
+        with _placed(file.file, file.lines.get("pool")):
+            try:
+                node, venue = open_eyes(reach, file.settings, self._nodes[name])
+            except WrongContractsError as error:
+                raise ConfigError(str(error), path=str(self._loaded.file), line=line) from error
+        return Sight(file, reach, node, venue)
+
+    def _connect(self, name: str, reach: ChainAccess) -> HttpNode:
+        try:
+            return connect(reach)
+        except TransientError as error:
+            remedy = f"start the node, or correct chains.{name}.rpc in {self._loaded.file}"
+            raise TransientError(f"{error}; {remedy}") from None
+
+
+@contextmanager
+def _placed(file: Path, line: int | None) -> Iterator[None]:
+    """Errors of configuration that only the world could show get the place in the files that they come from."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.path is not None:
+            raise
+        raise ConfigError(str(error), path=str(file), line=line) from error
+
+
+def require_no_shared_tokens(sights: Iterable[Sight]) -> None:
+    """ConfigError when two strategies would use the same token of one wallet: pools given by address show their tokens
+    only here."""
+    for first, second in combinations(sights, 2):
+        if first.chain.chain_id != second.chain.chain_id:
+            continue
+        pools = first.venue.pool, second.venue.pool
+        tokens = [{pool.token0.sort_key: pool.token0, pool.token1.sort_key: pool.token1} for pool in pools]
+        shared = sorted(tokens[0].keys() & tokens[1].keys())
+        if shared:
+            token = tokens[0][shared[0]]
+            names = f"strategies {first.file.settings.name!r} and {second.file.settings.name!r}"
+            raise ConfigError(
+                f"{names} would both use {printable(token.symbol)} ({token.address}) of one wallet, where idle tokens "
+                "cannot be told apart; give one of them a keeper.yaml with a wallet of its own",
+                path=str(second.file.file),
+                line=second.file.lines.get("pool"),
+            )
 
 
 class ConfiguredFleet:
     """Every strategy of a configuration, one node for each chain, one journal; the daemon's ``Fleet``."""
 
-    def __init__(self, loaded: LoadedConfig, journal: SqlJournal, owner: str, signer: Signer | None) -> None:
-        self._loaded, self._journal, self._owner, self._signer = loaded, journal, owner, signer
-        self._nodes: dict[str, HttpNode] = {}
+    def __init__(
+        self, loaded: LoadedConfig, scout: Scout, journal: SqlJournal, owner: str, signer: Signer | None
+    ) -> None:
+        self._loaded, self._scout, self._journal, self._owner, self._signer = loaded, scout, journal, owner, signer
+        self._sights: dict[str, Sight] = {}
         self.runners: dict[str, StrategyRunner] = {}
 
-    def add(self, file: StrategyFile) -> None:
-        """Make the strategy's runner. Errors as ``open_hands``."""
-        settings = within(file.settings, self._loaded.keeper.limits)
-        chain = access(self._loaded.keeper.chains[settings.chain])
-        mode = self._loaded.mode_of(settings.execution)
-        if mode != self._loaded.mode:
-            raise file_error(file, f"execution.mode {mode} differs from keeper.yaml's: one process has one mode")
+    def add(self, sights: Iterable[Sight], removed: Iterable[str] = ()) -> None:
+        """Make runners for the strategies, in place of those ``removed`` and of the same name: all of them or none.
+
+        Errors as ``open_hands``, and ConfigError when two strategies would share a token.
+        """
+        fresh = {sight.file.settings.name: sight for sight in sights}
+        kept = {name: sight for name, sight in self._sights.items() if name not in {*removed}}
+        require_no_shared_tokens((kept | fresh).values())
+        runners = {name: self._runner(sight) for name, sight in fresh.items()}
+        self._sights = kept | fresh
+        self.runners = {name: runner for name, runner in self.runners.items() if name in kept} | runners
+
+    def _runner(self, sight: Sight) -> StrategyRunner:
+        settings = within(sight.file.settings, self._loaded.keeper.limits)
         if self._signer is None:
             executor = dry_executor(self._owner)
         else:
-            executor = wallet_executor(chain, settings, self._journal, self._signer)
-        node = self._nodes.setdefault(settings.chain, HttpNode(chain.urls, chain_id=chain.chain_id))
-        hands = open_hands(chain, settings, self._journal, executor, owner=self._owner, node=node)
-        self.runners[settings.name] = StrategyRunner(build_strategy(settings), hands, self._journal)
+            executor = wallet_executor(sight.chain, settings, self._journal, self._signer)
+        with _placed(sight.file.file, sight.file.lines.get("pool")):
+            hands = open_hands(
+                sight.chain, settings, self._journal, executor, owner=self._owner, eyes=(sight.node, sight.venue)
+            )
+        return StrategyRunner(build_strategy(settings), hands, self._journal)
 
     def rebuild(self, reload: Reload) -> Mapping[str, StrategyRunner]:
         """Runners for the strategies of ``reload``; those that did not change stay what they were."""
-        for name in reload.removed:
-            self.runners.pop(name, None)
-        for file in reload.strategies:
-            if file.settings.name in (*reload.added, *reload.changed):
-                self.add(file)
+        touched = {*reload.added, *reload.changed}
+        sights = [self._scout.look(file) for file in reload.strategies if file.settings.name in touched]
+        self.add(sights, reload.removed)
+        unused = [str(warning) for sight in sights for warning in sight.file.warnings]
+        if unused:
+            telemetry.config_unused(unused)
         return self.runners
 
     def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
@@ -59,30 +159,28 @@ class ConfiguredFleet:
         self._journal.record_event(strategy, kind, sentence, int(time.time()))
 
 
-def file_error(file: StrategyFile, sentence: str) -> ConfigError:
-    return ConfigError(sentence, path=str(file.file))
-
-
 @contextmanager
 def open_fleet(loaded: LoadedConfig, strategies: Sequence[StrategyFile]) -> Iterator[ConfiguredFleet]:
-    """Lock, journal, key and a runner for every strategy; all of it released at the end.
+    """Key, chains, lock, journal and a runner for every strategy; all of it released at the end.
+
+    The journal comes after everything that can be wrong: a start that fails makes no files.
 
     Raises:
         ConfigError: something in the configuration does not hold against the world.
         FatalError: another process works on the same journal.
         TransientError: a chain does not answer.
     """
-    if loaded.mode not in ("dry", "wallet"):
-        raise ConfigError(f"execution.mode {loaded.mode} is not available in this version; use dry or wallet")
     owner, signer = _owner_and_signer(loaded)
+    scout = Scout(loaded)
     with ExitStack() as stack:
         url = journal_url(loaded.keeper.journal.get_secret_value(), loaded.mode, loaded.folder)
+        sights = [scout.look(file) for file in strategies]
+        require_no_shared_tokens(sights)
         stack.enter_context(hold_lock(url, owner))
         journal = open_journal(url, loaded.mode)
         stack.callback(journal.close)
-        fleet = ConfiguredFleet(loaded, journal, owner, signer)
-        for file in strategies:
-            fleet.add(file)
+        fleet = ConfiguredFleet(loaded, scout, journal, owner, signer)
+        fleet.add(sights)
         yield fleet
 
 

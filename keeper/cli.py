@@ -82,6 +82,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.UsageError as error:
         return _usage(error)
     except click.ClickException as error:
@@ -113,10 +116,10 @@ def _trace_or_say(error: BaseException, sentence: str, code: int) -> int:
 
 
 def _without_secrets(text: str) -> str:
-    from keeper.redaction import redact
+    from keeper.redaction import printable, redact
 
     # Hashes stay: an operator needs them, and a key never comes this far (its holder does not put it into errors).
-    return redact(text, keep_hashes=True)
+    return printable(redact(text, keep_hashes=True))
 
 
 def _say(sentence: str, code: int) -> int:

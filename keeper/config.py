@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +16,8 @@ from typing import Any, Literal, get_args
 from pydantic import Field, SecretStr, field_validator
 
 from keeper import plugins
-from keeper.config_mistakes import ConfigErrors, suggestion
+from keeper.config_mistakes import ConfigErrors, Mistake, suggestion
+from keeper.config_unused import mode_refusal, warn_of_unused_in_keeper
 from keeper.config_validation import validate
 from keeper.config_yaml import Document, apply_overrides, read_document
 from keeper.errors import ConfigError
@@ -125,11 +126,16 @@ class KeeperConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A valid ``keeper.yaml`` and the folder that its relative paths start from. ``dry_run`` overrules every mode."""
+    """A valid ``keeper.yaml`` and the folder that its relative paths start from. ``dry_run`` overrules every mode.
+
+    ``warnings`` name what is written there and not used; ``chain_lines`` are where the chains stand.
+    """
 
     file: Path
     keeper: KeeperConfig
     dry_run: bool = False
+    warnings: tuple[Mistake, ...] = ()
+    chain_lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def mode(self) -> Mode:
@@ -181,7 +187,11 @@ def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedCo
         _hide_secrets(config, environment)
     if config is None or document.mistakes:
         return None, document
-    return LoadedConfig(file, config), document
+    warn_of_unused_in_keeper(document)
+    chain_lines = {
+        str(place[1]): line for place, line in document.lines.items() if place[:1] == ("chains",) and len(place) == 2
+    }
+    return LoadedConfig(file, config, warnings=tuple(document.warnings), chain_lines=chain_lines), document
 
 
 def journal_place(file: Path, environment: Mapping[str, str]) -> str:
@@ -246,6 +256,9 @@ def _hide_secrets(config: KeeperConfig, environment: Mapping[str, str]) -> None:
 
 
 def _check_sections(document: Document, config: KeeperConfig) -> None:
+    refusal = mode_refusal(config.execution.mode)
+    if refusal is not None:
+        document.report(("execution", "mode"), refusal)
     if config.execution.mode == "safe" and config.safe is None:
         document.report(("execution", "mode"), "mode safe needs a section safe: {address, service_url}")
     kinds = plugins.available("signer")

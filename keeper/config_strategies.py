@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from keeper import plugins
 from keeper.config import Execution, LoadedConfig, Safe
 from keeper.config_mistakes import ConfigErrors, Mistake, suggestion
+from keeper.config_unused import mode_refusal, warn_of_unused_in_strategy
 from keeper.config_validation import FEE_SENTENCE, validate
 from keeper.config_yaml import Document, read_document
 from keeper.errors import ConfigError
@@ -24,13 +25,14 @@ from keeper.policy.settings import PoolKey, StrategySettings
 PLUGIN_SECTIONS = ("forecaster", "regime", "range")
 # The smallest fee ever enabled on Uniswap v3 is 100; below this, per cent or basis points were meant.
 _SMALLEST_LIKELY_FEE = 50
+NO_STRATEGY = "no strategy in this folder; `keeper new-strategy NAME` writes one"
 
 
 @dataclass(frozen=True, slots=True)
 class StrategyFile:
     """A valid strategy, where it was read, and its canonical form: the bytes the journal keeps and their digest.
 
-    ``lines`` are the lines of the keys at the top of the file.
+    ``lines`` are the lines of the keys at the top of the file; ``warnings`` name what is written and not used.
     """
 
     file: Path
@@ -38,6 +40,7 @@ class StrategyFile:
     body: bytes
     digest: str
     lines: Mapping[str, int]
+    warnings: tuple[Mistake, ...] = ()
 
     def mistake(self, key: str, sentence: str) -> Mistake:
         """A mistake at one of the keys at the top of the file."""
@@ -73,6 +76,12 @@ def load_strategies(loaded: LoadedConfig, environment: Mapping[str, str] | None 
     if mistakes:
         raise ConfigErrors(mistakes)
     return strategies
+
+
+def require_strategies(strategies: Sequence[StrategyFile], loaded: LoadedConfig) -> None:
+    """ConfigError when there is none."""
+    if not strategies:
+        raise ConfigError(NO_STRATEGY, path=str(loaded.strategies_folder))
 
 
 def load_strategy(file: Path, environment: Mapping[str, str] | None = None) -> StrategyFile:
@@ -130,7 +139,9 @@ def examine_strategy(
     settings = settings.model_copy(update={**defaults, **plugged})
     body = settings_body(settings)
     lines = {str(place[0]): line for place, line in document.lines.items() if len(place) == 1}
-    return StrategyFile(file, settings, body, hashlib.sha256(body).hexdigest(), lines), document
+    warn_of_unused_in_strategy(document)
+    digest, warnings = hashlib.sha256(body).hexdigest(), tuple(document.warnings)
+    return StrategyFile(file, settings, body, digest, lines, warnings), document
 
 
 def plugin_settings(section: str, kind: str) -> type[BaseModel]:
@@ -143,7 +154,7 @@ def _plugged(document: Document, section: str, values: Any) -> dict[str, Any] | 
     """A plug-in's section, validated and completed by the plug-in itself; None when it has mistakes."""
     if not isinstance(values, dict) or document.is_unreadable((section,)):
         return None  # its shape is reported with the rest of the file
-    kinds = [kind for kind in plugins.available(section) if not kind.startswith("_")]
+    kinds = plugins.available(section)
     kind = values.get("kind")
     if not isinstance(kind, str):
         document.report((section, "kind"), f"{section}: key 'kind' is missing; the kinds are {', '.join(kinds)}")
@@ -182,10 +193,15 @@ def _check_names(document: Document, settings: StrategySettings, loaded: LoadedC
         chains = list(loaded.keeper.chains)
         sentence = f"chain {settings.chain!r} is not in {loaded.file}{suggestion(settings.chain, chains, 'chains')}"
         document.report(("chain",), sentence)
-    if loaded.mode_of(settings.execution) not in ("dry", loaded.mode):
+    mode = loaded.mode_of(settings.execution)
+    refusal = mode_refusal(mode)
+    if refusal is not None:
+        document.report(("execution", "mode"), refusal)
+    elif mode != loaded.mode:
         document.report(
             ("execution", "mode"),
-            f"mode must be dry or that of {loaded.file} ({loaded.mode}): each mode has a journal and daemon of its own",
+            f"mode {mode} differs from that of {loaded.file} ({loaded.mode}), and one process has one mode and one "
+            "journal: leave it out, or run this strategy from a keeper.yaml of its own",
         )
 
 

@@ -39,6 +39,7 @@ class Document:
     """A file's values, the line of each, and what was wrong with reading them.
 
     ``secret`` holds the places whose text came from the environment, ``unreadable`` those already reported.
+    ``warnings`` do not stand in the way of anything.
     """
 
     file: str
@@ -48,6 +49,7 @@ class Document:
     unreadable: set[Place] = field(default_factory=set)
     overrides: dict[Place, str] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
 
     def mistake(self, place: Place, sentence: str) -> Mistake:
         """A mistake at a place: its own line, or that of the nearest key around it."""
@@ -62,6 +64,10 @@ class Document:
         """Note a mistake, and that nothing more need be said of this place."""
         self.unreadable.add(place)
         self.mistakes.append(self.mistake(place, sentence))
+
+    def warn(self, place: Place, sentence: str) -> None:
+        """Note what is no mistake, and what an operator would still want to know."""
+        self.warnings.append(self.mistake(place, sentence))
 
     def is_secret(self, place: Place) -> bool:
         """Whether the value at the place, or one around it, came from the environment."""

@@ -1,4 +1,7 @@
-"""Finding plug-ins: a file name in a plug-in folder is its name in the YAML; third parties use entry points."""
+"""Finding plug-ins: a file name in a plug-in folder is its name in the YAML; third parties use entry points.
+
+A file whose name starts with an underscore is no plug-in. Executors are not among them: ``execution.mode`` chooses one.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ ROOMS = {
     "range": ("keeper.policy.ranges", "keeper.ranges"),
     "venue": ("keeper.world.venues", "keeper.venues"),
     "signer": ("keeper.world.signers", "keeper.signers"),
-    "execution": ("keeper.world.executors", "keeper.executors"),
 }
 
 
@@ -24,7 +26,7 @@ def available(section: str) -> list[str]:
     folder, group = ROOMS[section]
     spec = importlib.util.find_spec(folder)
     paths = [] if spec is None else list(spec.submodule_search_locations or [])
-    own = [module.name for module in pkgutil.iter_modules(paths)]
+    own = [module.name for module in pkgutil.iter_modules(paths) if module.name[0] != "_"]
     return sorted({*own, *(entry.name for entry in importlib.metadata.entry_points(group=group))})
 
 

@@ -1,4 +1,4 @@
-"""The last line of defence against secrets in anything that a person, a log or a page may see."""
+"""The last line of defence in anything that a person, a log or a page may see: against secrets and terminal codes."""
 
 from __future__ import annotations
 
@@ -37,6 +37,16 @@ def redact(text: str, *, keep_hashes: bool = False) -> str:
     if "://" in text:
         text = _URL.sub(_bare_url, text)
     return text if keep_hashes else _KEY.sub(MASK, text)
+
+
+def printable(text: str) -> str:
+    """The text without what could steer a terminal or turn its writing round; lines stay lines.
+
+    Names of tokens and reasons of reverts come from contracts that anyone may have written.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
 
 
 def redact_value(name: str, value: Any) -> Any:

@@ -15,7 +15,7 @@ from structlog.typing import Processor
 
 from keeper.model.decision import Figure, Objection
 from keeper.model.outcome import Outcome
-from keeper.redaction import redact_value
+from keeper.redaction import printable, redact_value
 
 _LIBRARIES = ("apscheduler", "web3", "urllib3", "httpx", "httpcore", "asyncio", "sqlalchemy")
 
@@ -46,7 +46,10 @@ def configure(*, stream: TextIO | None = None, console: bool | None = None, leve
 
 def redaction(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The processor in front of every renderer: nothing secret passes."""
-    return {name: redact_value(name, value) for name, value in event.items()}
+    return {
+        name: printable(value) if isinstance(value, str) else value
+        for name, value in ((name, redact_value(name, value)) for name, value in event.items())
+    }
 
 
 def _adopt_libraries(target: TextIO, shared: list[Processor], renderer: Processor) -> None:
@@ -137,6 +140,11 @@ def config_taken(added: Sequence[str], changed: Sequence[str], removed: Sequence
 def config_rejected(mistakes: Sequence[str]) -> None:
     """A strategy file is bad; the last good one stays in force."""
     _log().error("config_rejected", mistakes=list(mistakes), in_force="the last good configuration")
+
+
+def config_unused(warnings: Sequence[str]) -> None:
+    """Keys are written that this version does nothing with."""
+    _log().warning("config_unused", warnings=list(warnings))
 
 
 def clock_jumped(seconds: float) -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from keeper.commands._options import journal_at, print_json
-from keeper.config_mistakes import suggestion
-from keeper.errors import ConfigError
+from keeper.commands._options import journal_at, print_json, require_known
 from keeper.model.memory import StrategyState
 
 
@@ -23,12 +21,9 @@ def set_state(
 
     url = journal_at(journal, config)
     with read_journal(url) as query:
+        require_known(strategy, query)
         mode = queries.mode(query)
         before = {status.name: status for status in queries.statuses(query)}
-    if strategy not in before:
-        raise ConfigError(
-            f"the journal knows no strategy {strategy!r}{suggestion(strategy, list(before), 'strategies')}"
-        )
     opened = open_journal(url, mode)
     try:
         opened.set_state(strategy, state, reason, int(time.time()))

@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from keeper.world.journal.query import Query
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Item = TypeVar("Item")
@@ -40,6 +43,18 @@ def journal_at(journal: str | None, config: Path) -> str:
 
         return journal_place(config, os.environ)
     return journal if "://" in journal else f"sqlite:///{Path(journal).absolute()}"
+
+
+def require_known(strategy: str | None, query: Query) -> None:
+    """ConfigError when a strategy is named that the journal does not know; names the nearest that it does."""
+    from keeper.config_mistakes import suggestion
+    from keeper.errors import ConfigError
+    from keeper.world.journal import queries
+
+    known = [status.name for status in queries.statuses(query)]
+    if strategy is not None and strategy not in known:
+        near = suggestion(strategy, known, "strategies") if known else "; it is in there from its first turn on"
+        raise ConfigError(f"the journal knows no strategy {strategy!r}{near}")
 
 
 def print_json(value: Any) -> None:

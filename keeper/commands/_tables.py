@@ -10,6 +10,9 @@ import click
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """Print rows to stdout; ``empty`` is said when there are none."""
+    from keeper.redaction import printable
+
+    rows = [[printable(cell) for cell in row] for row in rows]
     if not rows:
         click.echo(empty)
     elif sys.stdout.isatty():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json
+from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json, require_known
 
 
 @click.command(epilog="Example:  keeper explain 42")
@@ -23,12 +23,14 @@ def command(decision_id: int | None, strategy: str | None, config: Path, journal
     """
     from keeper.errors import ConfigError
     from keeper.model import canonical
+    from keeper.redaction import printable
     from keeper.report import explain, headline
     from keeper.world.journal import decisions, queries
     from keeper.world.journal.reading import read_journal
 
     with read_journal(journal_at(journal, config)) as query:
         if decision_id is None:
+            require_known(strategy, query)
             known = [s for s in queries.statuses(query) if s.last_decision_id and strategy in (None, s.name)]
             if not known:
                 raise ConfigError(f"no decision of {strategy} yet" if strategy else "no decision yet")
@@ -41,8 +43,8 @@ def command(decision_id: int | None, strategy: str | None, config: Path, journal
         words = {paragraph.title: list(paragraph.lines) for paragraph in explain(decision)}
         print_json({"id": decision_id, "decision": canonical.plain(bare), "history_samples": samples, "words": words})
         return
-    click.secho(f"decision {decision_id}: {headline(decision)}", bold=True)
+    click.secho(printable(f"decision {decision_id}: {headline(decision)}"), bold=True)
     for paragraph in explain(decision):
         click.secho(f"\n{paragraph.title}", bold=True)
         for line in paragraph.lines:
-            click.echo(f"  {line}")
+            click.echo(printable(f"  {line}"))

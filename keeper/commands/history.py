@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json
+from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json, require_known
 
 
 @click.command(epilog="Example:  keeper history eth-usdc --decisions --limit 20")
@@ -31,6 +31,7 @@ def command(
     from keeper.world.journal.reading import read_journal
 
     with read_journal(journal_at(journal, config)) as query:
+        require_known(strategy, query)
         if every_decision:
             made = queries.decision_list(query, strategy)[-limit:]
         else:

@@ -26,11 +26,13 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
     """
     from keeper.assembly_fleet import open_fleet
     from keeper.config import load_keeper
-    from keeper.config_strategies import load_strategies
+    from keeper.config_strategies import load_strategies, require_strategies
     from keeper.errors import HaltedError
+    from keeper.redaction import printable
 
     loaded = replace(load_keeper(config), dry_run=dry_run)
     strategies = load_strategies(loaded)
+    require_strategies(strategies, loaded)
     names = [strategy_name(strategy, [each.settings.name for each in strategies])] if strategy else None
     outcomes: dict[str, Outcome] = {}
     with open_fleet(loaded, strategies) as fleet:
@@ -44,7 +46,7 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
         print_json({"mode": loaded.mode, "outcomes": {name: _plain(outcome) for name, outcome in outcomes.items()}})
     else:
         for name, outcome in outcomes.items():
-            click.echo(f"{name}: {in_words(outcome)}")
+            click.echo(printable(f"{name}: {in_words(outcome)}"))
     return 1 if any(outcome.kind == "failed" for outcome in outcomes.values()) else 0
 
 

@@ -14,6 +14,7 @@ from keeper.commands._options import (
     journal_option,
     json_option,
     print_json,
+    require_known,
     with_progress,
 )
 
@@ -37,6 +38,7 @@ def command(strategy: str | None, config: Path, journal: str | None, as_json: bo
 
     different = []
     with read_journal(journal_at(journal, config)) as query:
+        require_known(strategy, query)
         count = len(queries.decision_list(query, strategy))
         stored = decisions.stored_decisions(query, strategy)
         strategies: dict[bytes, Strategy] = {}

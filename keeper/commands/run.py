@@ -27,16 +27,16 @@ def command(config: Path, dry_run: bool) -> None:
     from keeper.assembly_fleet import open_fleet
     from keeper.config import load_keeper
     from keeper.config_reload import StrategyFiles
+    from keeper.config_strategies import require_strategies
     from keeper.daemon import Daemon
-    from keeper.errors import ConfigError
 
     loaded = replace(load_keeper(config), dry_run=dry_run)
     files = StrategyFiles(loaded)
-    if not files.strategies:
-        raise ConfigError(
-            "no strategy in this folder; `keeper new-strategy NAME` writes one", path=str(loaded.strategies_folder)
-        )
+    require_strategies(files.strategies, loaded)
     telemetry.configure()
+    unused = [*loaded.warnings, *(warning for file in files.strategies for warning in file.warnings)]
+    if unused:
+        telemetry.config_unused([str(warning) for warning in unused])
     with open_fleet(loaded, files.strategies) as fleet:
         clean = Daemon(fleet, mode=loaded.mode, look=files.changed).run()
         if not clean:

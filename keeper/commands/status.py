@@ -23,6 +23,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
     Reads the journal alone: no node is asked, and the daemon may be running.
     """
     from keeper.commands._snapshot import last_decisions, price_figures
+    from keeper.redaction import printable
     from keeper.report import when
     from keeper.world.journal import queries
     from keeper.world.journal.reading import read_journal
@@ -47,7 +48,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
             f"in flight: {each.strategy} {each.step}, nonce {each.nonce}, {each.state}, {', '.join(each.hashes)}"
         )
     for alert in alerts:
-        click.echo(f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}")
+        click.echo(printable(f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}"))
 
 
 def _show(mode: str, entries: list[dict[str, Any]]) -> None:

@@ -43,7 +43,7 @@ def test_explain_tells_the_whole(keeper: Keeper, journal: Path) -> None:
         assert f"\n{paragraph}\n" in text
     assert "YES, rebalance" in text and "OUT OF range" in text
     last = keeper("explain", "--json", "--journal", str(journal)).json
-    assert last["id"] == 3 and last["words"]["Verdict"][0].startswith("NO rebalance")
+    assert last["id"] == 3 and last["words"]["Verdict"][0].startswith("NO, nothing is done")
     assert last["decision"]["observation"]["history"]["samples"] == [] and last["history_samples"] == 73
 
 
@@ -60,7 +60,9 @@ def test_control_is_durable(keeper: Keeper, journal: Path, command: str, state: 
     [
         (("pause", "tset"), "the journal knows no strategy 'tset'; did you mean 'test'?"),
         (("explain", "77"), "there is no decision 77 in this journal"),
-        (("explain", "--strategy", "other"), "no decision of other yet"),
+        (("explain", "--strategy", "other"), "the journal knows no strategy 'other'; the strategies here are test"),
+        (("history", "tets"), "did you mean 'test'?"),
+        (("replay", "--strategy", "tets"), "did you mean 'test'?"),
     ],
 )
 def test_refusals(keeper: Keeper, journal: Path, arguments: tuple[str, ...], expected: str) -> None:

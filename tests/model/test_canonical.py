@@ -57,10 +57,13 @@ def test_there_and_back(tree: Tree) -> None:
 def test_the_form_itself_is_fixed() -> None:
     """These bytes are in journals: a change here breaks every stored digest."""
     tree = Tree((Leaf(2**200, 0.1),), Pair(("é",), (1, "a")), None, 1e-7)
-    assert canonical.encode(tree) == (
-        '{"figure":1e-07,"first":{"kind":"pair","pair":[1,"a"],"words":["é"]},"note":null,"parts":[{"amount":'
-        '1606938044258990275541962092341162602522202993782792835301376,"kind":"leaf","ratio":0.1}]}'
-    ).encode()
+    assert (
+        canonical.encode(tree)
+        == (
+            '{"figure":1e-07,"first":{"kind":"pair","pair":[1,"a"],"words":["é"]},"note":null,"parts":[{"amount":'
+            '1606938044258990275541962092341162602522202993782792835301376,"kind":"leaf","ratio":0.1}]}'
+        ).encode()
+    )
 
 
 def test_whole_floats_stay_floats() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from keeper.errors import RpcError
 from keeper.world.chain.endpoint import UnreachableError
+from keeper.world.chain.shapes import is_usable
 
 _BUSY_CODES = frozenset({-32005, -32016, 429})
 _BEHIND = ("header not found", "block not found", "unknown block", "blockhash not found", "could not find block")
@@ -77,6 +78,8 @@ def _outcome(document: dict[str, Any], method: str, *, raising: bool) -> Any:
     if error is None:
         if "result" not in document:
             raise UnreachableError(f"the node's answer to {method} holds neither result nor error")
+        if not is_usable(method, document["result"]):
+            raise UnreachableError(f"the node's answer to {method} is not one that an Ethereum node gives")
         return document["result"]
     refusal = _refusal(error if isinstance(error, dict) else {"message": str(error)}, method)
     if raising or isinstance(refusal, UnreachableError):

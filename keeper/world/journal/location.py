@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from keeper.errors import ConfigError
+from keeper.errors import ConfigError, KeeperError, TransientError
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgresql+psycopg://", "postgres://")
@@ -49,3 +49,12 @@ def locate(url: str) -> Location:
         f"the journal URL (scheme {scheme!r}) is not one of sqlite:///keeper.db, sqlite:////absolute/path/keeper.db "
         "or postgresql://user@host/database"
     )
+
+
+def unreachable(location: PostgresDatabase, error: Exception) -> KeeperError:
+    """The error for a database that could not be opened: TransientError unless the server itself said no."""
+    words = (str(error).strip().splitlines() or ["no answer"])[0]
+    sentence = f"the journal {location} cannot be reached: {words}"
+    if "FATAL:" in words:
+        return ConfigError(f"{sentence}; correct `journal:` in keeper.yaml, or the database's rights")
+    return TransientError(f"{sentence}; start the database, or correct `journal:` in keeper.yaml")

@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keeper.errors import ConfigError, FatalError
-from keeper.world.journal.location import PostgresDatabase, locate
+from keeper.world.journal.location import PostgresDatabase, locate, unreachable
 
 
 @contextmanager
 def hold_lock(url: str, signer_address: str) -> Iterator[None]:
     """Hold the journal for this process and signer; released when the process ends, however it ends.
 
-    FatalError if another process holds it, ConfigError if the place cannot be used.
+    FatalError if another process holds it, ConfigError if the place cannot be used, TransientError if the database
+    does not answer.
     """
     location = locate(url)
     if isinstance(location, PostgresDatabase):
@@ -34,7 +35,9 @@ def hold_file(path: Path, what: str) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ConfigError(f"the lock {path} cannot be made ({error.strerror}); choose another place") from error
+        raise ConfigError(
+            f"{what} cannot be locked ({path}: {error.strerror}); choose another place with `journal:` in keeper.yaml"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,7 +62,7 @@ def _advisory_lock(location: PostgresDatabase, signer_address: str) -> Iterator[
     try:
         connection = psycopg.connect(location.url, autocommit=True)
     except psycopg.Error as error:
-        raise ConfigError(f"the journal {location} cannot be reached: {str(error).splitlines()[0]}") from error
+        raise unreachable(location, error) from error
     with connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
         if row is None or not row[0]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from keeper.errors import ConfigError, FatalError
 from keeper.world.journal import tables
 from keeper.world.journal.journal import SqlJournal
-from keeper.world.journal.location import Location, PostgresDatabase, SqliteFile, locate
+from keeper.world.journal.location import Location, PostgresDatabase, SqliteFile, locate, unreachable
 
 _BUSY_SECONDS: Final = 10
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
@@ -25,6 +25,7 @@ def open_journal(url: str, mode: str) -> SqlJournal:
     Raises:
         ConfigError: not a usable URL, place or journal, or a journal of another mode.
         FatalError: the file is damaged.
+        TransientError: the database does not answer.
     """
     location = locate(url)
     engine = _sqlite(location) if isinstance(location, SqliteFile) else _postgres(location)
@@ -32,6 +33,8 @@ def open_journal(url: str, mode: str) -> SqlJournal:
         _prepare(engine, location, mode)
     except OperationalError as error:
         engine.dispose()
+        if isinstance(location, PostgresDatabase):
+            raise unreachable(location, error.orig if isinstance(error.orig, Exception) else error) from error
         raise ConfigError(f"the journal {location} cannot be opened: {_words(error)}") from error
     except BaseException:
         engine.dispose()

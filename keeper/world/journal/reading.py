@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from keeper.errors import ConfigError
-from keeper.world.journal.location import PostgresDatabase, SqliteFile, locate
+from keeper.world.journal.location import PostgresDatabase, SqliteFile, locate, unreachable
 from keeper.world.journal.query import Query, Row, psycopg_style
 
 
@@ -16,7 +16,7 @@ from keeper.world.journal.query import Query, Row, psycopg_style
 def read_journal(url: str) -> Iterator[Query]:
     """One consistent, read-only view of the journal, for the questions of ``queries`` and ``decisions``.
 
-    ConfigError if there is no journal there.
+    ConfigError if there is no journal there, TransientError if the database does not answer.
     """
     location = locate(url)
     with _sqlite(location) if isinstance(location, SqliteFile) else _postgres(location) as query:
@@ -52,7 +52,7 @@ def _postgres(location: PostgresDatabase) -> Iterator[Query]:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     except psycopg.Error as error:
-        raise ConfigError(f"the journal {location} cannot be reached: {str(error).splitlines()[0]}") from error
+        raise unreachable(location, error) from error
     with connection:
 
         def query(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

@@ -35,6 +35,10 @@ class PoolIdentity:
     tick_spacing: int
 
 
+class WrongContractsError(ConfigError):
+    """Not the pool but the chain's contracts are not what they should be."""
+
+
 def resolve_pool(multicall: Multicall, contracts: Contracts, pool: str | PoolKey) -> PoolIdentity:
     """The pool of an address or of tokens and fee.
 
@@ -56,14 +60,14 @@ def _check_contracts(multicall: Multicall, contracts: Contracts, block_hash: str
     for name in ("multicall", "factory", "positions", "router"):
         address = getattr(contracts, name)
         if not _has_code(multicall, address):
-            raise ConfigError(
+            raise WrongContractsError(
                 f"there is no contract at `contracts.{name}` {address} on this chain: "
                 "correct the address or the rpc URL"
             )
     calls = [reads.plain(address, "factory()") for address in (contracts.positions, contracts.router)]
     for name, answer in zip(("positions", "router"), multicall.read(calls, block_hash), strict=True):
         if answer is None or len(answer) != codec.WORD or codec.unsigned(answer) != int(contracts.factory, 16):
-            raise ConfigError(
+            raise WrongContractsError(
                 f"`contracts.{name}` {getattr(contracts, name)} does not belong to the factory {contracts.factory}: "
                 "take all three from one deployment"
             )
