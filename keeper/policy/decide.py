@@ -172,9 +172,9 @@ def _compound(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, 
 def _tidy(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, Verdict]]:
     plan = plan_tidy(situation.observation, strategy.settings)
     if plan.steps:
-        against = list(
-            guards.gas_objections(situation.observation, plan, strategy.settings.limits, spare_reserve=False)
-        )
+        observation, limits = situation.observation, strategy.settings.limits
+        against = list(guards.gas_objections(observation, plan, limits, spare_reserve=False))
+        against += _as_list(guards.failing_objection(observation, situation.memory, plan))
         yield _verdict(Draft(plan), "an allowance is left over", against)
 
 
@@ -183,6 +183,7 @@ def _common(strategy: Strategy, situation: Situation, plan: Plan, is_exit: bool)
     observation, limits = situation.observation, strategy.settings.limits
     yield from _as_list(guards.price_objection(observation, limits))
     yield from guards.gas_objections(observation, plan, limits, spare_reserve=is_exit)
+    yield from _as_list(guards.failing_objection(observation, situation.memory, plan))
     if is_exit:
         return
     yield from _as_list(guards.unknown_position_objection(situation.unknown, limits))

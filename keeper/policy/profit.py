@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from keeper.model.decision import Figure, Forecast, Ladder, Objection
 from keeper.model.observation import Observation, Position
-from keeper.model.plan import Plan
+from keeper.model.plan import Mint, MintRange, Plan
 from keeper.policy.activity import Activity
-from keeper.policy.ladder import LOG_TICK, PPM
+from keeper.policy.ladder import LOG_TICK
 from keeper.policy.settings import Profit
+from keeper.policy.valuation import value_in_quote
 
 DAYS_PER_YEAR = 365
 Q96 = float(1 << 96)
@@ -133,30 +134,53 @@ def _target_g(
     plan: Plan,
     profit: Profit,
 ) -> float:
-    """Gain per year of the wanted ladder, raw quote units: carry in range, less the next re-centrings."""
+    """Gain per year of the ranges that the plan mints, raw quote units: carry in range, less the next re-centrings.
+
+    What is minted counts, not what the ladder asks for: without a swap only one side of a range may be there.
+    """
+    if plan.value_quote == 0:
+        return 0.0
     tick, root = observation.pool.tick, _root_price(observation)
     t_down = max(tick - target.trigger_lower_tick, 1) * LOG_TICK
     t_up = max(target.trigger_upper_tick - tick, 1) * LOG_TICK
     others = max(observation.pool.liquidity * root - _active_depth(observation, positions), 0.0)
+    depths = [_depth(observation, minted) for step in plan.steps if isinstance(step, Mint) for minted in step.ranges]
     carry = 0.0
-    for rung in target.ranges:
-        down, up = (tick - rung.lower_tick) * LOG_TICK, (rung.upper_tick - tick) * LOG_TICK
-        if down <= 0 or up <= 0:
-            continue  # a range beside the price earns nothing yet
-        depth = plan.value_quote * (rung.share_ppm / PPM) / (2 - math.exp(-down / 2) - math.exp(-up / 2))
-        diluted_phi = phi * (observation.pool.liquidity * root) / (others + depth)
-        carry += profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(down, up, t_down, t_up)
+    for lower, upper, depth in depths:
+        # Own ranges that overlap are in range together and share the same fees.
+        own = sum(other for low, high, other in depths if low < upper and lower < high)
+        diluted_phi = phi * (observation.pool.liquidity * root) / (others + own)
+        carry += profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(lower, upper, t_down, t_up)
     cost_each_time = plan.cost.gas_quote + plan.cost.swap_fee_quote + plan.cost.price_impact_quote
     g = carry - cost_each_time * sigma * sigma / (t_down * t_up)
     return min(g, profit.max_g_per_year * plan.value_quote)
 
 
-def _in_range_share(down: float, up: float, t_down: float, t_up: float) -> float:
-    """T_in/E[τ] of a driftless walk from the centre: expected time in range over time to a trigger.
+def _depth(observation: Observation, minted: MintRange) -> tuple[float, float, float]:
+    """A range's ends as log distances from the price (token1 per token0), and its L·√S from its worth."""
+    pool = observation.pool
+    amounts = (minted.amount_0_desired, minted.amount_1_desired)
+    worth = value_in_quote(*amounts, pool.sqrt_price_x96, observation.quote_is_token0)
+    lower, upper = (minted.lower_tick - pool.tick) * LOG_TICK, (minted.upper_tick - pool.tick) * LOG_TICK
+    if lower >= 0:
+        value = math.exp(-lower / 2) - math.exp(-upper / 2)
+    elif upper <= 0:
+        value = math.exp(upper / 2) - math.exp(lower / 2)
+    else:
+        value = 2 - math.exp(lower / 2) - math.exp(-upper / 2)
+    return lower, upper, max(worth, 1) / value
 
-    From Green's function of the walk on (−t_down, t_up): G(0, y) ∝ the distance to the trigger on y's side.
+
+def _in_range_share(lower: float, upper: float, t_down: float, t_up: float) -> float:
+    """T_in/E[τ] of a driftless walk from 0: expected time in [lower, upper] over the time to −t_down or t_up.
+
+    From Green's function of the walk: G(0, y) ∝ the distance to the trigger on y's side.
     """
-    down, up = min(down, t_down), min(up, t_up)
-    inside = t_up * (t_down * down - down * down / 2) + t_down * (t_up * up - up * up / 2)
-    whole = t_down * t_up * (t_down + t_up) / 2
-    return inside / whole
+
+    def weight(near: float, far: float, trigger: float) -> float:
+        """∫(trigger − y)dy over the part of [near, far] between 0 and the trigger."""
+        near, far = max(near, 0.0), min(far, trigger)
+        return trigger * (far - near) - (far * far - near * near) / 2 if far > near else 0.0
+
+    inside = t_down * weight(lower, upper, t_up) + t_up * weight(-upper, -lower, t_down)
+    return inside / (t_down * t_up * (t_down + t_up) / 2)
