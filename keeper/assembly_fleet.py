@@ -60,20 +60,21 @@ class Scout:
         name = file.settings.chain
         chain = self._loaded.keeper.chains[name]
         line = self._loaded.chain_lines.get(name)
-        with _placed(self._loaded.file, line):
+        with _placed(self._loaded.file, line), self._reached(name):
             reach = access(chain)
             if name not in self._nodes:
-                self._nodes[name] = self._connect(name, reach)
-        with _placed(file.file, file.lines.get("pool")):
+                self._nodes[name] = connect(reach)
+        with _placed(file.file, file.lines.get("pool")), self._reached(name):
             try:
                 node, venue = open_eyes(reach, file.settings, self._nodes[name])
             except WrongContractsError as error:
                 raise ConfigError(str(error), path=str(self._loaded.file), line=line) from error
         return Sight(file, reach, node, venue)
 
-    def _connect(self, name: str, reach: ChainAccess) -> HttpNode:
+    @contextmanager
+    def _reached(self, name: str) -> Iterator[None]:
         try:
-            return connect(reach)
+            yield
         except TransientError as error:
             remedy = f"start the node, or correct chains.{name}.rpc in {self._loaded.file}"
             raise TransientError(f"{error}; {remedy}") from None

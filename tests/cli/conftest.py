@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,24 +12,12 @@ from keeper.cli import run
 from keeper.config_strategies import settings_body
 from keeper.policy.decide import decide
 from keeper.world.journal.opening import open_journal
+from tests.cli.operator import make_lab, make_operator
+from tests.cli.shell import Answer, Keeper
 from tests.policy.test_decide import IN_RANGE, LEFT_BEHIND, RICH
 from tests.policy.world import held, memory, observation, settings
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one command line gave back."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Keeper = Callable[..., Answer]
+__all__ = ["Answer", "Keeper", "make_lab", "make_operator"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from keeper.commands.replay import unequal
 from keeper.world.journal.opening import open_journal
-from tests.cli.conftest import Keeper
+from tests.cli.shell import Keeper
 
 
 def test_status(keeper: Keeper, journal: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from keeper.config_schema import SCHEMAS, schema_text
 from keeper.world.signers import keystore
-from tests.cli.conftest import Keeper
+from tests.cli.shell import Keeper
 from tests.test_config import KEEPER, STRATEGY
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -11,7 +11,7 @@ import pytest
 from keeper import __version__, cli
 from keeper.cli import command_names, one_line_help
 from keeper.errors import ConfigError, FatalError, HaltedError, TransientError
-from tests.cli.conftest import Keeper
+from tests.cli.shell import Keeper
 
 HEAVY = ("pydantic", "rich", "structlog", "sqlalchemy", "web3", "yaml", "numpy", "keeper.commands.status", "pathlib")
 
