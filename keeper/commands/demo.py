@@ -90,6 +90,16 @@ def _run_of(end: DemoEnd) -> Run:
         entries=entries,
         closing=end.final,
         decision_ids=tuple(each.id for each in stored),
+        note=_note(end),
+    )
+
+
+def _note(end: DemoEnd) -> str:
+    market = end.market
+    return (
+        f"The market was simulated: {market.swaps:,} swaps, volatility {market.annual_volatility:.0%} a year, fees "
+        f"{market.rho:.2f} times the loss to arbitrage. It was made so that providing can pay; nine real ETH pools "
+        "measured 0.67 to 1.21. What the keeper earned here says nothing about a real pool."
     )
 
 
@@ -121,11 +131,7 @@ def _for_people(end: DemoEnd, run: Run, page: Path) -> None:
     console = Console(highlight=False)
     _print_acts(console, run)
     print_summary(run, console)
-    console.print(
-        f"\nThe market was simulated: {end.market.swaps:,} swaps, volatility {end.market.annual_volatility:.0%} a "
-        f"year, fees {end.market.rho:.2f} times the loss to arbitrage. It was made so that providing can pay; nine real "
-        "ETH pools measured 0.67 to 1.21. What the keeper earned here says nothing about a real pool."
-    )
+    console.print(f"\n{run.note}")
     journal = _journal_path(end)
     console.print(f"\nReport    {page}\nJournal   {journal}", soft_wrap=True)
     console.print(f"Any decision in full:     keeper explain ID --journal {journal}", soft_wrap=True)

@@ -150,7 +150,9 @@ def _target_g(
         # Own ranges that overlap are in range together and share the same fees.
         own = sum(other for low, high, other in depths if low < upper and lower < high)
         diluted_phi = phi * (observation.pool.liquidity * root) / (others + own)
-        carry += profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(lower, upper, t_down, t_up)
+        carry += (
+            profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(lower, upper, t_down, t_up)
+        )
     cost_each_time = plan.cost.gas_quote + plan.cost.swap_fee_quote + plan.cost.price_impact_quote
     g = carry - cost_each_time * sigma * sigma / (t_down * t_up)
     return min(g, profit.max_g_per_year * plan.value_quote)
