@@ -84,7 +84,9 @@ def failing_objection(observation: Observation, memory: Memory, plan: Plan) -> O
         Figure("waited_seconds", waited_seconds),
         Figure("wait_seconds", wait_seconds),
     )
-    message = f"{failing.act} failed {failing.times} times in a row; the next try waits for {wait_seconds // 60} minutes"
+    message = (
+        f"{failing.act} failed {failing.times} times in a row; the next try waits for {wait_seconds // 60} minutes"
+    )
     return Objection("keeps_failing", message, figures)
 
 
