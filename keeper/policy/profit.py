@@ -54,6 +54,7 @@ class Outlook:
 
 def outlook(
     observation: Observation,
+    after_swap: Observation,
     forecast: Forecast,
     activity: Activity,
     positions: tuple[Position, ...],
@@ -61,21 +62,25 @@ def outlook(
     plan: Plan,
     profit: Profit,
 ) -> Outlook:
-    """Rates for what is held and for what is wanted. ``forecast.sigma_annual`` must be known."""
+    """Rates for what is held and for what is wanted. ``forecast.sigma_annual`` must be known.
+
+    ``after_swap`` is the observation at the price that the plan's own swap leaves: there the wanted ranges begin.
+    """
     sigma = forecast.sigma_annual or 0.0
     loss = sigma * sigma / 4
     net = profit.haircut * (activity.phi_annual - loss)
     sigma_error = forecast.standard_error or 0.0
     error = profit.haircut * math.hypot(activity.standard_error, sigma * sigma_error / 2)
-    wanted = (
-        0.0 if target is None else _target_g(observation, target, positions, activity.phi_annual, sigma, plan, profit)
-    )
+    held_depth = _active_depth(observation, positions)
+    pool_depth = observation.pool.liquidity * _root_price(observation)
+    others, phi_depth = max(pool_depth - held_depth, 0.0), activity.phi_annual * pool_depth
+    wanted = 0.0 if target is None else _target_g(after_swap, others, target, phi_depth, sigma, plan, profit)
     return Outlook(
         sigma_annual=sigma,
         phi_annual=activity.phi_annual,
         net_intensity=net,
         net_standard_error=profit.hurdle * error,
-        carry_now_quote=net * _active_depth(observation, positions),
+        carry_now_quote=net * held_depth,
         target_g_quote=wanted,
         horizon_years=profit.horizon_days / DAYS_PER_YEAR,
     )
@@ -127,29 +132,29 @@ def _root_price(observation: Observation) -> float:
 
 def _target_g(
     observation: Observation,
+    others: float,
     target: Ladder,
-    positions: tuple[Position, ...],
-    phi: float,
+    phi_depth: float,
     sigma: float,
     plan: Plan,
     profit: Profit,
 ) -> float:
     """Gain per year of the ranges that the plan mints, raw quote units: carry in range, less the next re-centrings.
 
-    What is minted counts, not what the ladder asks for: without a swap only one side of a range may be there.
+    ``others`` is the L·√S of everybody else, ``phi_depth`` the fees of all per year. What is minted counts,
+    not what the ladder asks for: without a swap only one side of a range may be there.
     """
     if plan.value_quote == 0:
         return 0.0
-    tick, root = observation.pool.tick, _root_price(observation)
+    tick = observation.pool.tick
     t_down = max(tick - target.trigger_lower_tick, 1) * LOG_TICK
     t_up = max(target.trigger_upper_tick - tick, 1) * LOG_TICK
-    others = max(observation.pool.liquidity * root - _active_depth(observation, positions), 0.0)
     depths = [_depth(observation, minted) for step in plan.steps if isinstance(step, Mint) for minted in step.ranges]
     carry = 0.0
     for lower, upper, depth in depths:
         # Own ranges that overlap are in range together and share the same fees.
         own = sum(other for low, high, other in depths if low < upper and lower < high)
-        diluted_phi = phi * (observation.pool.liquidity * root) / (others + own)
+        diluted_phi = phi_depth / (others + own)
         carry += (
             profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(lower, upper, t_down, t_up)
         )

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
 from eth_utils.address import to_checksum_address
 
 from keeper.assembly import build_strategy
@@ -44,6 +45,7 @@ from tests.world.executors.bench import FailingNode
 CHAIN_ID = 31337
 WARM_HOURS = 26
 NAME = "test"
+ORDERS = pytest.mark.parametrize("warm", [True, False], indirect=True, ids=["base0", "base1"])
 WHALE_MONEY = 10**30
 
 
@@ -97,7 +99,7 @@ class Desk:
 
     def run(self, most: int = 10) -> list[str]:
         """Cycles until one does nothing; the acts that were done."""
-        acts = []
+        acts: list[str] = []
         for _ in range(most):
             outcome = self.cycle()
             if not isinstance(outcome, Done):
@@ -198,6 +200,8 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
     }
     raw |= changes
     journal = open_journal(f"sqlite:///{folder}/keeper.db", "wallet")
+    now = int(anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    anvil.mine(now + 700)  # the mean of ten minutes is the price of now
     for sample in warm.samples:
         journal.samples.add(deployment.pool, CHAIN_ID, sample)
     node = HttpNode([anvil.url], chain_id=CHAIN_ID)

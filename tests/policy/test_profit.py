@@ -23,7 +23,13 @@ GENEROUS = Profit(haircut=1, hurdle=0, max_g_per_year=100)
 
 @pytest.mark.parametrize(
     ("a", "b", "trigger_down", "trigger_up"),
-    [(0.1, 0.1, 0.1, 0.1), (0.03, 0.3, 0.2, 0.5), (0.2, 0.05, 0.1, 0.4), (0.3, 0.3, 0.05, 0.07), (0.01, 0.02, 0.9, 0.6)],
+    [
+        (0.1, 0.1, 0.1, 0.1),
+        (0.03, 0.3, 0.2, 0.5),
+        (0.2, 0.05, 0.1, 0.4),
+        (0.3, 0.3, 0.05, 0.07),
+        (0.01, 0.02, 0.9, 0.6),
+    ],
 )
 def test_time_in_range_is_that_of_greens_function(a: float, b: float, trigger_down: float, trigger_up: float) -> None:
     """T_in = ∫G over the range and E[τ] = ta·tb/σ², both by numerical quadrature of G for m = 0."""
@@ -75,7 +81,14 @@ def test_gain_has_its_closed_form(a_ticks: int, t_ticks: int) -> None:
     plan = drafted(obs, around(a_ticks, a_ticks, t_ticks, t_ticks), capital={"max_quote": "1e30"})
     phi, sigma = 0.5, 0.6
     view = outlook(
-        obs, forecast(sigma), Activity(phi, 0.0, 100), (), around(a_ticks, a_ticks, t_ticks, t_ticks), plan, GENEROUS
+        obs,
+        obs,
+        forecast(sigma),
+        Activity(phi, 0.0, 100),
+        (),
+        around(a_ticks, a_ticks, t_ticks, t_ticks),
+        plan,
+        GENEROUS,
     )
     a, t = a_ticks * LOG_TICK, t_ticks * LOG_TICK
     cost = plan.cost.total_quote / plan.value_quote
@@ -92,7 +105,7 @@ def test_the_cost_of_coming_again_is_charged_by_the_time_to_the_trigger() -> Non
     cheap = replace(plan, cost=replace(plan.cost, swap_fee_quote=0, price_impact_quote=0))
 
     def gain(which: Plan) -> float:
-        return outlook(obs, forecast(0.6), Activity(0.5, 0.0, 9), (), target, which, GENEROUS).target_g_quote
+        return outlook(obs, obs, forecast(0.6), Activity(0.5, 0.0, 9), (), target, which, GENEROUS).target_g_quote
 
     charged = (10**18 + 10**17 + 10**16) * 0.36 / (600 * LOG_TICK * 900 * LOG_TICK)
     assert gain(cheap) - gain(dear) == pytest.approx(charged, rel=1e-9)
@@ -103,7 +116,7 @@ def test_the_same_market_is_worth_the_same_from_either_side(quote_is_token0: boo
     obs = observation(tick=0, quote_is_token0=quote_is_token0, decimals=(18, 18), pool_liquidity=10**24,
                       balances=(10**20, 10**20), base_fee_wei=0)  # fmt: skip
     target = around(600, 600, 600, 600)
-    view = outlook(obs, forecast(), Activity(0.5, 0.0, 9), (), target, drafted(obs, target), GENEROUS)
+    view = outlook(obs, obs, forecast(), Activity(0.5, 0.0, 9), (), target, drafted(obs, target), GENEROUS)
     depth = 2 * 10**20 / (2 - 2 * math.exp(-600 * LOG_TICK / 2))
     expected = (0.5 * 10**24 / (10**24 + depth) - 0.09) * depth
     cost = drafted(obs, target).cost.total_quote * 0.36 / (600 * LOG_TICK) ** 2
@@ -115,7 +128,9 @@ def test_own_liquidity_dilutes_the_fees_once_in_all_its_overlapping_ranges() -> 
     one = around(600, 600, 600, 600)
     two = replace(one, ranges=(replace(one.ranges[0], share_ppm=500_000),) * 2)
     gains = [
-        outlook(obs, forecast(), Activity(0.5, 0.0, 9), (), each, free(drafted(obs, each)), GENEROUS).target_g_quote
+        outlook(
+            obs, obs, forecast(), Activity(0.5, 0.0, 9), (), each, free(drafted(obs, each)), GENEROUS
+        ).target_g_quote
         for each in (one, two)
     ]
     assert gains[0] == pytest.approx(gains[1], rel=1e-9)
@@ -125,7 +140,7 @@ def test_without_a_swap_only_what_is_really_placed_earns() -> None:
     obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**24, balances=(10**20, 0), base_fee_wei=0)
     target = around(600, 600, 600, 600)
     placed = free(drafted(obs, target, swap={"route": "none"}))
-    view = outlook(obs, forecast(), Activity(0.5, 0.0, 9), (), target, placed, GENEROUS)
+    view = outlook(obs, obs, forecast(), Activity(0.5, 0.0, 9), (), target, placed, GENEROUS)
     # Token0 alone stands from 60 to 600 ticks above the price.
     low, high = 60 * LOG_TICK, 600 * LOG_TICK
     depth = 10**20 / (math.exp(-low / 2) - math.exp(-high / 2))
@@ -139,10 +154,10 @@ def test_gain_is_capped_and_a_plan_of_nothing_gains_nothing() -> None:
     target = around(60, 60, 600, 600)
     plan = drafted(obs, target)
     capped = Profit(haircut=1, hurdle=0, max_g_per_year=0.25)
-    view = outlook(obs, forecast(), Activity(5.0, 0.0, 9), (), target, plan, capped)
+    view = outlook(obs, obs, forecast(), Activity(5.0, 0.0, 9), (), target, plan, capped)
     assert view.target_g_quote == pytest.approx(plan.value_quote * 0.25)
     empty = Plan("hold", (), 0, 0, 0, plan.cost)
-    assert outlook(obs, forecast(), Activity(5.0, 0.0, 9), (), target, empty, capped).target_g_quote == 0.0
+    assert outlook(obs, obs, forecast(), Activity(5.0, 0.0, 9), (), target, empty, capped).target_g_quote == 0.0
 
 
 def test_the_carry_of_what_is_held_counts_only_in_range_and_after_the_haircut() -> None:
@@ -150,18 +165,20 @@ def test_the_carry_of_what_is_held_counts_only_in_range_and_after_the_haircut() 
     obs = observation(tick=0, positions=(inside, outside), decimals=(18, 18))
     plan = Plan("hold", (), 0, 0, 0, drafted(replace(obs, wallet=replace(obs.wallet, balance_0=10**15)),
                                              around(600, 600, 600, 600)).cost)  # fmt: skip
-    view = outlook(obs, forecast(), Activity(0.5, 0.03, 9), (inside, outside), None, plan, Profit(haircut=0.5, hurdle=2))
+    view = outlook(
+        obs, obs, forecast(), Activity(0.5, 0.03, 9), (inside, outside), None, plan, Profit(haircut=0.5, hurdle=2)
+    )
     assert view.net_intensity == pytest.approx(0.5 * (0.5 - 0.09))
     assert view.carry_now_quote == pytest.approx(view.net_intensity * 10**20)
     # The error of sigma²/4 is sigma·se/2; both errors are independent; the hurdle is twice their haircut part.
     assert view.net_standard_error == pytest.approx(2 * 0.5 * math.hypot(0.03, 0.6 * 0.02 / 2))
     edge = replace(obs, pool=replace(obs.pool, tick=600))
-    after = outlook(edge, forecast(), Activity(0.5, 0.03, 9), (inside,), None, plan, Profit())
+    after = outlook(edge, edge, forecast(), Activity(0.5, 0.03, 9), (inside,), None, plan, Profit())
     assert after.carry_now_quote == 0.0  # the upper tick is outside
 
 
 def view(**changes: float) -> profit.Outlook:
-    return replace(profit.Outlook(0.6, 0.5, 0.4, 0.1, 0.0, 1_000.0, 0.5), **changes)  # type: ignore[arg-type]
+    return replace(profit.Outlook(0.6, 0.5, 0.4, 0.1, 0.0, 1_000.0, 0.5), **changes)
 
 
 def costing(gas: int, fee: int = 0, impact: int = 0) -> Plan:

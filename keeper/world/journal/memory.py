@@ -58,10 +58,10 @@ def _recent(query: Query, strategy: str, last_timestamp: int) -> tuple[PastAct, 
 
 
 def _failing(query: Query, strategy: str) -> tuple[FailingAct, ...]:
+    last_done = "SELECT max(id) FROM plans d WHERE d.strategy = p.strategy AND d.act = p.act AND d.state = 'done'"
     rows = query(
-        "SELECT act, count(*), max(closed_timestamp) FROM plans p WHERE strategy = ? AND state = 'failed' AND id > "
-        "coalesce((SELECT max(id) FROM plans d WHERE d.strategy = p.strategy AND d.act = p.act AND d.state = 'done'), 0) "
-        "GROUP BY act ORDER BY act",
+        "SELECT act, count(*), max(closed_timestamp) FROM plans p WHERE strategy = ? AND state = 'failed' "
+        f"AND id > coalesce(({last_done}), 0) GROUP BY act ORDER BY act",
         (strategy,),
     )
     return tuple(FailingAct(act, times, timestamp or 0) for act, times, timestamp in rows)
