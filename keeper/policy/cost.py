@@ -46,6 +46,13 @@ def cost_of(observation: Observation, steps: list[Step], fit: Fit | None) -> Cos
     return Cost(units, gas.native_price.quote_amount_rounding_up(wei), *swap_cost)
 
 
+def swap_gas_quote(observation: Observation) -> int:
+    """What the gas of a small swap and its approval costs, raw quote units."""
+    gas = observation.gas
+    wei = (APPROVE_GAS + SWAP_GAS) * (gas.base_fee_wei + gas.priority_fee_wei)
+    return gas.native_price.quote_amount_rounding_up(wei)
+
+
 def _swap_cost(observation: Observation, fit: Fit) -> tuple[int, int, int]:
     """Fee, price impact, and the worth of what is given."""
     pool = observation.pool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection, Regime, Verdict
 from keeper.model.memory import Memory
@@ -13,15 +14,21 @@ from keeper.model.ticks import tick_at_sqrt_price
 from keeper.policy import guards, profit
 from keeper.policy.activity import fee_intensity
 from keeper.policy.compound import plan_compound
+from keeper.policy.cost import swap_gas_quote
 from keeper.policy.rebalance import Draft, plan_change, plan_exit, plan_nothing, plan_tidy
 from keeper.policy.situation import Situation, situate
 from keeper.policy.strategy import Strategy
+from keeper.policy.valuation import positions_value, usable_idle, value_in_quote
 
 __all__ = ["Strategy", "decide"]
 
-# After a swap the market moves on before the mint; a tenth of the capital's usual leftover is not worth a second swap.
+# After a swap the market moves on before the mint. A second swap is made if it costs less than a fiftieth of what it
+# would bring into the ranges; a third only for ten times the usual leftover, or a lively market would see no mint.
 LEFTOVER_FACTOR_AFTER_SWAP = 10
-# Each round moves the ladder by a part of the last round's move; it stands still after two or three.
+LEFTOVER_PER_SWAP_COST = 50
+BPS = 10_000
+# Each round moves the ladder by a part of the last round's move; it stands still after two or three, or goes to and
+# fro between two neighbouring ticks.
 CENTRING_ROUNDS = 6
 
 
@@ -53,9 +60,7 @@ def _aim(strategy: Strategy, situation: Situation, forecast: Forecast, regime: R
     want another swap: so the rule is asked again at the price that the swap leaves behind, until it says the same.
     """
     observation, settings = situation.observation, strategy.settings
-    leftover_bps = settings.limits.max_leftover_bps
-    if situation.swapped_last:
-        leftover_bps *= LEFTOVER_FACTOR_AFTER_SWAP
+    leftover_bps = _leftover_bps(situation, settings.limits.max_leftover_bps, settings.capital.max_quote)
 
     def plan_for(wanted: Ladder | None) -> Draft:
         if wanted is None:
@@ -73,6 +78,19 @@ def _aim(strategy: Strategy, situation: Situation, forecast: Forecast, regime: R
             break
         target, draft = centred, plan_for(centred)
     return target, draft
+
+
+def _leftover_bps(situation: Situation, usual_bps: int, max_quote: Decimal) -> int:
+    """How much may stay outside the ranges before a swap is planned for it."""
+    most_bps = usual_bps * LEFTOVER_FACTOR_AFTER_SWAP
+    if situation.swaps_just_made != 1:
+        return most_bps if situation.swaps_just_made else usual_bps
+    observation, pool = situation.observation, situation.observation.pool
+    idle = usable_idle(observation, situation.positions, max_quote)
+    value = positions_value(observation, situation.positions)
+    value += value_in_quote(*idle, pool.sqrt_price_x96, observation.quote_is_token0)
+    worth_a_swap = LEFTOVER_PER_SWAP_COST * swap_gas_quote(observation)
+    return min(most_bps, max(usual_bps, worth_a_swap * BPS // max(value, 1)))
 
 
 def _at_price(observation: Observation, sqrt_price_x96: int | None) -> Observation:

@@ -29,11 +29,14 @@ class Situation:
         return any(not held.trigger_lower_tick <= tick < held.trigger_upper_tick for held in self.held)
 
     @property
-    def swapped_last(self) -> bool:
-        """The last act was a swap, a moment ago."""
-        if not self.memory.recent or self.memory.recent[-1].act != "swap":
-            return False
-        return self.observation.block.timestamp - self.memory.recent[-1].timestamp < SAME_TRANSITION_SECONDS
+    def swaps_just_made(self) -> int:
+        """How many swaps, made a moment ago, were the last acts of all."""
+        count, now = 0, self.observation.block.timestamp
+        for act in reversed(self.memory.recent):
+            if act.act != "swap" or now - act.timestamp >= SAME_TRANSITION_SECONDS:
+                break
+            count += 1
+        return count
 
 
 def situate(settings: StrategySettings, observation: Observation, memory: Memory) -> Situation:

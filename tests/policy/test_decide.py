@@ -8,7 +8,7 @@ import pytest
 
 from keeper.model import canonical
 from keeper.model.decision import Decision
-from keeper.model.memory import Memory, PastAct
+from keeper.model.memory import FailingAct, Memory, PastAct
 from keeper.model.observation import Allowance, History, Observation, Position
 from keeper.policy.decide import decide
 from keeper.policy.forecasters import ewma
@@ -78,6 +78,55 @@ def test_inside_the_trigger_nothing_moves_and_the_reason_has_figures() -> None:
     decision = run(observation(positions=(IN_RANGE,)), memory(held(IN_RANGE)))
     assert codes(decision) == ["inside_trigger"]
     assert {f.name for f in decision.verdict.objections[0].figures} == {"ticks_to_trigger"}
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "inside"),
+    [(200_000, 200_001, True), (200_001, 200_100, False), (199_900, 200_000, False), (199_999, 200_001, True)],
+)
+def test_a_trigger_holds_its_lower_tick_and_not_its_upper(lower: int, upper: int, inside: bool) -> None:
+    decision = run(observation(positions=(IN_RANGE,)), memory(held(IN_RANGE, lower, upper)))
+    assert ("inside_trigger" in codes(decision)) is inside
+
+
+def test_one_range_of_several_outside_its_trigger_is_enough() -> None:
+    other = replace(IN_RANGE, token_id=8)
+    both = observation(positions=(IN_RANGE, other))
+    assert "inside_trigger" not in codes(run(both, memory(held(IN_RANGE), held(other, 190_000, 199_000))))
+    near = run(both, memory(held(IN_RANGE, 199_990, 200_100), held(other, 199_000, 201_000)))
+    assert near.verdict.objections[0].figures[0].value == 10
+
+
+def test_an_entry_that_does_not_pay_is_refused() -> None:
+    obs = observation(balances=(20 * 10**6, 10**15), base_fee_wei=100 * 10**9)
+    assert codes(run(obs)) == ["entering_does_not_pay"]
+
+
+def test_guards_stand_before_every_act() -> None:
+    """Entering, moving, leaving, compounding, tidying, the operator's exit: none slips past the guards it must pass."""
+    losing = history(phi_annual=0.02, tick=200_000)
+    leave = observation(positions=(IN_RANGE,), past=losing, base_fee_wei=10**7, twap_tick=199_800)
+    assert codes(run(leave, memory(held(IN_RANGE)))) == ["spot_far_from_twap"]
+    rich = replace(IN_RANGE, uncollected_0=60 * 10**6, uncollected_1=2 * 10**16)
+    often = {"min_fees_quote": "50"}
+    fees = observation(positions=(rich,), base_fee_wei=1, twap_tick=199_890)
+    assert run(fees, memory(held(rich)), compound=often).verdict.action == "hold"
+    moving = observation(positions=(LEFT_BEHIND,), twap_tick=199_800)
+    assert "spot_far_from_twap" in codes(run(moving, memory(held(LEFT_BEHIND))))
+    assert "spot_far_from_twap" in codes(run(observation(balances=RICH, twap_tick=199_800)))
+
+    def failing(act: str) -> tuple[FailingAct, ...]:
+        return (FailingAct(act, 5, NOW),)  # type: ignore[arg-type]
+
+    def why(obs: Observation, past: Memory, **changes: object) -> list[str]:
+        return codes(run(obs, past, **changes))
+
+    assert why(observation(balances=RICH), memory(failing=failing("swap"))) == ["keeps_failing"]
+    stray = observation(positions=(IN_RANGE,), allowances=(Allowance(ADDRESS_0, "positions", 3),))
+    assert why(stray, memory(held(IN_RANGE), failing=failing("approve"))) == ["inside_trigger"]
+    assert why(
+        observation(positions=(IN_RANGE,)), memory(held(IN_RANGE), state="exiting", failing=failing("exit"))
+    ) == ["keeps_failing"]
 
 
 def test_the_stored_trigger_counts_not_the_edge() -> None:
@@ -187,8 +236,17 @@ def test_fees_are_compounded_while_the_range_stands() -> None:
 def test_a_swap_just_made_is_not_repeated_for_little() -> None:
     obs = observation(balances=(7_000 * 10**6, 3_450 * 10**15))
     assert run(obs).plan.next_steps[-1].kind == "swap"
-    just_swapped = memory(recent=(PastAct("enter", "swap", NOW - 30, 0),))
-    assert run(obs, just_swapped).plan.next_steps[-1].kind == "mint"
+    swap = PastAct("enter", "swap", NOW - 30, 0)
+
+    def next_act(*recent: PastAct, base_fee_wei: int = 10**9) -> str:
+        seen = replace(obs, gas=replace(obs.gas, base_fee_wei=base_fee_wei))
+        return run(seen, memory(recent=recent)).plan.next_steps[-1].kind
+
+    assert next_act(swap) == "swap"  # once more, where gas is cheap beside what would stay outside
+    assert next_act(swap, base_fee_wei=20 * 10**9) == "mint"
+    assert next_act(swap, swap) == "mint"
+    assert next_act(replace(swap, timestamp=NOW - HOUR), base_fee_wei=20 * 10**9) == "swap"
+    assert next_act(swap, PastAct("enter", "mint", NOW - 20, 0), base_fee_wei=20 * 10**9) == "swap"
 
 
 def test_equal_inputs_give_equal_bytes() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keeper.model.decision import Ladder, TargetRange
 from keeper.model.liquidity import amounts_on_burn, amounts_to_mint, liquidity_for_amounts
 from keeper.model.observation import Allowance, Position
-from keeper.model.plan import Approve, Exit, Mint, Swap
+from keeper.model.plan import Approve, Exit, Increase, Mint, Swap
 from keeper.model.swap import swap
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick
 from keeper.policy.compound import plan_compound
@@ -237,6 +237,36 @@ def test_compounding_collects_then_adds_what_is_idle() -> None:
     after = plan_compound(idle, (collected,), (held(collected),), strategy)
     assert after is not None and "collect" not in kinds(after.plan.steps) and not after.objections
     assert plan_compound(observation(positions=(collected,)), (collected,), (held(collected),), strategy) is None
+
+
+def test_additions_have_minimums_and_must_be_worth_it() -> None:
+    position = Position(7, 198_600, 201_000, 10**17, 60 * 10**6, 2 * 10**16)
+    obs = observation(positions=(position,), base_fee_wei=1)
+    draft = plan_compound(obs, (position,), (held(position),), settings(compound={"min_fees_quote": "50"}))
+    assert draft is not None and isinstance(draft.plan.steps[-1], Increase)
+    (addition,) = draft.plan.steps[-1].additions
+    assert 0 < addition.amount_0_min < addition.amount_0_desired
+    assert 0 < addition.amount_1_min < addition.amount_1_desired
+    # Both tokens together are worth the least, but a thin range takes only a little of one of them.
+    one_kind = replace(position, uncollected_0=0, uncollected_1=2 * 10**18)
+    dry = replace(observation(positions=(one_kind,), base_fee_wei=1))
+    assert plan_compound(dry, (one_kind,), (held(one_kind),), settings(compound={"min_fees_quote": "999999"})) is None
+
+
+@pytest.mark.parametrize(("balances", "count"), [((10**10, 10**12), 1), ((10**4, 10**18), 1), ((10**10, 10**18), 2)])
+def test_a_side_that_holds_almost_nothing_gets_no_position(balances: tuple[int, int], count: int) -> None:
+    obs = observation(balances=balances)
+    draft = plan_change(obs, ladder(200_000), (), settings(swap={"route": "none"}), leftover_bps=10)
+    mint = draft.plan.steps[-1]
+    assert isinstance(mint, Mint) and len(mint.ranges) == count
+
+
+def test_a_range_with_no_room_beside_the_price_gets_nothing_there() -> None:
+    obs = observation(balances=(10**10, 10**18), tick=200_000)
+    below = 200_000 // 60 * 60
+    narrow = Ladder("x", (TargetRange(below, below + 60, 1_000_000),), below, below + 60, "")
+    draft = plan_change(obs, narrow, (), settings(swap={"route": "none"}), leftover_bps=10)
+    assert draft.plan.steps == () and [o.code for o in draft.objections] == ["too_little_to_place"]
 
 
 def test_compounding_that_costs_too_much_is_objected_to() -> None:

@@ -149,6 +149,19 @@ def test_without_a_swap_only_what_is_really_placed_earns() -> None:
     assert view.target_g_quote == pytest.approx(expected, rel=1e-6)
 
 
+def test_ranges_that_are_never_active_together_do_not_dilute_each_other() -> None:
+    obs = observation(tick=30, decimals=(18, 18), pool_liquidity=10**21, balances=(10**20, 10**20), base_fee_wei=0)
+    target = around(600, 600, 630, 630)
+    target = replace(target, trigger_lower_tick=-600, trigger_upper_tick=660)
+
+    def gain(balances: tuple[int, int]) -> float:
+        seen = replace(obs, wallet=replace(obs.wallet, balance_0=balances[0], balance_1=balances[1]))
+        plan = free(drafted(seen, target, swap={"route": "none"}))
+        return outlook(seen, seen, forecast(), Activity(0.5, 0.0, 9), (), target, plan, GENEROUS).target_g_quote
+
+    assert gain((10**20, 10**20)) == pytest.approx(gain((10**20, 0)) + gain((0, 10**20)), rel=1e-9)
+
+
 def test_gain_is_capped_and_a_plan_of_nothing_gains_nothing() -> None:
     obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**24, balances=(10**20, 10**20), base_fee_wei=0)
     target = around(60, 60, 600, 600)
