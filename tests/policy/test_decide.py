@@ -219,6 +219,13 @@ def test_too_little_or_stale_history_is_said() -> None:
     blind = tuple(replace(s, fee_growth_global_0_x128=None) for s in old.samples)
     assert codes(run(observation(balances=RICH, past=History("x", HOUR, blind)))) == ["no_fee_history"]
 
+    def seen_for(hours: int) -> list[str]:
+        return codes(
+            run(observation(balances=RICH, past=History("x", HOUR, (*blind[: -hours - 1], *old.samples[-hours - 1 :]))))
+        )
+
+    assert (seen_for(11), seen_for(12)) == (["no_fee_history"], [])
+
 
 def test_leftover_allowances_are_taken_back_when_nothing_else_is_due() -> None:
     obs = observation(positions=(IN_RANGE,), allowances=(Allowance(ADDRESS_0, "positions", 3),))

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from keeper.model.observation import History, Sample
+from keeper.model.plan import Approve
 from keeper.policy.activity import HALF_LIFE_SECONDS, SECONDS_PER_YEAR, _newey_west, fee_intensity
 from keeper.policy.cost import APPROVE_GAS, SWAP_GAS, cost_of, swap_gas_quote
 from keeper.policy.forecasters import ewma
@@ -94,6 +95,8 @@ def test_costs_round_up_and_count_the_tip() -> None:
     assert (cost.gas_quote, cost.swap_fee_quote, cost.price_impact_quote, cost.swapped_quote) == (0, 4, 7, 1_001)
     dear = observation(tick=0, decimals=(18, 6), quote_is_token0=False, base_fee_wei=10**9)
     dear = replace(
-        dear, gas=replace(dear.gas, native_price=replace(dear.gas.native_price, numerator=1, denominator=10**15))
+        dear, gas=replace(dear.gas, native_price=replace(dear.gas.native_price, numerator=1, denominator=10**13))
     )
-    assert swap_gas_quote(dear) == -(-(APPROVE_GAS + SWAP_GAS) * 1_100_000_000 // 10**15)
+    assert swap_gas_quote(dear) == -(-(APPROVE_GAS + SWAP_GAS) * 1_100_000_000 // 10**13)
+    step = Approve("0x" + "11" * 20, "router", 1)
+    assert cost_of(dear, [step], None).gas_quote == -(-APPROVE_GAS * 1_100_000_000 // 10**13) == 7
