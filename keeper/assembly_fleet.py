@@ -157,7 +157,7 @@ class ConfiguredFleet:
         return StrategyRunner(build_strategy(settings), hands, self._journal)
 
     def _patience(self) -> float:
-        """The clock that waiting for a receipt goes by: when asked to stop, the time is up. The journal has the rest."""
+        """The clock that waiting for a receipt goes by: once asked to stop, time is up."""
         return math.inf if self._stop.is_set() else time.monotonic()
 
     def rebuild(self, reload: Reload) -> Mapping[str, StrategyRunner]:

@@ -44,13 +44,7 @@ def nothing_was_made(operator: Operator) -> None:
     ("file", "old", "new", "code", "expected"),
     [
         ("keeper.yaml", "chain_id: 31337", "chain_id: 5", 2, "keeper.yaml:2: {url} serves chain id 31337, the config"),
-        (
-            "keeper.yaml",
-            '{url}"',
-            f'{{url}}1/v3/{CANARY}"',
-            3,
-            "start the node, or correct chains.local.rpc in keeper.",
-        ),
+        ("keeper.yaml", "{url}", f"http://127.0.0.1:1/{CANARY}", 3, "start the node, or correct chains.local.rpc in k"),
         ("keeper.yaml", "{router}", ADDRESS, 2, "keeper.yaml:2: there is no contract at `contracts.router`"),
         ("strategies/eth.yaml", "{key}", f'"{ADDRESS}"', 2, "strategies/eth.yaml:3: there is no contract at the pool"),
         ("strategies/eth.yaml", "{key}", '"{router}"', 2, "eth.yaml:3: {router} is not a Uniswap v3 pool: correct `p"),
