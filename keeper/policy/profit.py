@@ -153,7 +153,7 @@ def _target_g(
     carry = 0.0
     for lower, upper, depth in depths:
         # Own ranges that overlap are in range together and share the same fees.
-        own = sum(other for low, high, other in depths if low < upper and lower < high)
+        own = math.fsum(other for low, high, other in depths if low < upper and lower < high)
         diluted_phi = phi_depth / (others + own)
         carry += (
             profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(lower, upper, t_down, t_up)
