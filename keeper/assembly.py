@@ -164,9 +164,11 @@ def wallet_executor(
     journal: SqlJournal,
     signer: Signer,
     *,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], object] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
 ) -> Callable[[HttpNode, UniswapV3], Executor]:
-    """Plain transactions from the signer's own address. ``pause`` comes between two looks for a receipt."""
+    """Plain transactions from the signer's own address. ``pause`` comes between two looks for a receipt; ``now`` is
+    the monotonic clock, seconds, by which their time is up."""
     ceiling = settings.limits.max_gas_gwei
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
@@ -178,7 +180,7 @@ def wallet_executor(
             journal.transactions,
             chain.chain_id,
             pause=pause,
-            now=time.monotonic,
+            now=now,
             confirmations=max(1, chain.confirmations),
             max_fee_wei=None if ceiling is None else int(ceiling * GWEI),
         )

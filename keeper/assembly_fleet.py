@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -115,8 +117,15 @@ class ConfiguredFleet:
     """Every strategy of a configuration, one node for each chain, one journal; the daemon's ``Fleet``."""
 
     def __init__(
-        self, loaded: LoadedConfig, scout: Scout, journal: SqlJournal, owner: str, signer: Signer | None
+        self,
+        loaded: LoadedConfig,
+        scout: Scout,
+        journal: SqlJournal,
+        owner: str,
+        signer: Signer | None,
+        stop: threading.Event,
     ) -> None:
+        self._stop = stop
         self._loaded, self._scout, self._journal, self._owner, self._signer = loaded, scout, journal, owner, signer
         self._sights: dict[str, Sight] = {}
         self.runners: dict[str, StrategyRunner] = {}
@@ -138,12 +147,18 @@ class ConfiguredFleet:
         if self._signer is None:
             executor = dry_executor(self._owner)
         else:
-            executor = wallet_executor(sight.chain, settings, self._journal, self._signer)
+            executor = wallet_executor(
+                sight.chain, settings, self._journal, self._signer, pause=self._stop.wait, now=self._patience
+            )
         with _placed(sight.file.file, sight.file.lines.get("pool")):
             hands = open_hands(
                 sight.chain, settings, self._journal, executor, owner=self._owner, eyes=(sight.node, sight.venue)
             )
         return StrategyRunner(build_strategy(settings), hands, self._journal)
+
+    def _patience(self) -> float:
+        """The clock that waiting for a receipt goes by: once asked to stop, time is up."""
+        return math.inf if self._stop.is_set() else time.monotonic()
 
     def rebuild(self, reload: Reload) -> Mapping[str, StrategyRunner]:
         """Runners for the strategies of ``reload``; those that did not change stay what they were."""
@@ -161,10 +176,13 @@ class ConfiguredFleet:
 
 
 @contextmanager
-def open_fleet(loaded: LoadedConfig, strategies: Sequence[StrategyFile]) -> Iterator[ConfiguredFleet]:
+def open_fleet(
+    loaded: LoadedConfig, strategies: Sequence[StrategyFile], stop: threading.Event | None = None
+) -> Iterator[ConfiguredFleet]:
     """Key, chains, lock, journal and a runner for every strategy; all of it released at the end.
 
-    The journal comes after everything that can be wrong: a start that fails makes no files.
+    The journal comes after everything that can be wrong: a start that fails makes no files. ``stop`` ends the wait
+    for a receipt; the transaction stays pending and is settled at the next turn, whichever process takes it.
 
     Raises:
         ConfigError: something in the configuration does not hold against the world.
@@ -180,7 +198,7 @@ def open_fleet(loaded: LoadedConfig, strategies: Sequence[StrategyFile]) -> Iter
         stack.enter_context(hold_lock(url, owner))
         journal = open_journal(url, loaded.mode)
         stack.callback(journal.close)
-        fleet = ConfiguredFleet(loaded, scout, journal, owner, signer)
+        fleet = ConfiguredFleet(loaded, scout, journal, owner, signer, stop or threading.Event())
         fleet.add(sights)
         yield fleet
 

@@ -41,7 +41,10 @@ _JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 
 
 
 class Daemon:
-    """Runs strategies until told to stop. ``look`` reports edited strategy files (``StrategyFiles.changed``)."""
+    """Runs strategies until told to stop. ``look`` reports edited strategy files (``StrategyFiles.changed``).
+
+    ``stop`` is set when the end is asked for: whoever waits inside a cycle may share it.
+    """
 
     def __init__(
         self,
@@ -50,13 +53,14 @@ class Daemon:
         mode: str,
         look: Callable[[], Reload | None] = lambda: None,
         grace_seconds: float = GRACE_SECONDS,
+        stop: threading.Event | None = None,
     ) -> None:
         self._fleet = fleet
         self._runners = dict(fleet.runners)
         self._mode = mode
         self._look = look
         self._grace_seconds = grace_seconds
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
         self._turn = threading.Lock()
         self._halted: set[str] = set()
         self._unrecorded: dict[str, str] = {}

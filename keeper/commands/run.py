@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def command(config: Path, dry_run: bool) -> None:
     unused = [*loaded.warnings, *(warning for file in files.strategies for warning in file.warnings)]
     if unused:
         telemetry.config_unused([str(warning) for warning in unused])
-    with open_fleet(loaded, files.strategies) as fleet:
-        clean = Daemon(fleet, mode=loaded.mode, look=files.changed).run()
+    stop = threading.Event()
+    with open_fleet(loaded, files.strategies, stop) as fleet:
+        clean = Daemon(fleet, mode=loaded.mode, look=files.changed, stop=stop).run()
         if not clean:
             os._exit(UNFINISHED_EXIT_CODE)  # its thread would keep the process alive

@@ -30,6 +30,10 @@ def test_the_ledger_reconciles_to_the_wei(seed: int, tmp_path: Path, capsys: pyt
     assert result["ledger_difference_wei"] == [0, 0, 0]
     assert result["rebalances"] >= 1
     assert result["transactions"] >= 10
+    # Nothing was made to fit: the opening balances are the only deposits, and nothing was withdrawn.
+    with sqlite3.connect(result["journal"]) as connection:
+        other = connection.execute("SELECT kind, log_index FROM ledger WHERE kind IN ('deposit', 'withdrawal')")
+        assert other.fetchall() == [("deposit", -1)] * 3
 
 
 @pytest.mark.soak

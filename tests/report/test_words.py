@@ -12,7 +12,7 @@ from keeper.model.plan import Addition, Approve, Collect, Exit, Increase, Mint, 
 from keeper.model.price import Token
 from keeper.report import amount, answer, distance_pct, duration, explain, figure, lines, number, price_range, when
 from keeper.report.words import step_in_words
-from tests.policy.test_decide import IN_RANGE, LEFT_BEHIND, RICH, run
+from tests.policy.test_decide import LEFT_BEHIND, RICH, run
 from tests.policy.world import ADDRESS_0, held, memory, observation
 
 USDC = Token("0x" + "11" * 20, "USDC", 6)
@@ -75,7 +75,7 @@ def test_a_position_out_of_range_stands_out() -> None:
 
 
 def test_every_objection_has_its_words_code_and_figures() -> None:
-    decision = run(observation(positions=(IN_RANGE,), base_fee_wei=10**15), memory(held(IN_RANGE)))
+    decision = run(observation(positions=(LEFT_BEHIND,), base_fee_wei=10**15), memory(held(LEFT_BEHIND)))
     assert len(decision.verdict.objections) > 1
     text = "\n".join(lines(decision))
     for objection in decision.verdict.objections:

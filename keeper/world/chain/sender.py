@@ -76,7 +76,7 @@ class Sender:
         log: TransactionLog,
         chain_id: int,
         *,
-        pause: Callable[[float], None],
+        pause: Callable[[float], object],
         now: Callable[[], float],
         poll_seconds: float = 2.0,
         receipt_timeout_seconds: float = 120.0,
