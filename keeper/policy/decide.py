@@ -1,4 +1,4 @@
-"""From what was observed to what should be done. Pure: the same inputs give the same bytes, anywhere, for ever."""
+"""From what was observed to what should be done. Pure: the same inputs give the same bytes."""
 
 from __future__ import annotations
 
