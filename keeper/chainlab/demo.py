@@ -33,6 +33,7 @@ from keeper.world.signers import keystore
 DAY_SECONDS = 86_400
 WARMUP_DAYS = 3
 START_VALUE_QUOTE = 100_000
+CROWD_VALUE_QUOTE = 40_000_000.0
 NATIVE_WEI = 5 * 10**18
 # Exit, swap, mint, compound and tidying follow each other at once; more in one hour would be a loop.
 MAX_CHAINED_CYCLES = 10
@@ -47,9 +48,9 @@ class DemoSettings:
     seed: int
     prices: Path | None
     directory: Path
-    # The noise trades pay this fee intensity per year, as much again comes from arbitrage answering them. It is chosen
-    # so that providing liquidity pays in the demo's market (rho near 2); real pools measure 0.7 to 1.2.
-    noise_intensity: float = 0.18
+    # Noise trades are sized so that fees are about this many times the loss to arbitrage over the whole path. Chosen so
+    # that providing liquidity pays in the demo's market; real pools measure 0.7 to 1.2.
+    rho: float = 2.0
     base_fee_gwei: float = 2.0
 
 
@@ -83,7 +84,10 @@ def run_demo(settings: DemoSettings, progress: Progress) -> DemoEnd:
     journal_url = f"sqlite:///{_fresh_journal(settings.directory)}"
     signer = _throwaway_key(settings)
     market = MarketSettings(
-        seed=settings.seed, noise_intensity=settings.noise_intensity, base_fee_gwei=settings.base_fee_gwei
+        crowd_value=CROWD_VALUE_QUOTE,
+        seed=settings.seed,
+        noise_intensity=_noise_intensity(path, settings.rho),
+        base_fee_gwei=settings.base_fee_gwei,
     )
     progress(0.0, "starting a local chain with the Uniswap v3 contracts")
     with open_lab(path, LabSettings(warmup_days=WARMUP_DAYS, market=market)) as lab:
@@ -106,6 +110,11 @@ def _path(settings: DemoSettings) -> PricePath:
     if settings.prices is None:
         return generate(settings.seed, days + 1 / 24)
     return from_file(settings.prices, days=days + 1 / 24)
+
+
+def _noise_intensity(path: PricePath, rho: float) -> float:
+    """The noise that gives rho = 4·phi/sigma² on this path: half of phi, arbitrage that answers it being the rest."""
+    return rho * path.annual_volatility() ** 2 / 4 / 2
 
 
 def _fresh_journal(directory: Path) -> Path:
@@ -149,13 +158,13 @@ def _strategy(deployment: Deployment) -> StrategySettings:
             "forecaster": {"kind": "ewma", "half_life_hours": 48},
             "range": {
                 "kind": "sigma",
-                "k": 1.0,
+                "k": 0.7,
                 "horizon_days": 3,
                 "ladder": [{"scale": 1, "share_pct": 70}, {"scale": 2, "share_pct": 30}],
             },
             # A trade of the keeper's size is compared with a ten-minute mean of a market that moves every quarter hour.
-            "limits": {"gas_reserve_native": "0.05", "max_slippage_bps": 60},
-            "compound": {"min_fees_quote": "150"},
+            "limits": {"gas_reserve_native": "0.05", "max_slippage_bps": 60, "max_price_impact_bps": 40},
+            "compound": {"min_fees_quote": "1000"},
         }
     )
 

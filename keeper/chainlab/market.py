@@ -77,6 +77,7 @@ class Market:
         self.settings = settings
         self.block_seconds = HOUR_SECONDS // settings.blocks_per_hour
         self.path = path.refine(self.block_seconds, settings.seed)
+        self._bustle = self.path.bustle()
         self._rpc = anvil.rpc
         self._anvil = anvil
         self._number = 0
@@ -211,10 +212,11 @@ class Market:
         """This block's noise trades: positive is token0 paid in, negative token1.
 
         Sizes are set so that, at the crowd's liquidity, a block's trades move ln √P by (noise intensity ÷ f ÷ blocks
-        per year) altogether on average, in a few exponentially distributed pieces.
+        per year) altogether on average, in a few exponentially distributed pieces; more in lively times, less in calm.
         """
         fee = self.deployment.fee_pips / 1e6
         budget = self.settings.noise_intensity / fee / (HOURS_PER_YEAR * self.settings.blocks_per_hour)
+        budget *= self._bustle[min(self._number, len(self._bustle) - 1)]
         mean_legs = min(_MOST_LEGS, max(2.0, budget / fee))
         random = np.random.default_rng([self.settings.seed, 0x4015E, self._number])
         legs = int(random.poisson(mean_legs))

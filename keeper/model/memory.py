@@ -46,6 +46,15 @@ class PastAct:
 
 
 @dataclass(frozen=True, slots=True)
+class FailingAct:
+    """An act that has failed ``times`` times since it was last done (reverted, refused by simulation, expired)."""
+
+    act: StepKind
+    times: int
+    last_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpenSubmission:
     """A plan that is being carried out: its rows in the journal are the truth about how far it came."""
 
@@ -60,7 +69,8 @@ class Memory:
     """Everything about its own past that a decision may know.
 
     ``recent`` holds the finished acts of the last days, oldest first. ``in_transition`` is true between the exit
-    of a rebalance and the mint that completes it. ``open`` is None whenever a decision is made.
+    of a rebalance and the mint that completes it. ``open`` is None whenever a decision is made. ``failing`` names
+    each act at most once, in alphabetical order.
     """
 
     strategy: str
@@ -71,3 +81,4 @@ class Memory:
     recent: tuple[PastAct, ...]
     regime: RegimeMemory | None
     open: OpenSubmission | None
+    failing: tuple[FailingAct, ...] = ()

@@ -34,7 +34,8 @@ def twap_band(observation: Observation, window_seconds: int, width_ticks: int) -
             return TwapBand(
                 twap.mean_tick,
                 sqrt_price_at_tick(max(MIN_TICK, twap.mean_tick - width_ticks)),
-                sqrt_price_at_tick(min(MAX_TICK, twap.mean_tick + width_ticks)),
+                # A tick stands for every price up to the next one; the guard lets all of them through.
+                sqrt_price_at_tick(min(MAX_TICK, twap.mean_tick + width_ticks + 1)),
             )
     return None
 
@@ -66,12 +67,16 @@ def bounded_swap(
 ) -> Swap:
     """A swap that must pay the TWAP price after the pool's fee, less ``slippage_bps``; else it reverts.
 
+    Where the spot pays better than the TWAP, the same part may be lost of what it pays, and no more: else the whole
+    distance between them would be free for the taking by whoever trades just before us.
+
     The price limit stands at twice the slippage from the TWAP: the mean price of a fill lies between the first and
     the last price, so a limit at the slippage itself would cut off fills that keep the bound.
     """
     price_x192 = sqrt_price_at_tick(band.mean_tick) ** 2
-    after_fee = amount_in * (PIPS - observation.pool.fee_pips) // PIPS
-    at_twap = after_fee * price_x192 // Q192 if zero_for_one else after_fee * Q192 // price_x192
+    # One division at the end: a token of few decimals would lose a whole unit at each.
+    kept, whole = amount_in * (PIPS - observation.pool.fee_pips) * (BPS - slippage_bps), PIPS * BPS
+    at_twap = kept * price_x192 // (Q192 * whole) if zero_for_one else kept * Q192 // (price_x192 * whole)
     # One tick is one basis point of price to within 0.005 %, on the lenient side for the limit alone.
     reach = 2 * slippage_bps + 1
     limit_tick = band.mean_tick - reach if zero_for_one else band.mean_tick + reach
@@ -79,7 +84,7 @@ def bounded_swap(
     return Swap(
         zero_for_one=zero_for_one,
         amount_in=amount_in,
-        amount_out_min=at_twap * (BPS - slippage_bps) // BPS,
+        amount_out_min=max(at_twap, expected_out * (BPS - slippage_bps) // BPS),
         expected_out=expected_out,
         sqrt_price_limit_x96=min(MAX_SQRT_PRICE_X96 - 1, max(MIN_SQRT_PRICE_X96 + 1, limit)),
     )

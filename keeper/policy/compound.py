@@ -13,7 +13,7 @@ from keeper.policy.cost import cost_of
 from keeper.policy.ratio import Fit, allocate, fit_within, market_without, settled
 from keeper.policy.rebalance import Draft, approvals, cannot_price, liquidity_band, plan_nothing, swap_steps_for
 from keeper.policy.settings import StrategySettings
-from keeper.policy.valuation import raw_quote, usable_idle, value_in_quote
+from keeper.policy.valuation import principal, raw_quote, usable_idle, value_in_quote
 
 PPM = 1_000_000
 BPS = 10_000
@@ -37,6 +37,8 @@ def plan_compound(
     fees = (sum(p.uncollected_0 for p in positions), sum(p.uncollected_1 for p in positions))
     if _worth(observation, idle) + _worth(observation, fees) < least:
         return None
+    if raw_quote(observation, settings.capital.max_quote) - _principal_worth(observation, positions) < least:
+        return None  # fees taken out would find no room under the capital's limit
     steps: list[Step] = []
     amounts = idle
     if _worth(observation, idle) < least:
@@ -95,6 +97,10 @@ def _increase_steps(observation: Observation, additions: tuple[Addition, ...]) -
         *approvals(observation, pool.token1.address, "positions", sum(a.amount_1_desired for a in additions)),
         Increase(additions),
     ]
+
+
+def _principal_worth(observation: Observation, positions: tuple[Position, ...]) -> int:
+    return sum(_worth(observation, principal(position, observation.pool)) for position in positions)
 
 
 def _worth(observation: Observation, amounts: tuple[int, int]) -> int:

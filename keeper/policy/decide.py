@@ -21,6 +21,8 @@ __all__ = ["Strategy", "decide"]
 
 # After a swap the market moves on before the mint; a tenth of the capital's usual leftover is not worth a second swap.
 LEFTOVER_FACTOR_AFTER_SWAP = 10
+# Each round moves the ladder by a part of the last round's move; it stands still after two or three.
+CENTRING_ROUNDS = 6
 
 
 def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Decision:
@@ -48,7 +50,7 @@ def _aim(strategy: Strategy, situation: Situation, forecast: Forecast, regime: R
     """The ladder wanted, and the plan to reach it.
 
     The plan's own swap moves the price. A ladder centred on the price before it would stand off centre after it, and
-    want another swap: so the rule is asked again at the price that the swap leaves behind.
+    want another swap: so the rule is asked again at the price that the swap leaves behind, until it says the same.
     """
     observation, settings = situation.observation, strategy.settings
     leftover_bps = settings.limits.max_leftover_bps
@@ -62,13 +64,23 @@ def _aim(strategy: Strategy, situation: Situation, forecast: Forecast, regime: R
 
     target = strategy.range_rule.choose(observation, forecast, regime)
     draft = plan_for(target)
-    after = draft.sqrt_price_after_swap_x96
-    if after is not None:
-        moved = replace(observation.pool, sqrt_price_x96=after, tick=tick_at_sqrt_price(after))
-        centred = strategy.range_rule.choose(replace(observation, pool=moved), forecast, regime)
-        if centred != target:
-            target, draft = centred, plan_for(centred)
+    for _ in range(CENTRING_ROUNDS):
+        after = draft.sqrt_price_after_swap_x96
+        if after is None:
+            break
+        centred = strategy.range_rule.choose(_at_price(observation, after), forecast, regime)
+        if centred == target:
+            break
+        target, draft = centred, plan_for(centred)
     return target, draft
+
+
+def _at_price(observation: Observation, sqrt_price_x96: int | None) -> Observation:
+    """The observation with the pool's price moved to where a swap of ours leaves it (None: nowhere)."""
+    if sqrt_price_x96 is None:
+        return observation
+    moved = replace(observation.pool, sqrt_price_x96=sqrt_price_x96, tick=tick_at_sqrt_price(sqrt_price_x96))
+    return replace(observation, pool=moved)
 
 
 def _judge(
@@ -125,7 +137,10 @@ def _main_candidate(
             observation, Objection("no_fee_history", "the pool's fees have not been seen long enough", figures)
         )
 
-    view = profit.outlook(observation, forecast, activity, situation.positions, target, draft.plan, settings.profit)
+    after = _at_price(observation, draft.sqrt_price_after_swap_x96)
+    view = profit.outlook(
+        observation, after, forecast, activity, situation.positions, target, draft.plan, settings.profit
+    )
     if not view.worth_providing:
         return _aside(strategy, situation, view)
     if not situation.positions:
@@ -172,9 +187,9 @@ def _compound(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, 
 def _tidy(strategy: Strategy, situation: Situation) -> Iterator[tuple[Plan, Verdict]]:
     plan = plan_tidy(situation.observation, strategy.settings)
     if plan.steps:
-        against = list(
-            guards.gas_objections(situation.observation, plan, strategy.settings.limits, spare_reserve=False)
-        )
+        observation, limits = situation.observation, strategy.settings.limits
+        against = list(guards.gas_objections(observation, plan, limits, spare_reserve=False))
+        against += _as_list(guards.failing_objection(observation, situation.memory, plan))
         yield _verdict(Draft(plan), "an allowance is left over", against)
 
 
@@ -183,6 +198,7 @@ def _common(strategy: Strategy, situation: Situation, plan: Plan, is_exit: bool)
     observation, limits = situation.observation, strategy.settings.limits
     yield from _as_list(guards.price_objection(observation, limits))
     yield from guards.gas_objections(observation, plan, limits, spare_reserve=is_exit)
+    yield from _as_list(guards.failing_objection(observation, situation.memory, plan))
     if is_exit:
         return
     yield from _as_list(guards.unknown_position_objection(situation.unknown, limits))

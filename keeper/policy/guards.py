@@ -16,6 +16,12 @@ GWEI = 10**9
 WEI = 10**18
 BPS = 10_000
 
+# A price that moved between the decision and the transaction fails an honest act now and then; from then on it is
+# something else, and each further try waits twice as long. The way out is never shut for long.
+FREE_RETRIES = 3
+FIRST_WAIT_SECONDS = 300
+LONGEST_WAIT_SECONDS, LONGEST_EXIT_WAIT_SECONDS = DAY_SECONDS, 3_600
+
 
 def price_objection(observation: Observation, limits: Limits) -> Objection | None:
     """The spot must stand near its TWAP: an absolute difference of ticks, as ticks may be negative."""
@@ -59,6 +65,29 @@ def pace_objections(observation: Observation, memory: Memory, settings: Strategy
     if today >= limits.max_rebalances_per_day:
         figures = (Figure("rebalances_in_day", today), Figure("allowed", limits.max_rebalances_per_day))
         yield Objection("daily_count", "the day's rebalances are used up", figures)
+
+
+def failing_objection(observation: Observation, memory: Memory, plan: Plan) -> Objection | None:
+    """An act that failed again and again waits longer each time: trying costs gas, and nothing has changed."""
+    acts = [step.kind for step in plan.next_steps[-1:]]
+    failing = next((each for each in memory.failing if each.act in acts), None)
+    if failing is None or failing.times < FREE_RETRIES:
+        return None
+    longest = LONGEST_EXIT_WAIT_SECONDS if failing.act == "exit" else LONGEST_WAIT_SECONDS
+    doublings = min(failing.times - FREE_RETRIES, 20)
+    wait_seconds = min(FIRST_WAIT_SECONDS << doublings, longest)
+    waited_seconds = observation.block.timestamp - failing.last_timestamp
+    if waited_seconds >= wait_seconds:
+        return None
+    figures = (
+        Figure("failures_in_row", failing.times),
+        Figure("waited_seconds", waited_seconds),
+        Figure("wait_seconds", wait_seconds),
+    )
+    message = (
+        f"{failing.act} failed {failing.times} times in a row; the next try waits for {wait_seconds // 60} minutes"
+    )
+    return Objection("keeps_failing", message, figures)
 
 
 def cost_objection(observation: Observation, memory: Memory, plan: Plan, limits: Limits) -> Objection | None:

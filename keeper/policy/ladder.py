@@ -54,11 +54,12 @@ def ladder_around(
     """
     down, up = (above_log, below_log) if observation.quote_is_token0 else (below_log, above_log)
     pool = observation.pool
-    ranges = []
-    shares = _shares_ppm(settings)
-    for rung, share_ppm in zip(settings.ladder, shares, strict=True):
-        lower, upper = _snap(pool, down * rung.scale, up * rung.scale)
-        ranges.append(TargetRange(lower, upper, share_ppm))
+    # Rungs that snap to the same ticks are one position with both shares, not two of the same.
+    shares: dict[tuple[int, int], int] = {}
+    for rung, share_ppm in zip(settings.ladder, _shares_ppm(settings), strict=True):
+        ends = _snap(pool, down * rung.scale, up * rung.scale)
+        shares[ends] = shares.get(ends, 0) + share_ppm
+    ranges = [TargetRange(*ends, share_ppm) for ends, share_ppm in shares.items()]
     first = settings.ladder[0].scale * settings.trigger_scale
     trigger_lower, trigger_upper = _snap(pool, down * first, up * first)
     return Ladder(kind, tuple(ranges), trigger_lower, trigger_upper, reason, figures)
@@ -71,13 +72,13 @@ def _shares_ppm(settings: LadderSettings) -> list[int]:
 
 
 def _snap(pool: PoolState, down_log: float, up_log: float) -> tuple[int, int]:
-    """Nearest usable ticks, at least one spacing away from the price on either side."""
+    """The usable ticks nearest to the distances, with the price's tick strictly between them."""
     spacing = pool.tick_spacing
     floor, ceiling = min_usable_tick(spacing), max_usable_tick(spacing)
-    below = pool.tick // spacing * spacing
+    below = (pool.tick - 1) // spacing * spacing
     lower = round_to_spacing(round(max(floor, pool.tick - down_log / LOG_TICK)), spacing)
     upper = round_to_spacing(round(min(ceiling, pool.tick + up_log / LOG_TICK)), spacing)
     # A pool at the end of the tick range keeps a range of at least one spacing inside it.
     lower = max(floor, min(lower, below, ceiling - spacing))
-    upper = min(ceiling, max(upper, below + spacing, lower + spacing))
+    upper = min(ceiling, max(upper, (pool.tick // spacing + 1) * spacing, lower + spacing))
     return lower, upper

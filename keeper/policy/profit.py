@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from keeper.model.decision import Figure, Forecast, Ladder, Objection
 from keeper.model.observation import Observation, Position
-from keeper.model.plan import Plan
+from keeper.model.plan import Mint, MintRange, Plan
 from keeper.policy.activity import Activity
-from keeper.policy.ladder import LOG_TICK, PPM
+from keeper.policy.ladder import LOG_TICK
 from keeper.policy.settings import Profit
+from keeper.policy.valuation import value_in_quote
 
 DAYS_PER_YEAR = 365
 Q96 = float(1 << 96)
@@ -53,6 +54,7 @@ class Outlook:
 
 def outlook(
     observation: Observation,
+    after_swap: Observation,
     forecast: Forecast,
     activity: Activity,
     positions: tuple[Position, ...],
@@ -60,21 +62,25 @@ def outlook(
     plan: Plan,
     profit: Profit,
 ) -> Outlook:
-    """Rates for what is held and for what is wanted. ``forecast.sigma_annual`` must be known."""
+    """Rates for what is held and for what is wanted. ``forecast.sigma_annual`` must be known.
+
+    ``after_swap`` is the observation at the price that the plan's own swap leaves: there the wanted ranges begin.
+    """
     sigma = forecast.sigma_annual or 0.0
     loss = sigma * sigma / 4
     net = profit.haircut * (activity.phi_annual - loss)
     sigma_error = forecast.standard_error or 0.0
     error = profit.haircut * math.hypot(activity.standard_error, sigma * sigma_error / 2)
-    wanted = (
-        0.0 if target is None else _target_g(observation, target, positions, activity.phi_annual, sigma, plan, profit)
-    )
+    held_depth = _active_depth(observation, positions)
+    pool_depth = observation.pool.liquidity * _root_price(observation)
+    others, phi_depth = max(pool_depth - held_depth, 0.0), activity.phi_annual * pool_depth
+    wanted = 0.0 if target is None else _target_g(after_swap, others, target, phi_depth, sigma, plan, profit)
     return Outlook(
         sigma_annual=sigma,
         phi_annual=activity.phi_annual,
         net_intensity=net,
         net_standard_error=profit.hurdle * error,
-        carry_now_quote=net * _active_depth(observation, positions),
+        carry_now_quote=net * held_depth,
         target_g_quote=wanted,
         horizon_years=profit.horizon_days / DAYS_PER_YEAR,
     )
@@ -126,37 +132,62 @@ def _root_price(observation: Observation) -> float:
 
 def _target_g(
     observation: Observation,
+    others: float,
     target: Ladder,
-    positions: tuple[Position, ...],
-    phi: float,
+    phi_depth: float,
     sigma: float,
     plan: Plan,
     profit: Profit,
 ) -> float:
-    """Gain per year of the wanted ladder, raw quote units: carry in range, less the next re-centrings."""
-    tick, root = observation.pool.tick, _root_price(observation)
+    """Gain per year of the ranges that the plan mints, raw quote units: carry in range, less the next re-centrings.
+
+    ``others`` is the L·√S of everybody else, ``phi_depth`` the fees of all per year. What is minted counts,
+    not what the ladder asks for: without a swap only one side of a range may be there.
+    """
+    if plan.value_quote == 0:
+        return 0.0
+    tick = observation.pool.tick
     t_down = max(tick - target.trigger_lower_tick, 1) * LOG_TICK
     t_up = max(target.trigger_upper_tick - tick, 1) * LOG_TICK
-    others = max(observation.pool.liquidity * root - _active_depth(observation, positions), 0.0)
+    depths = [_depth(observation, minted) for step in plan.steps if isinstance(step, Mint) for minted in step.ranges]
     carry = 0.0
-    for rung in target.ranges:
-        down, up = (tick - rung.lower_tick) * LOG_TICK, (rung.upper_tick - tick) * LOG_TICK
-        if down <= 0 or up <= 0:
-            continue  # a range beside the price earns nothing yet
-        depth = plan.value_quote * (rung.share_ppm / PPM) / (2 - math.exp(-down / 2) - math.exp(-up / 2))
-        diluted_phi = phi * (observation.pool.liquidity * root) / (others + depth)
-        carry += profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(down, up, t_down, t_up)
+    for lower, upper, depth in depths:
+        # Own ranges that overlap are in range together and share the same fees.
+        own = math.fsum(other for low, high, other in depths if low < upper and lower < high)
+        diluted_phi = phi_depth / (others + own)
+        carry += (
+            profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(lower, upper, t_down, t_up)
+        )
     cost_each_time = plan.cost.gas_quote + plan.cost.swap_fee_quote + plan.cost.price_impact_quote
     g = carry - cost_each_time * sigma * sigma / (t_down * t_up)
     return min(g, profit.max_g_per_year * plan.value_quote)
 
 
-def _in_range_share(down: float, up: float, t_down: float, t_up: float) -> float:
-    """T_in/E[τ] of a driftless walk from the centre: expected time in range over time to a trigger.
+def _depth(observation: Observation, minted: MintRange) -> tuple[float, float, float]:
+    """A range's ends as log distances from the price (token1 per token0), and its L·√S from its worth."""
+    pool = observation.pool
+    amounts = (minted.amount_0_desired, minted.amount_1_desired)
+    worth = value_in_quote(*amounts, pool.sqrt_price_x96, observation.quote_is_token0)
+    lower, upper = (minted.lower_tick - pool.tick) * LOG_TICK, (minted.upper_tick - pool.tick) * LOG_TICK
+    if lower >= 0:
+        value = math.exp(-lower / 2) - math.exp(-upper / 2)
+    elif upper <= 0:
+        value = math.exp(upper / 2) - math.exp(lower / 2)
+    else:
+        value = 2 - math.exp(lower / 2) - math.exp(-upper / 2)
+    return lower, upper, max(worth, 1) / value
 
-    From Green's function of the walk on (−t_down, t_up): G(0, y) ∝ the distance to the trigger on y's side.
+
+def _in_range_share(lower: float, upper: float, t_down: float, t_up: float) -> float:
+    """T_in/E[τ] of a driftless walk from 0: expected time in [lower, upper] over the time to −t_down or t_up.
+
+    From Green's function of the walk: G(0, y) ∝ the distance to the trigger on y's side.
     """
-    down, up = min(down, t_down), min(up, t_up)
-    inside = t_up * (t_down * down - down * down / 2) + t_down * (t_up * up - up * up / 2)
-    whole = t_down * t_up * (t_down + t_up) / 2
-    return inside / whole
+
+    def weight(near: float, far: float, trigger: float) -> float:
+        """∫(trigger − y)dy over the part of [near, far] between 0 and the trigger."""
+        near, far = max(near, 0.0), min(far, trigger)
+        return trigger * (far - near) - (far * far - near * near) / 2 if far > near else 0.0
+
+    inside = t_down * weight(lower, upper, t_up) + t_up * weight(-upper, -lower, t_down)
+    return inside / (t_down * t_up * (t_down + t_up) / 2)

@@ -59,6 +59,7 @@ class Fit:
     amount_0: int
     amount_1: int
     sqrt_price_x96: int
+    ticks_crossed: int = 0
 
 
 def market_without(pool: PoolState, positions: tuple[Position, ...]) -> Market:
@@ -155,6 +156,7 @@ def _after(market: Market, zero_for_one: bool, amount_in: int, amount_0: int, am
         amount_0=amount_0 - result.amount0,
         amount_1=amount_1 - result.amount1,
         sqrt_price_x96=result.sqrt_price_x96,
+        ticks_crossed=len(result.crossed_ticks),
     )
 
 

@@ -49,8 +49,11 @@ def plan_nothing(observation: Observation, action: Action = "hold") -> Plan:
 
 def plan_tidy(observation: Observation, settings: StrategySettings) -> Plan:
     """Take back every allowance that is left over."""
-    steps: list[Step] = [Approve(a.token, a.spender, 0) for a in observation.wallet.allowances if a.amount > 0]
-    return _plan("tidy", observation, settings, steps, 0, 0, None)
+    return _plan("tidy", observation, settings, _revocations(observation), 0, 0, None)
+
+
+def _revocations(observation: Observation) -> list[Step]:
+    return [Approve(a.token, a.spender, 0) for a in observation.wallet.allowances if a.amount > 0]
 
 
 def plan_exit(observation: Observation, positions: tuple[Position, ...], settings: StrategySettings) -> Draft:
@@ -58,7 +61,8 @@ def plan_exit(observation: Observation, positions: tuple[Position, ...], setting
     band = liquidity_band(observation, settings)
     if band is None:
         return Draft(plan_nothing(observation, "exit"), (_no_twap(settings),))
-    steps: list[Step] = [exit_step(positions, band)]
+    # Allowances go after the exit: an approval that fails must not stand in its way.
+    steps: list[Step] = [exit_step(positions, band), *_revocations(observation)]
     value = _worth(observation, _released(observation, positions))
     return Draft(_plan("exit", observation, settings, steps, value, 0, None))
 
@@ -85,25 +89,37 @@ def plan_change(
     value = _worth(observation, (amount_0, amount_1))
     if value == 0:
         return Draft(plan_nothing(observation, action), (Objection("nothing_to_place", "there is nothing to place"),))
-
-    steps: list[Step] = [exit_step(positions, band)] if positions else []
-    market = market_without(observation.pool, positions)
-    objections: tuple[Objection, ...] = ()
-    if settings.swap.route == "none":
-        fit = Fit(True, 0, 0, amount_0, amount_1, market.sqrt_price_x96)
-        offers = [Offer(*each) for each in place_without_swap(observation, ladder, amount_0, amount_1)]
-    else:
-        try:
-            allowed = value * leftover_bps // BPS
-            fit = fit_within(market, ladder, amount_0, amount_1, observation.quote_is_token0, allowed)
-        except (TickRangeExceeded, MathError) as error:
-            return Draft(plan_nothing(observation, action), (cannot_price(error),))
-        swap_steps, objections = swap_steps_for(observation, fit, settings)
-        steps += swap_steps
-        offers = _offers(ladder, fit, observation.quote_is_token0)
-    mint_steps, leftover = _mint_steps(observation, ladder, offers, fit, band)
-    plan = _plan(action, observation, settings, steps + mint_steps, value, leftover, fit)
+    try:
+        fit, offers = _fit_offers(observation, ladder, positions, settings, (amount_0, amount_1), leftover_bps)
+        mint_steps, leftover = _mint_steps(observation, ladder, offers, fit, band)
+    except (TickRangeExceeded, MathError) as error:
+        return Draft(plan_nothing(observation, action), (cannot_price(error),))
+    if not mint_steps:
+        figures = (Figure("value_quote_raw", value),)
+        too_little = Objection("too_little_to_place", "what there is would not open any range", figures)
+        return Draft(plan_nothing(observation, action), (too_little,))
+    swap_steps, objections = swap_steps_for(observation, fit, settings)
+    exits: list[Step] = [exit_step(positions, band)] if positions else []
+    plan = _plan(action, observation, settings, exits + swap_steps + mint_steps, value, leftover, fit)
     return Draft(plan, objections, fit.sqrt_price_x96 if fit.amount_in else None)
+
+
+def _fit_offers(
+    observation: Observation,
+    ladder: Ladder,
+    positions: tuple[Position, ...],
+    settings: StrategySettings,
+    amounts: tuple[int, int],
+    leftover_bps: int,
+) -> tuple[Fit, list[Offer]]:
+    """What is swapped, and what each range is offered after it. TickRangeExceeded or MathError: it has no price."""
+    market, quote_is_token0 = market_without(observation.pool, positions), observation.quote_is_token0
+    if settings.swap.route == "none":
+        fit = Fit(True, 0, 0, *amounts, market.sqrt_price_x96)
+        return fit, [Offer(*each) for each in place_without_swap(observation, ladder, *amounts)]
+    allowed = _worth(observation, amounts) * leftover_bps // BPS
+    fit = fit_within(market, ladder, *amounts, quote_is_token0, allowed)
+    return fit, _offers(ladder, fit, quote_is_token0)
 
 
 def liquidity_band(observation: Observation, settings: StrategySettings) -> TwapBand | None:
@@ -141,9 +157,14 @@ def swap_steps_for(
 
 
 def approvals(observation: Observation, token: str, spender: Spender, amount: int) -> list[Step]:
-    """Allow exactly what the next act takes, unless just that is allowed already."""
+    """Allow exactly what the next act takes, unless just that is allowed already.
+
+    Another allowance is taken back first: some tokens (USDT) refuse to change one that is not zero.
+    """
     allowed = next((a.amount for a in observation.wallet.allowances if (a.token, a.spender) == (token, spender)), 0)
-    return [] if amount in (0, allowed) else [Approve(token, spender, amount)]
+    if amount in (0, allowed):
+        return []
+    return [*([Approve(token, spender, 0)] if allowed else []), Approve(token, spender, amount)]
 
 
 def _offers(ladder: Ladder, fit: Fit, quote_is_token0: bool) -> list[Offer]:

@@ -76,6 +76,7 @@ def render_page(run: Run, explain: Explain = lines) -> str:
         tone=gain_word(outcome.against_hodl),
         headline=escape(said.headline + "."),
         sentences=escape(" ".join(said.sentences)),
+        note=f'<p class="note">{escape(run.note)}</p>' if run.note else "",
         tiles=sections.tiles(outcome, money),
         charts=chart_sections(line, money, base),
         split=sections.split(outcome, money, base),

@@ -39,6 +39,7 @@ class Run:
 
     ``closing`` is what was observed after the last act; without it the report ends at the last decision's block.
     ``decision_ids`` are the journal's numbers of the decisions, where there is a journal.
+    ``note`` is what a reader must know before any figure: that a market was simulated, say.
 
     Raises:
         ConfigError: there is no decision, or the ids do not match them.
@@ -49,6 +50,7 @@ class Run:
     entries: tuple[LedgerEntry, ...]
     closing: Observation | None = None
     decision_ids: tuple[int, ...] = ()
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not self.decisions:

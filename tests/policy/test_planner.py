@@ -136,7 +136,7 @@ def test_minimums_hold_anywhere_in_the_twap_band_and_ignore_the_spot(shift: int)
     assert isinstance(step, Exit)
     withdrawal = step.withdrawals[0]
     lower, upper = sqrt_price_at_tick(198_600), sqrt_price_at_tick(201_000)
-    at_edges = [amounts_on_burn(sqrt_price_at_tick(t), lower, upper, 10**17) for t in (199_900, 200_100)]
+    at_edges = [amounts_on_burn(sqrt_price_at_tick(t), lower, upper, 10**17) for t in (199_900, 200_101)]
     assert withdrawal.amount_0_min == min(a for a, _ in at_edges)
     assert withdrawal.amount_1_min == min(b for _, b in at_edges)
 
@@ -144,15 +144,26 @@ def test_minimums_hold_anywhere_in_the_twap_band_and_ignore_the_spot(shift: int)
 @pytest.mark.parametrize("zero_for_one", [True, False])
 def test_swap_minimum_is_the_twap_price_less_fee_and_slippage(zero_for_one: bool) -> None:
     balances = (20_000 * 10**6, 0) if zero_for_one else (0, 10**19)
-    # The spot has been pushed 20 ticks in our favour: the minimum must not follow it.
-    pushed = 199_980 if zero_for_one else 200_020
-    obs = observation(balances=balances, tick=200_000, twap_tick=pushed)
+    # The spot has been pushed 20 ticks against us: the minimum must not follow it down.
+    mean = 200_020 if zero_for_one else 199_980
+    obs = observation(balances=balances, tick=200_000, twap_tick=mean)
     draft = plan_change(obs, ladder(200_000), (), settings(), leftover_bps=10)
     step = next(s for s in draft.plan.steps if isinstance(s, Swap))
-    price = sqrt_price_at_tick(pushed) ** 2 / 2**192
+    price = sqrt_price_at_tick(mean) ** 2 / 2**192
     fair = step.amount_in * (price if zero_for_one else 1 / price)
     assert step.zero_for_one is zero_for_one
     assert step.amount_out_min == pytest.approx(fair * 0.997 * 0.997, rel=1e-9)
+
+
+@pytest.mark.parametrize("zero_for_one", [True, False])
+def test_a_better_spot_than_the_twap_is_not_given_away(zero_for_one: bool) -> None:
+    balances = (20_000 * 10**6, 0) if zero_for_one else (0, 10**19)
+    mean = 199_920 if zero_for_one else 200_080
+    obs = observation(balances=balances, tick=200_000, twap_tick=mean)
+    draft = plan_change(obs, ladder(200_000), (), settings(), leftover_bps=10)
+    step = next(s for s in draft.plan.steps if isinstance(s, Swap))
+    assert step.zero_for_one is zero_for_one
+    assert step.amount_out_min == step.expected_out * 9_970 // 10_000
 
 
 def test_a_swap_below_the_twap_minimum_is_objected_to() -> None:

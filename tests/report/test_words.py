@@ -75,7 +75,7 @@ def test_a_position_out_of_range_stands_out() -> None:
 
 
 def test_every_objection_has_its_words_code_and_figures() -> None:
-    decision = run(observation(positions=(IN_RANGE,), base_fee_wei=10**15), memory(held(IN_RANGE)))
+    decision = run(observation(positions=(LEFT_BEHIND,), base_fee_wei=10**15), memory(held(LEFT_BEHIND)))
     assert len(decision.verdict.objections) > 1
     text = "\n".join(lines(decision))
     for objection in decision.verdict.objections:

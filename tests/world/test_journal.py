@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from keeper.errors import ConfigError, FatalError, TransientError
 from keeper.model import canonical
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry, OpenedPosition
-from keeper.model.memory import HeldRange, PastAct
+from keeper.model.memory import FailingAct, HeldRange, PastAct
 from keeper.model.outcome import Done, Failed, Pending
 from keeper.model.plan import Action, Approve, Exit, Mint, MintRange, Step, Swap, Withdrawal
 from keeper.world.journal import decisions, queries
@@ -126,6 +126,29 @@ def test_the_account_opens_once_with_what_is_there(journal_url: str) -> None:
     with read_journal(journal_url) as query:
         assert queries.ledger_balance(query, 31337, OWNER) == expected
         assert queries.ledger_totals(query, 1, OWNER) == {"deposit": expected}
+
+
+def test_an_act_that_fails_is_counted_until_it_is_done(journal_url: str) -> None:
+    journal = open_journal(journal_url, "wallet")
+
+    def fail(number: int, steps: tuple[Step, ...]) -> None:
+        made = decision(number, steps=steps)
+        submission = journal.open_plan(journal.record_decision(made), made.plan)
+        journal.close_plan(submission, Failed(submission, "simulation failed"))
+
+    def failing() -> list[tuple[str, int, int]]:
+        return [(each.act, each.times, each.last_timestamp) for each in journal.memory(NAME).failing]
+
+    fail(1, (MINT,))
+    fail(2, (Approve(USDC.address, "positions", 5), MINT))
+    run(journal, 3, (SWAP,), Effects((gas(3, 1, "0xe"),), (), ()))  # another act that is done changes nothing
+    fail(4, (EXIT,))
+    assert failing() == [("exit", 1, START + 1_200), ("mint", 2, START + 600)]
+    assert journal.memory(NAME).failing[0] == FailingAct("exit", 1, START + 1_200)
+    assert [act.act for act in journal.memory(NAME).recent] == ["swap"]  # none of them has cost anything
+    assert journal.memory("another").failing == ()
+    run(journal, 5, (MINT,), minted(5))
+    assert failing() == [("exit", 1, START + 1_200)]
 
 
 def test_each_plan_of_a_rebalance_is_an_act_with_its_real_cost(journal_url: str) -> None:

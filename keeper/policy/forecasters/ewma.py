@@ -21,7 +21,8 @@ class Settings(Section):
 
     kind: Literal["ewma"] = "ewma"
     horizon_hours: float = FORECAST_HORIZON
-    half_life_hours: float = Field(default=72.0, gt=0, le=24 * 365)
+    # Below an hour, which is the distance of the samples, the weights of all but the newest vanish.
+    half_life_hours: float = Field(default=72.0, ge=1, le=24 * 365)
     min_samples: int = Field(default=24, ge=2, le=10_000)
 
 

@@ -21,6 +21,9 @@ from keeper.world.journal.transactions import Attempt, Ending, StoredTransaction
 from keeper.world.protocols import Call, Node, Signer
 
 _SELF_SEND_GAS = 21_000
+# Behind one URL there may be many nodes, of which some lag: a used nonce without its receipt must be seen so often,
+# with a pause between, before it counts as a stranger's.
+_LOOKS_BEFORE_HALT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +93,26 @@ class Sender:
         """The address that signs and pays."""
         return self._signer.address
 
-    def send(self, step_id: int, call: Call, deadline_timestamp: int) -> Sent:
-        """Carry out a step that has no transaction yet.
+    def send(self, step_id: int, call: Call, deadline_timestamp: int, *, at_any_fee: bool = False) -> Sent:
+        """Carry out a step that has no transaction yet. ``at_any_fee`` lifts the ceiling of the fee per gas.
 
         Raises:
-            TransientError: the node did not answer before anything was signed.
+            TransientError: the node did not answer before anything was signed, or lags behind what it said before.
             FatalError: the node is on another chain.
         """
         head = self._look()
         if head.timestamp > deadline_timestamp:
             return Refused("the plan's deadline has passed")
-        caps = fees.offer(head.base_fee_wei, head.priority_fee_wei, self._max_fee_wei)
+        ceiling_wei = None if at_any_fee else self._max_fee_wei
+        caps = fees.offer(head.base_fee_wei, head.priority_fee_wei, ceiling_wei)
         if caps is None:
             return Refused(f"gas is above the ceiling of {self._max_fee_wei} wei (base fee {head.base_fee_wei} wei)")
+        settled = self._log.highest_settled_nonce(self._chain_id, self.address)
+        if settled is not None and head.nonce <= settled:
+            raise TransientError(
+                f"the node counts {head.nonce} transactions of {self.address}, but nonce {settled} is mined: it lags "
+                "behind; nothing was signed"
+            )
         try:
             gas = self._simulate(call)
         except RpcError as error:
@@ -198,9 +208,8 @@ class Sender:
                 seen, note = None, str(error)
             if isinstance(seen, Mined):
                 return seen
-            # A node that lags behind its neighbour may count the nonce before it shows the receipt: look twice.
             unexplained_looks = unexplained_looks + 1 if seen == "unexplained" else 0
-            if unexplained_looks == 2:
+            if unexplained_looks == _LOOKS_BEFORE_HALT:
                 self._halt(transaction)
             if refusal is not None or self._now() >= until:
                 return Unknown(note)

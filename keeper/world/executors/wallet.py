@@ -47,7 +47,8 @@ class WalletExecutor:
         transaction = stored.transaction
         if transaction is None:
             call = self._venue.call(stored.step, self._sender.address, deadline_timestamp)
-            return self._sender.send(stored.id, call, deadline_timestamp)
+            # The way out stays open when gas is dear; whether it is worth it was the decision's to judge.
+            return self._sender.send(stored.id, call, deadline_timestamp, at_any_fee=stored.step.kind == "exit")
         if transaction.ending is not None:
             return Mined(transaction.id, transaction.ending)
         return self._sender.settle(transaction, deadline_timestamp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keeper.model.memory import HeldRange, Memory, OpenSubmission, PastAct, RegimeMemory
+from keeper.model.memory import FailingAct, HeldRange, Memory, OpenSubmission, PastAct, RegimeMemory
 from keeper.world.journal.query import Query
 
 # Daily limits look back a day from a block that is at or after the last decision's; the second day is margin.
@@ -34,6 +34,7 @@ def memory(query: Query, strategy: str) -> Memory:
         recent=_recent(query, strategy, last_timestamp or 0),
         regime=None if label is None else RegimeMemory(label, since),
         open=_open(query, strategy),
+        failing=_failing(query, strategy),
     )
 
 
@@ -54,6 +55,16 @@ def _recent(query: Query, strategy: str, last_timestamp: int) -> tuple[PastAct, 
         (strategy, last_timestamp - RECENT_SECONDS, strategy),
     )
     return tuple(PastAct(action, act, timestamp, int(cost)) for action, act, timestamp, cost in rows)
+
+
+def _failing(query: Query, strategy: str) -> tuple[FailingAct, ...]:
+    last_done = "SELECT max(id) FROM plans d WHERE d.strategy = p.strategy AND d.act = p.act AND d.state = 'done'"
+    rows = query(
+        "SELECT act, count(*), max(closed_timestamp) FROM plans p WHERE strategy = ? AND state = 'failed' "
+        f"AND id > coalesce(({last_done}), 0) GROUP BY act ORDER BY act",
+        (strategy,),
+    )
+    return tuple(FailingAct(act, times, timestamp or 0) for act, times, timestamp in rows)
 
 
 def _open(query: Query, strategy: str) -> OpenSubmission | None:

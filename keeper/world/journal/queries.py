@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keeper.model.ledger import LedgerEntry
 from keeper.world.journal.query import Query
 
 
@@ -196,6 +197,19 @@ def ledger_balance(query: Query, chain_id: int, owner: str) -> dict[str, int]:
         for token, amount in totals.items():
             balance[token] = balance.get(token, 0) + amount
     return balance
+
+
+def ledger_entries(query: Query, chain_id: int, owner: str) -> tuple[LedgerEntry, ...]:
+    """Every line of an owner's ledger, oldest first."""
+    rows = query(
+        "SELECT kind, token, amount, token_id, transaction_hash, log_index, block_number, timestamp "
+        "FROM ledger WHERE chain_id = ? AND owner = ? ORDER BY id",
+        (chain_id, owner.lower()),
+    )
+    return tuple(
+        LedgerEntry(kind, token, int(amount), None if token_id is None else int(token_id), *evidence)
+        for kind, token, amount, token_id, *evidence in rows
+    )
 
 
 def ledger_totals(query: Query, chain_id: int, owner: str) -> dict[str, dict[str, int]]:

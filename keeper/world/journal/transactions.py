@@ -26,6 +26,7 @@ from keeper.world.journal.sql import insert_row, query_on
 
 TransactionState = Literal["SIGNED", "BROADCAST", "CANCELLING", "FINAL_OK", "FINAL_REVERTED", "CANCELLED", "LOST_NONCE"]
 LIVE: Final[tuple[TransactionState, ...]] = ("SIGNED", "BROADCAST", "CANCELLING")
+SETTLED: Final[tuple[TransactionState, ...]] = ("FINAL_OK", "FINAL_REVERTED", "CANCELLED", "LOST_NONCE")
 _STEP_STATE: Final = {"FINAL_OK": "DONE", "FINAL_REVERTED": "FAILED", "CANCELLED": "FAILED", "LOST_NONCE": "FAILED"}
 
 
@@ -89,9 +90,16 @@ class TransactionLog:
 
     def highest_live_nonce(self, chain_id: int, sender: str) -> int | None:
         """The highest nonce signed for whose end is not known, or None."""
+        return self._highest_nonce(chain_id, sender, LIVE)
+
+    def highest_settled_nonce(self, chain_id: int, sender: str) -> int | None:
+        """The highest nonce that the chain has taken, by its own evidence, or None."""
+        return self._highest_nonce(chain_id, sender, SETTLED)
+
+    def _highest_nonce(self, chain_id: int, sender: str, states: tuple[TransactionState, ...]) -> int | None:
         table = tables.transactions
         wanted = select(func.max(table.c.nonce)).where(
-            table.c.chain_id == chain_id, table.c.sender == sender.lower(), table.c.state.in_(LIVE)
+            table.c.chain_id == chain_id, table.c.sender == sender.lower(), table.c.state.in_(states)
         )
         with self._engine.begin() as connection:
             return connection.execute(wanted).scalar()

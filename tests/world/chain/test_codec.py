@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 from eth_abi.abi import encode
@@ -10,6 +11,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keeper.resources import abi, abis_dir
 from keeper.world.chain import codec
 from keeper.world.v3 import reads
 
@@ -115,3 +117,19 @@ def test_text_as_string_or_as_bytes32() -> None:
     assert codec.text(encode(["string"], ["a\x1b[31m\nb"])) == "a[31mb"
     address = bytes.fromhex("c02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")
     assert codec.address(address.rjust(32, b"\0")) == "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
+
+
+def _signature(entry: dict[str, Any]) -> str:
+    def kind(item: dict[str, Any]) -> str:
+        inside = ",".join(kind(each) for each in item.get("components", ()))
+        return f"({inside}){item['type'][5:]}" if item["type"].startswith("tuple") else str(item["type"])
+
+    return f"{entry['name']}({','.join(kind(item) for item in entry['inputs'])})"
+
+
+def test_every_signature_stands_in_a_shipped_abi_and_no_abi_holds_more() -> None:
+    entries = [entry for file in abis_dir.glob("*.json") for entry in abi(file.stem)]
+    functions = {_signature(entry) for entry in entries if entry["type"] == "function"}
+    events = {_signature(entry) for entry in entries if entry["type"] == "event"}
+    assert functions == codec.SELECTORS.keys()
+    assert events == codec.TOPICS.keys()
