@@ -16,7 +16,12 @@ def test_status(keeper: Keeper, journal: Path) -> None:
     text = keeper("status", "--journal", str(journal))
     assert text.code == 0 and text.err == ""
     header, row = text.out.splitlines()[1:]
-    assert header.startswith("strategy") and row.startswith("test") and "in range" in row and "inside_trigger" in row
+    assert (
+        header.startswith("strategy")
+        and row.startswith("test")
+        and "in range" in row
+        and "hold: the price is inside the trigger" in row
+    )
     shown = keeper("status", "--json", "--journal", f"sqlite:///{journal}").json
     (entry,) = shown["strategies"]
     assert entry["state"] == "running" and entry["last_decision_id"] == 3 and entry["in_range"] is True

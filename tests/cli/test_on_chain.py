@@ -64,6 +64,7 @@ def test_turns_by_hand_until_a_position_stands_and_out_again(operator: Operator)
     assert position["in_range"] is True and position["fees"] == {}
     assert keeper("status", "--json").json["strategies"][0]["open_positions"] == 1
     acts = keeper("history", "--json").json["acts"]
+    assert all(len(act["transactions"]) == len(act["steps"]) for act in acts)
     assert {act["state"] for act in acts} == {"done"} and ["mint"] in [act["steps"][-1:] for act in acts]
     assert "YES, enter" in keeper("explain", "1").out
     replayed = keeper("replay", "--json")

@@ -12,7 +12,7 @@ from keeper.model.plan import Addition, Approve, Collect, Exit, Increase, Mint, 
 from keeper.model.price import Token
 from keeper.report import amount, answer, distance_pct, duration, explain, figure, lines, number, price_range, when
 from keeper.report.words import step_in_words
-from tests.policy.test_decide import IN_RANGE, LEFT_BEHIND, RICH, run
+from tests.policy.test_decide import LEFT_BEHIND, RICH, run
 from tests.policy.world import ADDRESS_0, held, memory, observation
 
 USDC = Token("0x" + "11" * 20, "USDC", 6)
