@@ -61,13 +61,13 @@ def _show(mode: str, entries: list[dict[str, Any]], did: dict[str, str]) -> None
         state = entry["state"] + (f" ({entry['reason']})" if entry["reason"] else "")
         price = f"{entry['price']} {entry['price_unit']}" if "price" in entry else ""
         inside = ("in range" if entry["in_range"] else "OUT") if entry.get("open_positions") else "no position"
-        last = "" if entry["last_timestamp"] is None else when(entry["last_timestamp"])
+        last = "" if entry["last_timestamp"] is None else when(entry["last_timestamp"])[:16]
         told = did.get(entry["name"], "")
         rows.append((entry["name"], state, last, price, inside if "price" in entry else "", told))
     if rows:
         click.echo(f"mode {mode}")
     show_table(
-        ("strategy", "state", "last decision", "price", "position", "decided"),
+        ("strategy", "state", "last decision (UTC)", "price", "position", "decided"),
         rows,
         empty="nothing has run yet",
     )
