@@ -25,6 +25,8 @@ from keeper.model.ledger import Effects
 from keeper.model.memory import OpenSubmission, StrategyState
 from keeper.model.outcome import Done, Failed, Held, Outcome, Pending
 
+TICK = 0.2
+
 SUBMISSION = OpenSubmission(1, 1, "a", 0)
 DONE = Done(SUBMISSION, Effects((), (), ()))
 HELD = Held(())
@@ -32,7 +34,7 @@ HELD = Held(())
 
 @dataclass(slots=True)
 class Every:
-    every_seconds: int = 3_600
+    every_seconds: float = 3_600
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ class Told:
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     telemetry.configure(console=False)
-    monkeypatch.setattr(daemon_module, "POLL_SECONDS", 1)
+    monkeypatch.setattr(daemon_module, "POLL_SECONDS", TICK)
     monkeypatch.setattr(daemon_module, "PENDING_SECONDS", 0.2)
 
 
@@ -120,9 +122,9 @@ def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 
 
 def test_the_first_turn_comes_at_once_and_then_on_schedule() -> None:
-    runner = Scripted(schedule=Every(1))
+    runner = Scripted(schedule=Every(TICK))
     with running(Told({"a": runner})):
-        until(lambda: runner.turns == 1, 0.9)
+        until(lambda: runner.turns == 1, TICK * 0.9)
         until(lambda: runner.turns >= 2)
 
 
@@ -149,7 +151,7 @@ def test_a_move_of_the_price_brings_the_turn_forward_once() -> None:
         runner.moved = True
         until(lambda: runner.turns == 2)
         runner.moved = True
-        time.sleep(1.3)
+        time.sleep(3 * TICK)
         assert runner.turns == 2, "a trigger that keeps firing must not become a busy loop"
 
 
@@ -163,7 +165,7 @@ def test_strategies_never_overlap() -> None:
         time.sleep(0.05)
         inside.release()
 
-    runners = {name: Scripted(schedule=Every(1), on_turn=turn) for name in "abc"}
+    runners = {name: Scripted(schedule=Every(TICK), on_turn=turn) for name in "abc"}
     with running(Told(dict(runners))):
         until(lambda: all(runner.turns >= 2 for runner in runners.values()))
     assert not overlaps
@@ -171,14 +173,14 @@ def test_strategies_never_overlap() -> None:
 
 @pytest.mark.parametrize("error", [TransientError("no answer"), ConfigError("odd")])
 def test_what_may_pass_is_tried_again_at_the_next_tick(error: Exception) -> None:
-    runner = Scripted([error], schedule=Every(1))
+    runner = Scripted([error], schedule=Every(TICK))
     with running(Told({"a": runner})):
         until(lambda: runner.turns >= 2)
     assert runner.halts == []
 
 
 def test_a_fatal_error_halts_durably_and_only_this_strategy_until_resumed() -> None:
-    bad, good = Scripted([FatalError("nonce lost")], schedule=Every(1)), Scripted(schedule=Every(1))
+    bad, good = Scripted([FatalError("nonce lost")], schedule=Every(TICK)), Scripted(schedule=Every(TICK))
     fleet = Told({"a": bad, "b": good})
     with running(fleet):
         until(lambda: good.turns >= 3)
@@ -189,14 +191,14 @@ def test_a_fatal_error_halts_durably_and_only_this_strategy_until_resumed() -> N
 
 
 def test_a_halt_holds_even_where_it_cannot_be_recorded() -> None:
-    runner = Scripted([FatalError("stop")], schedule=Every(1), refuse_to_record=3)
+    runner = Scripted([FatalError("stop")], schedule=Every(TICK), refuse_to_record=3)
     with running(Told({"a": runner})):
         until(lambda: runner.halts == ["stop"], 8)
     assert runner.turns == 1
 
 
 def test_defects_in_a_row_halt() -> None:
-    runner = Scripted([RuntimeError("bug")] * 10, schedule=Every(1))
+    runner = Scripted([RuntimeError("bug")] * 10, schedule=Every(TICK))
     fleet = Told({"a": runner})
     with running(fleet):
         until(lambda: bool(runner.halts), 8)
@@ -204,7 +206,7 @@ def test_defects_in_a_row_halt() -> None:
 
 
 def test_edits_are_taken_at_the_next_turn_and_bad_ones_only_told() -> None:
-    old, new = Scripted(schedule=Every(1)), Scripted(schedule=Every(1))
+    old, new = Scripted(schedule=Every(TICK)), Scripted(schedule=Every(TICK))
     mistake = Mistake("strategies/b.yaml", 3, "unknown key 'x'")
     looks: list[Reload | None] = [
         None,
@@ -215,13 +217,13 @@ def test_edits_are_taken_at_the_next_turn_and_bad_ones_only_told() -> None:
     with running(fleet, look=lambda: looks.pop(0) if looks else None):
         until(lambda: new.turns >= 2, 8)
         turns = old.turns
-        time.sleep(1.2)
+        time.sleep(3 * TICK)
     assert old.turns == turns == 2
     assert fleet.alerts == [("config_rejected", None, str(mistake))]
 
 
 def test_an_edit_is_not_lost_while_the_chain_is_out_of_reach() -> None:
-    old, new = Scripted(schedule=Every(1)), Scripted(schedule=Every(1))
+    old, new = Scripted(schedule=Every(TICK)), Scripted(schedule=Every(TICK))
     looks: list[Reload | None] = [Reload((), (), ("a",), (), ())]
     fleet = Told({"a": old}, rebuilt={"a": new}, out_of_reach=2)
     with running(fleet, look=lambda: looks.pop(0) if looks else None):
@@ -282,6 +284,17 @@ def test_a_signal_ends_it_after_the_running_cycle(number: signal.Signals) -> Non
     out, err = process.communicate(timeout=15)
     assert process.returncode == 0 and out.endswith("clean True\n") and number.name in err
     assert "Traceback" not in err
+
+
+def test_turns_missed_while_the_process_was_stopped_become_one() -> None:
+    process = start(0, 10)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(3.5)
+    process.send_signal(signal.SIGCONT)
+    time.sleep(0.7)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=15)
+    assert process.returncode == 0 and 1 <= out.count("turn\n") <= 2, out
 
 
 def test_a_cycle_that_never_ends_is_left_behind_after_the_grace_time() -> None:

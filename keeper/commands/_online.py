@@ -38,6 +38,8 @@ def check_online(loaded: LoadedConfig, strategies: tuple[StrategyFile, ...]) -> 
     for name in sorted(used):
         chain = loaded.keeper.chains[name]
         findings = list(_nodes(name, chain))
+        if chain.private_rpc is not None:
+            yield _relay(name, chain.private_rpc.get_secret_value(), chain.chain_id)
         yield from findings
         if not any(finding.ok for finding in findings):
             continue
@@ -106,6 +108,23 @@ def _nodes(name: str, chain: Chain) -> Iterator[Finding]:
             node.close()
 
 
+def _relay(name: str, url: str, chain_id: int) -> Finding:
+    """Where transactions are sent. Many relays know no other call: whatever they answer, they are there."""
+    subject = f"{name} private_rpc"
+    node = HttpNode([url], retries=1)
+    try:
+        found = int(node.request("eth_chainId", []), 16)
+    except RpcError:
+        return Finding(subject, True, "answers; which chain it serves it does not say")
+    except KeeperError as error:
+        return Finding(subject, False, str(error), unreachable=_is_out_of_reach(error))
+    finally:
+        node.close()
+    if found != chain_id:
+        return Finding(subject, False, f"leads to chain id {found}, expected {chain_id}")
+    return Finding(subject, True, f"chain id {found}; transactions go here and nowhere else")
+
+
 def _contracts(name: str, chain: Chain, node: HttpNode) -> Iterator[Finding]:
     addresses = {key: address for key, address in chain.contracts.model_dump().items() if address is not None}
     codes = node.batch([("eth_getCode", [address, "latest"]) for address in addresses.values()])
@@ -161,17 +180,15 @@ def _oracle(subject: str, pool: str, twap_seconds: int, node: HttpNode) -> Findi
 
 
 def _balances(subject: str, owner: str, tokens: tuple[tuple[str, str], ...], node: HttpNode) -> Finding:
-    from decimal import Decimal
-
-    from keeper.report import number
+    from keeper.report import number, whole
 
     parts = []
     for token, symbol in tokens:
         decimals = codec.unsigned(_ask(node, token, "decimals()"))
         raw = codec.unsigned(_ask(node, token, "balanceOf(address)", owner))
-        parts.append(f"{number(Decimal(raw).scaleb(-decimals))} {symbol}")
+        parts.append(f"{number(whole(raw, decimals))} {symbol}")
     native = int(node.request("eth_getBalance", [owner, "latest"]), 16)
-    text = f"{owner} holds {' and '.join(parts)}, {number(Decimal(native).scaleb(-18))} native coin"
+    text = f"{owner} holds {' and '.join(parts)}, {number(whole(native, 18))} native coin"
     return Finding(subject, native > 0, text if native else f"{text}: it cannot pay for gas")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keeper.model.decision import Decision
-from keeper.report import number, price_at, price_now
+from keeper.report import number, price_at, price_now, symbol
 from keeper.world.journal import decisions, queries
 from keeper.world.journal.query import Query
 
@@ -25,7 +25,7 @@ def price_figures(decision: Decision) -> dict[str, Any]:
     price = price_now(observation)
     return {
         "price": number(price.to_decimal(), 12).replace(",", ""),
-        "price_unit": str(price),
+        "price_unit": f"{symbol(price.quote)} per {symbol(price.base)}",
         "in_range": any(p.lower_tick <= observation.pool.tick < p.upper_tick for p in observation.positions),
         "open_positions": len(observation.positions),
     }

@@ -24,11 +24,15 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: 
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns)
+    # Words are never cut short: what does not fit goes on in the next line.
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: nothing in a cell is markup
     Console().print(table)

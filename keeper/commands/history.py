@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def command(
 ) -> None:
     """Show what happened: plans carried out and what they cost, or every decision with --decisions.
 
-    `keeper explain ID` tells the whole of a decision. Costs in JSON are raw units of the quote token.
+    `keeper explain ID` tells the whole of a decision. Costs in JSON are raw units of the quote token; JSON has
+    the hash of every transaction.
     """
     from keeper.commands._snapshot import last_decisions
     from keeper.commands._tables import show_table
@@ -54,8 +56,12 @@ def command(
     for act in acts:
         cost = "" if act.cost_quote is None else amount(act.cost_quote, quote_token(last[act.strategy].observation))
         steps = " → ".join(act.steps)
+        last_hash = act.transactions[-1] if act.transactions else ""
+        if sys.stdout.isatty() and last_hash:
+            last_hash = f"{last_hash[:8]}…{last_hash[-6:]}"
+        ended = f"{act.state}: {act.note}" if act.note else act.state
         rows.append(
-            (str(act.decision_id), act.strategy, when(act.timestamp), act.action, steps, act.state, cost, act.note)
+            (str(act.decision_id), act.strategy, when(act.timestamp)[:16], act.action, steps, ended, cost, last_hash)
         )
-    columns = ("decision", "strategy", "when", "for", "steps", "ended", "cost", "note")
+    columns = ("decision", "strategy", "when (UTC)", "for", "steps", "ended", "cost", "last transaction")
     show_table(columns, rows, empty="nothing was done yet; `keeper history --decisions` says why")

@@ -52,11 +52,11 @@ def command(with_closed: bool, config: Path, journal: str | None, as_json: bool)
                 state,
                 f"{amount(record.amount_0, pool.token0)}, {amount(record.amount_1, pool.token1)}",
                 f"{amount(fees[0], pool.token0)}, {amount(fees[1], pool.token1)}",
-                when(record.opened_timestamp),
+                when(record.opened_timestamp)[:16],
             )
         )
     if as_json:
         print_json({"positions": entries})
         return
-    columns = ("strategy", "id", "range", "state", "put in", "fees collected", "opened")
+    columns = ("strategy", "id", "range", "state", "put in", "fees collected", "opened (UTC)")
     show_table(columns, rows, empty="no position" + ("" if with_closed else " is open; --all shows closed ones"))

@@ -24,7 +24,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
     """
     from keeper.commands._snapshot import last_decisions, price_figures
     from keeper.redaction import printable
-    from keeper.report import when
+    from keeper.report import answer, when
     from keeper.world.journal import queries
     from keeper.world.journal.reading import read_journal
 
@@ -34,6 +34,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         last = last_decisions(query)
         pending = queries.pending_transactions(query)
         alerts = queries.events(query)[-LATEST_ALERTS:]
+    did = {name: answer(decision) for name, decision in last.items()}
     entries = [
         asdict(status) | (price_figures(last[status.name]) if status.name in last else {}) for status in statuses
     ]
@@ -42,7 +43,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         told = [asdict(alert) for alert in alerts]
         print_json({"mode": mode, "strategies": entries, "in_flight": in_flight, "alerts": told})
         return
-    _show(mode, entries)
+    _show(mode, entries, did)
     for each in pending:
         click.echo(
             f"in flight: {each.strategy} {each.step}, nonce {each.nonce}, {each.state}, {', '.join(each.hashes)}"
@@ -51,7 +52,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         click.echo(printable(f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}"))
 
 
-def _show(mode: str, entries: list[dict[str, Any]]) -> None:
+def _show(mode: str, entries: list[dict[str, Any]], did: dict[str, str]) -> None:
     from keeper.commands._tables import show_table
     from keeper.report import when
 
@@ -60,13 +61,13 @@ def _show(mode: str, entries: list[dict[str, Any]]) -> None:
         state = entry["state"] + (f" ({entry['reason']})" if entry["reason"] else "")
         price = f"{entry['price']} {entry['price_unit']}" if "price" in entry else ""
         inside = ("in range" if entry["in_range"] else "OUT") if entry.get("open_positions") else "no position"
-        last = "" if entry["last_timestamp"] is None else when(entry["last_timestamp"])
-        did = ", ".join(entry["objections"]) or entry["last_action"] or ""
-        rows.append((entry["name"], state, last, price, inside if "price" in entry else "", did))
+        last = "" if entry["last_timestamp"] is None else when(entry["last_timestamp"])[:16]
+        told = did.get(entry["name"], "")
+        rows.append((entry["name"], state, last, price, inside if "price" in entry else "", told))
     if rows:
         click.echo(f"mode {mode}")
     show_table(
-        ("strategy", "state", "last decision", "price", "position", "did, or why not"),
+        ("strategy", "state", "last decision (UTC)", "price", "position", "decided"),
         rows,
         empty="nothing has run yet",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keeper.report.accounts import ProfitAndLoss, profit_and_loss
+from keeper.report.display import symbol, whole
 from keeper.report.figures import (
     amount,
     base_token,
@@ -48,6 +49,8 @@ __all__ = [
     "reconcile",
     "render_page",
     "step_in_words",
+    "symbol",
     "when",
+    "whole",
     "write_page",
 ]

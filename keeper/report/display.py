@@ -28,7 +28,7 @@ class Money:
     @classmethod
     def scaled(cls, token: Token, largest_raw: int, digits: int = TOKEN_DIGITS) -> Money:
         """Enough decimals to show the largest amount with ``digits`` significant ones, two at least."""
-        largest = _whole(max(abs(largest_raw), 1), token)
+        largest = whole(max(abs(largest_raw), 1), token.decimals)
         return cls(token, min(max(digits - 1 - largest.adjusted(), 2), token.decimals, MOST_DECIMALS))
 
     @property
@@ -58,25 +58,26 @@ class Money:
 
     def number(self, raw: int) -> float:
         """For charts alone."""
-        return float(_whole(raw, self.token))
+        return float(whole(raw, self.token.decimals))
 
     def _text(self, raw: int, plus: str) -> str:
         with localcontext() as context:
             context.prec = EXACT_DIGITS
-            rounded = abs(_whole(raw, self.token)).quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_EVEN)
+            rounded = abs(whole(raw, self.token.decimals)).quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_EVEN)
         sign = "" if rounded == 0 else MINUS if raw < 0 else plus
         return f"{sign}{rounded:,f}"
 
 
 def exact(raw: int, token: Token) -> str:
     """Every digit, as a plain decimal string for machines."""
-    return f"{_whole(raw, token):f}"
+    return f"{whole(raw, token.decimals):f}"
 
 
-def _whole(raw: int, token: Token) -> Decimal:
+def whole(raw: int, decimals: int) -> Decimal:
+    """Raw units as whole ones, every digit kept."""
     with localcontext() as context:
         context.prec = EXACT_DIGITS
-        return Decimal(raw).scaleb(-token.decimals)
+        return Decimal(raw).scaleb(-decimals)
 
 
 def symbol(token: Token) -> str:

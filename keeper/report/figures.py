@@ -9,6 +9,7 @@ from decimal import Decimal
 from keeper.model.decision import Figure
 from keeper.model.observation import Observation
 from keeper.model.price import Price, Token
+from keeper.report.display import symbol, whole
 
 _GWEI = Decimal(10**9)
 _WEI = Decimal(10**18)
@@ -49,7 +50,7 @@ def distance_pct(tick: int, observation: Observation) -> str:
 
 def amount(raw: int, token: Token) -> str:
     """``1,234.5 USDC`` for raw units."""
-    return f"{number(Decimal(raw).scaleb(-token.decimals))} {token.symbol}"
+    return f"{number(whole(raw, token.decimals))} {symbol(token)}"
 
 
 def number(value: Decimal | float, digits: int = 6) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keeper.model.decision import Decision, Ladder
 from keeper.model.observation import Observation, Position
 from keeper.model.plan import Plan, Step
+from keeper.report.display import symbol, whole
 from keeper.report.figures import (
     amount,
     base_token,
@@ -72,8 +73,9 @@ def lines(decision: Decision) -> list[str]:
 def _seen(observation: Observation) -> Iterator[str]:
     pool, block = observation.pool, observation.block
     quote, base = quote_token(observation), base_token(observation)
-    yield f"pool {pool.token0.symbol}/{pool.token1.symbol} {pool.fee_pips / 10_000:g} % ({pool.address})"
-    yield f"price {number(price_now(observation).to_decimal())} {quote.symbol} for one {base.symbol} (tick {pool.tick})"
+    yield f"pool {symbol(pool.token0)}/{symbol(pool.token1)} {pool.fee_pips / 10_000:g} % ({pool.address})"
+    price = number(price_now(observation).to_decimal())
+    yield f"price {price} {symbol(quote)} for one {symbol(base)} (tick {pool.tick})"
     for twap in observation.twaps:
         mean = number(price_at(twap.mean_tick, observation).to_decimal())
         yield f"mean price over {duration(twap.window_seconds)} {mean}, {abs(pool.tick - twap.mean_tick)} ticks away"
@@ -84,11 +86,11 @@ def _seen(observation: Observation) -> Iterator[str]:
     wallet = observation.wallet
     yield (
         f"idle in the wallet {amount(wallet.balance_0, pool.token0)} and {amount(wallet.balance_1, pool.token1)}, "
-        f"{number(wallet.native_wei / 10**18)} native coin for gas"
+        f"{number(whole(wallet.native_wei, 18))} native coin for gas"
     )
     gas_gwei = (observation.gas.base_fee_wei + observation.gas.priority_fee_wei) / 10**9
     native = number(observation.gas.native_price.to_decimal())
-    yield f"gas {number(gas_gwei, 4)} gwei, native coin at {native} {quote.symbol}"
+    yield f"gas {number(gas_gwei, 4)} gwei, native coin at {native} {symbol(quote)}"
     history = observation.history
     yield f"{len(history.samples)} price samples {duration(history.sample_seconds)} apart, block hash {block.hash}"
 
@@ -140,7 +142,7 @@ def _chosen(target: Ladder | None, observation: Observation) -> Iterator[str]:
     if target is None:
         yield "no range: stand aside"
         return
-    unit = f"{quote_token(observation).symbol} for one {base_token(observation).symbol}"
+    unit = f"{symbol(quote_token(observation))} for one {symbol(base_token(observation))}"
     yield f"{target.kind}: {target.reason}"
     for rung in target.ranges:
         distances = [distance_pct(tick, observation) for tick in (rung.lower_tick, rung.upper_tick)]
@@ -176,7 +178,7 @@ def step_in_words(step: Step, observation: Observation) -> str:
     if step.kind == "approve":
         token = token0 if int(step.token, 16) == token0.sort_key else token1
         if not step.amount:
-            return f"take back what the {step.spender} contract may take of {token.symbol}"
+            return f"take back what the {step.spender} contract may take of {symbol(token)}"
         return f"allow the {step.spender} contract {amount(step.amount, token)}"
     if step.kind == "exit":
         parts = [

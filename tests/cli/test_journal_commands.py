@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from keeper.commands.replay import unequal
+from keeper.model import canonical
+from keeper.model.decision import Decision
 from keeper.world.journal.opening import open_journal
 from tests.cli.shell import Keeper
 
@@ -16,7 +19,12 @@ def test_status(keeper: Keeper, journal: Path) -> None:
     text = keeper("status", "--journal", str(journal))
     assert text.code == 0 and text.err == ""
     header, row = text.out.splitlines()[1:]
-    assert header.startswith("strategy") and row.startswith("test") and "in range" in row and "inside_trigger" in row
+    assert (
+        header.startswith("strategy")
+        and row.startswith("test")
+        and "in range" in row
+        and "hold: the price is inside the trigger" in row
+    )
     shown = keeper("status", "--json", "--journal", f"sqlite:///{journal}").json
     (entry,) = shown["strategies"]
     assert entry["state"] == "running" and entry["last_decision_id"] == 3 and entry["in_range"] is True
@@ -113,3 +121,19 @@ def test_the_first_differing_field_is_named() -> None:
     ]
     assert list(unequal({"a": 1}, {"a": 1.0}, "")) == [("a", "1", "1.0")], "1 and 1.0 have different bytes"
     assert list(unequal(then, then, "")) == []
+
+
+def test_a_journal_of_another_version_is_one_sentence(
+    keeper: Keeper, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A field that this version does not know, as a later one would write it."""
+    read = canonical.from_plain
+
+    def later(kind: Any, plain: Any) -> Any:
+        return read(kind, plain | {"memory": plain["memory"] | {"new": 1}} if kind is Decision else plain)
+
+    monkeypatch.setattr(canonical, "from_plain", later)
+    for command in ("status", "explain", "replay"):
+        answer = keeper(command, "--journal", str(journal))
+        assert answer.code == 2 and "was written by another version of Range Keeper" in answer.err, answer.err
+        assert answer.err.count("\n") == 1

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -63,6 +64,7 @@ def test_turns_by_hand_until_a_position_stands_and_out_again(operator: Operator)
     assert position["in_range"] is True and position["fees"] == {}
     assert keeper("status", "--json").json["strategies"][0]["open_positions"] == 1
     acts = keeper("history", "--json").json["acts"]
+    assert all(len(act["transactions"]) == len(act["steps"]) for act in acts)
     assert {act["state"] for act in acts} == {"done"} and ["mint"] in [act["steps"][-1:] for act in acts]
     assert "YES, enter" in keeper("explain", "1").out
     replayed = keeper("replay", "--json")
@@ -75,27 +77,67 @@ def test_turns_by_hand_until_a_position_stands_and_out_again(operator: Operator)
     assert dry_status["mode"] == "dry", "the dry run wrote into a journal of its own"
 
 
-def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) -> None:
+def start_daemon(operator: Operator) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEEPER__SIGNER__PATH": "key.json"}
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "keeper", "run"],
         cwd=operator.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def until(process: subprocess.Popen[str], condition: Callable[[], bool], seconds: float = 40) -> None:
+    """Wait for it while the daemon runs."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(process.communicate()[1])
+        time.sleep(0.2)
+
+
+def decisions_made(operator: Operator) -> int:
+    return int(operator.keeper("status", "--json").json["strategies"][0]["last_decision_id"])
+
+
+def test_a_stop_while_a_transaction_is_pending_leaves_it_to_the_next_start(operator: Operator, lab: Lab) -> None:
+    lab.anvil.rpc("evm_setAutomine", False)
+    process = start_daemon(operator)
     try:
-        deadline = time.monotonic() + 40
-        while "in_range" not in operator.keeper("positions", "--json").out:
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                pytest.fail(process.communicate()[1])
-            time.sleep(0.2)
+        until(process, lambda: "BROADCAST" in operator.keeper("status", "--json").out)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=15)
+    finally:
+        process.kill()
+        lab.anvil.rpc("evm_setAutomine", True)
+    assert process.returncode == 0 and '"outcome": "pending"' in err, err
+    (in_flight,) = operator.keeper("status", "--json").json["in_flight"]
+    lab.anvil.mine()
+    settled = operator.keeper("once", "eth", "--json")
+    assert settled.code == 0 and settled.json["outcomes"]["eth"]["kind"] == "done", settled.out + settled.err
+    assert in_flight["hashes"][0] in settled.out, "the very transaction that was pending, not another"
+
+
+def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) -> None:
+    operator.rewrite("strategies/eth.yaml", "profit:", "schedule: {every_seconds: 1}\nview: bullish\nprofit:")
+    process = start_daemon(operator)
+    try:
+        until(process, lambda: "in_range" in operator.keeper("positions", "--json").out)
         second = operator.keeper("once", "eth")
         assert second.code == 4 and "already works on" in second.err
+        operator.rewrite("strategies/eth.yaml", "hurdle: 0", "hurdle: nonsense")
+        until(process, lambda: "config_rejected" in operator.keeper("status", "--json").out)
+        before = decisions_made(operator)
+        until(process, lambda: decisions_made(operator) > before)  # the last good strategy goes on
+        (alert,) = operator.keeper("status", "--json").json["alerts"]
+        assert alert["message"].startswith("strategies/eth.yaml:10: hurdle: expected a number")
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 0 and out == ""
     assert '"event": "cycle_acted"' in err and '"event": "daemon_stopped"' in err
+    (unused,) = [line for line in err.splitlines() if '"event": "config_unused"' in line]
+    assert "strategies/eth.yaml:9: view is not used by this version" in unused
     assert PRIVATE_KEY[2:] not in err and PASSWORD not in err
 
 

@@ -124,3 +124,46 @@ def test_check_without_a_configuration(keeper: Keeper) -> None:
     assert answer.code == 2 and answer.out.startswith("keeper.yaml: there is no such file; copy keeper.example.yaml")
     Path("a.yaml").write_text(STRATEGY)
     assert keeper("check", "a.yaml").code == 0, "a strategy can be checked by itself"
+
+
+SAMPLE = """\
+journal: sqlite:///keeper.db
+strategies: strategies/
+chains:
+  base: {chain_id: 8453, contracts: {}, rpc: ["${BASE_RPC}", "https://node.example"], private_rpc: null}
+signer: {kind: keystore, path: key.json, password_env: KEEPER_PASSWORD}
+execution: {mode: dry}
+safe: {address: "0x1212121212121212121212121212121212121212", service_url: "https://safe.example"}
+alerts: ["${TELEGRAM_URL}"]
+dashboard: {host: 127.0.0.1, port: 8080, token_env: KEEPER_TOKEN}
+metrics: {port: 9464}
+limits: {max_gas_gwei: 80, max_cost_quote_per_day: 100, gas_reserve_native: 0.05}
+"""
+
+
+def test_keys_that_this_version_does_not_use_are_named(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_RPC", "https://node.example/v2/key")
+    monkeypatch.setenv("TELEGRAM_URL", "tgram://canary/1")
+    Path("keeper.yaml").write_text(SAMPLE)
+    Path("strategies").mkdir()
+    strategy = Path("strategies/a.yaml")
+    strategy.write_text(
+        STRATEGY + "view: bullish\nrewards: [{apr_pct_full_range: 4, until: 2027-01-31}]\n"
+        "regime:\n  kind: neutral\n  act: true\n"
+    )
+    shown = keeper("check", "--json")
+    assert shown.code == 0 and shown.json["ok"] is True and "canary" not in shown.out
+    assert [(each["file"], each["line"], each["sentence"]) for each in shown.json["warnings"]] == [
+        ("keeper.yaml", 7, "safe is not used by this version"),
+        ("keeper.yaml", 8, "alerts is not used by this version"),
+        ("keeper.yaml", 9, "dashboard is not used by this version"),
+        ("keeper.yaml", 10, "metrics is not used by this version"),
+        ("strategies/a.yaml", 9, "view is not used by this version"),
+        ("strategies/a.yaml", 10, "rewards is not used by this version"),
+        ("strategies/a.yaml", 13, "regime.act is not used by this version"),
+    ]
+    text = keeper("check")
+    assert text.code == 0 and "warning: strategies/a.yaml:9: view is not used by this version" in text.out
+    strategy.write_text(STRATEGY + "view: neutral\nrewards: []\nregime: {kind: neutral, act: false}\nsafe: null\n")
+    Path("keeper.yaml").write_text(KEEPER + "alerts: []\nmetrics: null\n")
+    assert keeper("check", "--json").json["warnings"] == [], "what asks for nothing needs no warning"

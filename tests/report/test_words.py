@@ -127,3 +127,8 @@ def test_every_kind_of_step_has_words() -> None:
     }
     for step, words in steps.items():
         assert step_in_words(step, seen) == words
+
+
+def test_amounts_keep_every_digit_and_symbols_cannot_steer_a_terminal() -> None:
+    evil = Token("0x" + "11" * 20, "\x1b[2J\u202eUSD", 0)
+    assert amount(10**35 + 1, evil) == f"{10**35 + 1:,} [2JUSD"

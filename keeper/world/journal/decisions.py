@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from keeper.errors import ConfigError, FatalError
@@ -55,7 +56,20 @@ def decision_bytes(query: Query, decision_id: int) -> bytes:
 
 def bare_decision(query: Query, decision_id: int) -> Decision:
     """The decision without the samples of its history: enough to carry it out."""
-    return canonical.decode(Decision, BodyReader(query).body(decision_id))
+    with _same_version(decision_id):
+        return canonical.decode(Decision, BodyReader(query).body(decision_id))
+
+
+@contextmanager
+def _same_version(decision_id: int) -> Iterator[None]:
+    """A form that this version does not know is another version's, not a defect."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"decision {decision_id} of this journal was written by another version of Range Keeper ({error}); read it "
+            "with that version, or start a new journal with `journal:` in keeper.yaml"
+        ) from error
 
 
 def stored_decisions(query: Query, strategy: str | None = None) -> Iterator[StoredDecision]:
@@ -85,7 +99,8 @@ def _read(query: Query, bodies: BodyReader, histories: HistoryReader, decision_i
     if hashlib.sha256(full).hexdigest() != digest:
         raise FatalError(f"decision {decision_id} does not match its digest: the journal is damaged; restore a backup")
     plain = json.loads(bare)
-    result: Decision = canonical.from_plain(Decision, plain)
+    with _same_version(decision_id):
+        result: Decision = canonical.from_plain(Decision, plain)
     history = replace(result.observation.history, samples=tuple(each.sample for each in stored))
     complete = replace(result, observation=replace(result.observation, history=history))
     return StoredDecision(decision_id, settings or b"", full, complete)

@@ -45,7 +45,10 @@ class PositionRecord:
 
 @dataclass(frozen=True, slots=True)
 class ActRecord:
-    """A plan and how it ended; ``state`` is open, done, failed or simulated; ``cost_quote`` is None while open."""
+    """A plan and how it ended; ``state`` is open, done, failed or simulated; ``cost_quote`` is None while open.
+
+    ``transactions`` are the hashes signed for it, in the order of its steps.
+    """
 
     plan_id: int
     decision_id: int
@@ -56,6 +59,7 @@ class ActRecord:
     state: str
     note: str
     cost_quote: int | None
+    transactions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,12 @@ def acts(query: Query, strategy: str | None = None) -> list[ActRecord]:
     steps: dict[int, list[str]] = {}
     for plan_id, kind in query("SELECT plan_id, kind FROM steps ORDER BY plan_id, ordinal"):
         steps.setdefault(plan_id, []).append(kind)
+    hashes: dict[int, list[str]] = {}
+    for plan_id, transaction_hash in query(
+        "SELECT s.plan_id, a.hash FROM attempts a JOIN transactions t ON t.id = a.transaction_id "
+        "JOIN steps s ON s.id = t.step_id ORDER BY s.plan_id, s.ordinal, a.id"
+    ):
+        hashes.setdefault(plan_id, []).append(transaction_hash)
     rows = query(
         "SELECT p.id, p.decision_id, p.strategy, d.timestamp, p.action, p.state, p.note, p.cost_quote "
         "FROM plans p JOIN decisions d ON d.id = p.decision_id "
@@ -150,7 +160,7 @@ def acts(query: Query, strategy: str | None = None) -> list[ActRecord]:
     return [
         ActRecord(
             plan_id, number, name, timestamp, action, tuple(steps.get(plan_id, ())), state, note,
-            None if cost is None else int(cost),
+            None if cost is None else int(cost), tuple(hashes.get(plan_id, ())),
         )
         for plan_id, number, name, timestamp, action, state, note, cost in rows
     ]  # fmt: skip
