@@ -1,0 +1,205 @@
+"""The documents hold what the code does: links lead somewhere, commands and options exist, tables match the settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import types
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import click
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from keeper import plugins
+from keeper.cli import LazyGroup, command_names
+from keeper.config import Execution, KeeperConfig, Safe
+from keeper.config_strategies import PLUGIN_SECTIONS, load_strategy, plugin_settings
+from keeper.policy.settings import StrategySettings
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")})
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+ROW = re.compile(r"^\| `([a-z0-9_.\[\]]+)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|", re.MULTILINE)
+BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+class Row(NamedTuple):
+    default: str
+    bounds: str
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    wrong = [link for link in LINK.findall(page.read_text()) if "://" not in link and not _is_there(page, link)]
+    assert wrong == []
+
+
+def _is_there(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page if not path else page.parent / path
+    if not target.exists():
+        return False
+    return not anchor or anchor in [_anchor(heading) for heading in HEADING.findall(target.read_text())]
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub makes them."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_and_option_exists(page: Path) -> None:
+    wrong = [line for line in _command_lines(page.read_text()) if not _is_command(line)]
+    assert wrong == []
+
+
+def test_the_documents_do_name_commands() -> None:
+    named = {line.split()[1] for page in PAGES for line in _command_lines(page.read_text())}
+    assert named == set(command_names())
+
+
+def _command_lines(text: str) -> Iterator[str]:
+    """`keeper …` in code spans, and in fenced blocks at the start of a line or after a prompt."""
+    for block in (body for _, body in FENCE.findall(text)):
+        for line in block.splitlines():
+            found = re.search(r"(?:^|\$ |run --rm |bin/)(keeper [a-z].*)$", line)
+            if found:
+                yield found[1]
+    for span in SPAN.findall(FENCE.sub("", text)):
+        if span.startswith("keeper "):
+            yield span
+
+
+def _is_command(line: str) -> bool:
+    words = shlex.split(line.partition(" #")[0].replace("|", "").partition("  ")[0])
+    group, command = LazyGroup(), None
+    context = click.Context(group)
+    if words[1] not in command_names():
+        return words[1] == "--help"
+    command = group.get_command(context, words[1])
+    if isinstance(command, click.Group) and len(words) > 2 and words[2][0] != "-":
+        command = command.get_command(context, words[2])
+    if command is None:
+        return False
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
+    return {word for word in words[2:] if word.startswith("-")} <= known
+
+
+def test_the_table_of_strategies_is_the_settings() -> None:
+    assert _documented("strategies.md") == dict(_strategy_rows())
+
+
+def test_the_table_of_keeper_yaml_is_the_settings() -> None:
+    assert _documented("operating.md") == dict(_rows(KeeperConfig, ""))
+
+
+def _documented(page: str) -> dict[str, Row]:
+    rows = ROW.findall((ROOT / "docs" / page).read_text())
+    assert len(rows) == len({key for key, *_ in rows}), "a key stands twice"
+    return {key: Row(default.strip(), bounds.strip()) for key, _, default, bounds in rows}
+
+
+def _strategy_rows() -> Iterator[tuple[str, Row]]:
+    for key, row in _rows(StrategySettings, ""):
+        if key not in PLUGIN_SECTIONS and key not in ("execution", "safe"):
+            yield key, row
+    for section, model in (("execution", Execution), ("safe", Safe)):
+        yield from _rows(model, f"{section}.")
+    default = StrategySettings.model_fields
+    for section in PLUGIN_SECTIONS:
+        kinds = plugins.available(section)
+        factory: Any = default[section].default_factory
+        yield f"{section}.kind", Row(f"`{factory()['kind']}`", ", ".join(f"`{kind}`" for kind in kinds))
+        for kind in kinds:
+            for key, row in _rows(plugin_settings(section, kind), f"{section}."):
+                if key != f"{section}.kind":
+                    yield key, row
+
+
+def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Row]]:
+    for name, field in model.model_fields.items():
+        key, leaf = prefix + name, False
+        for kind in _parts(field.annotation):
+            many = get_origin(kind) in (tuple, dict)
+            inner = get_args(kind)[1 if get_origin(kind) is dict else 0] if many else kind
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                mark = "" if not many else ".name" if get_origin(kind) is dict else "[]"
+                yield from _rows(inner, f"{key}{mark}.")
+            elif kind is not type(None):
+                leaf = True
+        if leaf:
+            yield key, Row(_default(field), _bounds(field))
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    value = getattr(value, "get_secret_value", lambda: value)()
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value:g}`" if isinstance(value, (float, Decimal)) else f"`{value}`"
+
+
+def _bounds(field: FieldInfo) -> str:
+    for kind in _parts(field.annotation):
+        if get_origin(kind) is Literal:
+            return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    found = []
+    for each in field.metadata:
+        for name, sign in BOUNDS.items():
+            limit = getattr(each, name, None)
+            if limit is not None:
+                found.append(f"{sign} {limit:,}" if isinstance(limit, int) else f"{sign} {limit:g}")
+    return ", ".join(found)
+
+
+def test_the_examples_of_strategies_are_good(tmp_path: Path) -> None:
+    pieces = [body for kind, body in FENCE.findall((ROOT / "docs/strategies.md").read_text()) if kind == "yaml"]
+    assert len(pieces) >= 5
+    for number, piece in enumerate(pieces):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(piece if "\npool:" in piece else _FRAME + piece)
+        load_strategy(file)
+
+
+_FRAME = """\
+name: example
+chain: base
+pool: "0x0000000000000000000000000000000000000001"
+quote: token1
+capital: {max_quote: 5_000}
+"""
+
+
+def test_the_rule_of_ones_own_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs/strategies.md").read_text()
+    blocks = {kind: body for kind, body in FENCE.findall(text) if kind in ("python", "toml")}
+    group, name, module = re.findall(r'entry-points\."(.+?)"\]\n(\w+) = "([\w.]+)"', blocks["toml"])[0]
+    package, _, file = module.partition(".")
+    (tmp_path / package).mkdir()
+    (tmp_path / package / f"{file}.py").write_text(blocks["python"])
+    information = tmp_path / f"{package}-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1\n")
+    (information / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}{os.linesep}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert name in plugins.available("range")
+    strategy = tmp_path / "own.yaml"
+    strategy.write_text(_FRAME + f"range: {{kind: {name}}}\n")
+    assert load_strategy(strategy).settings.range["kind"] == name
