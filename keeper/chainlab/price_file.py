@@ -79,7 +79,7 @@ def _parquet_rows(path: Path) -> Iterable[tuple[int, Any, Any]]:
         pa, pq = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise ConfigError(
-            "reading parquet needs pip install 'range-keeper[parquet]'; or give a CSV", path=str(path)
+            "reading parquet needs pyarrow (pip install pyarrow); or give a CSV", path=str(path)
         ) from error
     try:
         names = {name.lower(): name for name in pq.read_schema(path).names}

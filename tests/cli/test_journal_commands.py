@@ -39,7 +39,7 @@ def test_the_configured_journal_is_found(keeper: Keeper, journal: Path) -> None:
 
 def test_history_lists_decisions(keeper: Keeper, journal: Path) -> None:
     shown = keeper("history", "--decisions", "--limit", "2", "--json", "--journal", str(journal)).json
-    assert [(each["id"], each["action"]) for each in shown["decisions"]] == [(2, "rebalance"), (3, "rebalance")]
+    assert [(each["id"], each["action"]) for each in shown["decisions"]] == [(2, "rebalance"), (3, "hold")]
     assert "decision" in keeper("history", "--decisions", "--journal", str(journal)).out
     assert keeper("history", "--journal", str(journal)).out.startswith("nothing was done yet")
     assert keeper("positions", "--json", "--journal", str(journal)).json == {"positions": []}

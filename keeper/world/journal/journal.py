@@ -170,7 +170,7 @@ class SqlJournal:
             "block_number": block.number,
             "block_hash": block.hash,
             "timestamp": block.timestamp,
-            "action": decision.plan.action,
+            "action": decision.verdict.action,
             "objections": ",".join(objection.code for objection in decision.verdict.objections),
             "settings_digest": decision.settings_digest,
             "history_digest": history_digest,

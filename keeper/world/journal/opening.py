@@ -102,7 +102,7 @@ def _postgres(location: PostgresDatabase) -> Engine:
     try:
         import psycopg  # noqa: F401  # an optional extra, asked for here so that its absence has words
     except ImportError as error:
-        raise ConfigError("a PostgreSQL journal needs the driver: pip install 'range-keeper[postgres]'") from error
+        raise ConfigError("a PostgreSQL journal needs the driver: pip install 'psycopg[binary]'") from error
     try:
         return create_engine("postgresql+psycopg://" + location.url.removeprefix("postgresql://"), pool_pre_ping=True)
     except (ValueError, DatabaseError) as error:

@@ -46,7 +46,7 @@ def _postgres(location: PostgresDatabase) -> Iterator[Query]:
     try:
         import psycopg  # an optional extra
     except ImportError as error:
-        raise ConfigError("a PostgreSQL journal needs the driver: pip install 'range-keeper[postgres]'") from error
+        raise ConfigError("a PostgreSQL journal needs the driver: pip install 'psycopg[binary]'") from error
     try:
         connection = psycopg.connect(location.url)
         connection.read_only = True
