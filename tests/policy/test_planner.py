@@ -280,3 +280,16 @@ def test_out_of_range_positions_are_not_compounded() -> None:
     position = Position(7, 201_000, 202_200, 10**17, 10**9, 10**18)
     obs = observation(positions=(position,))
     assert plan_compound(obs, (position,), (held(position),), settings(compound={"min_fees_quote": "1"})) is None
+
+
+def test_what_the_swap_takes_of_the_fees_counts_against_the_threshold() -> None:
+    strategy = settings(compound={"min_fees_quote": "50", "max_cost_pct": 100})
+
+    def plan(fees_quote: int) -> object:
+        position = Position(7, 198_600, 201_000, 10**17, fees_quote, 0)
+        return plan_compound(
+            observation(positions=(position,), base_fee_wei=1), (position,), (held(position),), strategy
+        )
+
+    assert plan(50 * 10**6) is None  # half of it is swapped, and the pool's fee leaves less than 50 to add
+    assert plan(51 * 10**6) is not None
