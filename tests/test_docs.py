@@ -21,9 +21,9 @@ from keeper.assembly import build_strategy
 from keeper.cli import LazyGroup, command_names
 from keeper.config import Execution, KeeperConfig, Safe
 from keeper.config_strategies import PLUGIN_SECTIONS, load_strategy, plugin_settings
-from keeper.model.decision import Forecast, Regime
+from keeper.model.decision import Ladder
 from keeper.policy.settings import StrategySettings
-from tests.policy.world import observation
+from tests.policy.world import observation, scene
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")})
@@ -206,7 +206,6 @@ def test_the_rule_of_ones_own_is_found_by_its_entry_point(tmp_path: Path, monkey
     strategy = tmp_path / "own.yaml"
     strategy.write_text(_FRAME + f"range: {{kind: {name}}}\n")
     rule = build_strategy(load_strategy(strategy).settings).range_rule
-    forecast = Forecast("ewma", None, None, 0, 0, None)
-    ladder = rule.choose(observation(), forecast, Regime("neutral", "neutral", 0.0, 0.0, 1.0, 0))
-    assert ladder is not None
+    ladder = rule.choose(scene(observation()))
+    assert isinstance(ladder, Ladder)
     assert ladder.kind == name

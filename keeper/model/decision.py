@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from keeper.model.memory import Memory, RegimeLabel
 from keeper.model.observation import Observation
-from keeper.model.plan import Action, Plan
+from keeper.model.plan import Action, Hedge, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,13 @@ class Forecast:
     samples: int
     refusal: str | None
     figures: tuple[Figure, ...] = ()
+    members: tuple[Forecast, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """The market's state as a detector sees it. Probabilities sum to one."""
+    """The market's state as a detector sees it. Probabilities sum to one. ``reason`` says what it rests on, or why
+    there is no opinion (then it is neutral)."""
 
     kind: str
     label: RegimeLabel
@@ -40,6 +42,8 @@ class Regime:
     probability_negative: float
     probability_neutral: float
     since_timestamp: int
+    reason: str = ""
+    figures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,11 @@ class TargetRange:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """One or several ranges with shares that sum to 1,000,000, and the ticks beyond which to act again."""
+    """One or several ranges with shares that sum to 1,000,000, and the ticks beyond which to act again.
+
+    Ranges opened before ``replaces_before_timestamp`` are to be replaced wherever the price stands (a regime that has
+    turned since); None: the triggers alone decide.
+    """
 
     kind: str
     ranges: tuple[TargetRange, ...]
@@ -61,6 +69,8 @@ class Ladder:
     trigger_upper_tick: int
     reason: str
     figures: tuple[Figure, ...] = ()
+    replaces_before_timestamp: int | None = None
+    hedge: Hedge | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,13 +103,29 @@ class GasState:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """What the swaps of one step of the grid did: lowest and highest tick (the step's first price included), raw units
+    of each token that went through the pool, and how many swaps there were."""
+
+    low_tick: int
+    high_tick: int
+    volume_0: int
+    volume_1: int
+    swaps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One point of a pool's past. Fee growth is None where it was back-filled from the oracle, which has none."""
+    """One point of a pool's past. Fee growth is None where it was back-filled from the oracle, which has none.
+
+    ``bar`` tells of the swaps in the step that ends at the sample's full hour; None where the tape does not cover it.
+    """
 
     timestamp: int
     sqrt_price_x96: int
     fee_growth_global_0_x128: int | None
     fee_growth_global_1_x128: int | None
+    bar: Bar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,33 @@ class History:
     digest: str
     sample_seconds: int
     samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OracleQuote:
+    """What a price feed outside the pool said at the block: the base token in the quote token, and since when."""
+
+    source: str
+    price: Price
+    updated_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImpliedQuote:
+    """Volatility that options imply, per year, for the ``tenor_seconds`` ahead of ``observed_timestamp``."""
+
+    source: Literal["dvol", "option_chain"]
+    sigma_annual: float
+    tenor_seconds: int
+    observed_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class MissingInput:
+    """A source that was asked for and gave nothing that can be used, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +176,6 @@ class Observation:
     wallet: Wallet
     gas: GasState
     history: History
+    oracle: OracleQuote | None = None
+    implied: tuple[ImpliedQuote, ...] = ()
+    missing: tuple[MissingInput, ...] = ()

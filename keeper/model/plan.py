@@ -121,6 +121,19 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Hedge:
+    """The perpetual short that cancels the delta of a plan's ranges. It is recorded and shown; nobody places it here.
+
+    ``short_base_raw``: raw units of the base token; ``gamma_base_raw_per_pct`` how many more of them the ranges hold
+    after the price falls by one per cent; ``reset_pct`` the price move after which the size should be set anew.
+    """
+
+    short_base_raw: int
+    gamma_base_raw_per_pct: int
+    reset_pct: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Intent and bounds of one change. Amounts of later steps are estimates: a wallet carries out the first act
     (with the approvals before it), then the next cycle decides afresh from what is true by then."""
@@ -131,6 +144,7 @@ class Plan:
     value_quote: int
     leftover_quote: int
     cost: Cost
+    hedge: Hedge | None = None
 
     @property
     def next_steps(self) -> tuple[Step, ...]:

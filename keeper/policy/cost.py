@@ -53,6 +53,13 @@ def swap_gas_quote(observation: Observation) -> int:
     return gas.native_price.quote_amount_rounding_up(wei)
 
 
+def recentring_gas_quote(observation: Observation) -> int:
+    """What the gas of leaving one position, a small swap, and opening another costs, approvals included."""
+    gas = observation.gas
+    units = EXIT_GAS + EXIT_GAS_PER_POSITION + SWAP_GAS + MINT_GAS + MINT_GAS_PER_RANGE + 3 * APPROVE_GAS
+    return gas.native_price.quote_amount_rounding_up(units * (gas.base_fee_wei + gas.priority_fee_wei))
+
+
 def _swap_cost(observation: Observation, fit: Fit) -> tuple[int, int, int]:
     """Fee, price impact, and the worth of what is given."""
     pool = observation.pool

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection, Regime, Verdict
+from keeper.model.decision import Decision, Figure, Ladder, Objection, Verdict
 from keeper.model.memory import Memory
 from keeper.model.observation import Observation
 from keeper.model.plan import Plan
 from keeper.model.ticks import tick_at_sqrt_price
 from keeper.policy import guards, profit
-from keeper.policy.activity import fee_intensity
 from keeper.policy.compound import plan_compound
 from keeper.policy.cost import swap_gas_quote
 from keeper.policy.rebalance import Draft, plan_change, plan_exit, plan_nothing, plan_tidy
+from keeper.policy.scene import NoRange, Scene
+from keeper.policy.seeing import scene_of
 from keeper.policy.situation import Situation, situate
 from keeper.policy.strategy import Strategy
 from keeper.policy.valuation import positions_value, usable_idle, value_in_quote
@@ -35,11 +36,12 @@ CENTRING_ROUNDS = 6
 def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Decision:
     """One decision: forecast, regime, target, plan, verdict."""
     now = observation.block.timestamp
-    forecast = strategy.forecaster.forecast(observation.history, now)
+    forecast = strategy.forecaster.forecast(observation.history, observation.implied, now)
     regime = strategy.detector.detect(observation.history, forecast, memory.regime, now)
     situation = situate(strategy.settings, observation, memory)
-    target, draft = _aim(strategy, situation, forecast, regime)
-    plan, verdict = _judge(strategy, situation, forecast, target, draft)
+    sight = scene_of(strategy.settings, situation, forecast, regime)
+    aim = sight if isinstance(sight, Objection) else _aim(strategy, situation, sight)
+    plan, verdict = _judge(strategy, situation, aim)
     return Decision(
         strategy=strategy.name,
         settings_digest=strategy.settings_digest,
@@ -47,13 +49,23 @@ def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Deci
         memory=memory,
         forecast=forecast,
         regime=regime,
-        target=target,
+        target=aim.target if isinstance(aim, Aim) else None,
         plan=plan,
         verdict=verdict,
     )
 
 
-def _aim(strategy: Strategy, situation: Situation, forecast: Forecast, regime: Regime) -> tuple[Ladder | None, Draft]:
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What is wanted and how to get there; ``refusal`` where the rule wants no range."""
+
+    scene: Scene
+    target: Ladder | None
+    draft: Draft
+    refusal: NoRange | None = None
+
+
+def _aim(strategy: Strategy, situation: Situation, scene: Scene) -> Aim:
     """The ladder wanted, and the plan to reach it.
 
     The plan's own swap moves the price. A ladder centred on the price before it would stand off centre after it, and
@@ -62,22 +74,22 @@ def _aim(strategy: Strategy, situation: Situation, forecast: Forecast, regime: R
     observation, settings = situation.observation, strategy.settings
     leftover_bps = _leftover_bps(situation, settings.limits.max_leftover_bps, settings.capital.max_quote)
 
-    def plan_for(wanted: Ladder | None) -> Draft:
-        if wanted is None:
-            return Draft(plan_nothing(observation))
+    def plan_for(wanted: Ladder) -> Draft:
         return plan_change(observation, wanted, situation.positions, settings, leftover_bps=leftover_bps)
 
-    target = strategy.range_rule.choose(observation, forecast, regime)
+    target = strategy.range_rule.choose(scene)
+    if isinstance(target, NoRange):
+        return Aim(scene, None, Draft(plan_nothing(observation)), target)
     draft = plan_for(target)
     for _ in range(CENTRING_ROUNDS):
         after = draft.sqrt_price_after_swap_x96
         if after is None:
             break
-        centred = strategy.range_rule.choose(_at_price(observation, after), forecast, regime)
-        if centred == target:
+        centred = strategy.range_rule.choose(replace(scene, observation=_at_price(observation, after)))
+        if centred == target or isinstance(centred, NoRange):
             break
         target, draft = centred, plan_for(centred)
-    return target, draft
+    return Aim(scene, target, draft)
 
 
 def _leftover_bps(situation: Situation, usual_bps: int, max_quote: Decimal) -> int:
@@ -101,12 +113,10 @@ def _at_price(observation: Observation, sqrt_price_x96: int | None) -> Observati
     return replace(observation, pool=moved)
 
 
-def _judge(
-    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None, draft: Draft
-) -> tuple[Plan, Verdict]:
+def _judge(strategy: Strategy, situation: Situation, aim: Aim | Objection) -> tuple[Plan, Verdict]:
     """The first candidate that nothing stands against; else the first of all, with what stands against it."""
     first: tuple[Plan, Verdict] | None = None
-    for plan, verdict in _candidates(strategy, situation, forecast, target, draft):
+    for plan, verdict in _candidates(strategy, situation, aim):
         if not verdict.objections:
             return plan, verdict
         first = first or (plan, verdict)
@@ -114,9 +124,7 @@ def _judge(
     return first
 
 
-def _candidates(
-    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None, draft: Draft
-) -> Iterator[tuple[Plan, Verdict]]:
+def _candidates(strategy: Strategy, situation: Situation, aim: Aim | Objection) -> Iterator[tuple[Plan, Verdict]]:
     state = situation.memory.state
     if state in ("paused", "halted", "exited"):
         reason = situation.memory.state_reason or f"the strategy is {state}"
@@ -125,7 +133,7 @@ def _candidates(
         yield _operator_exit(strategy, situation)
         yield from _tidy(strategy, situation)
     else:
-        yield _main_candidate(strategy, situation, forecast, target, draft)
+        yield _main_candidate(strategy, situation, aim)
         if situation.positions:
             yield from _compound(strategy, situation)
         yield from _tidy(strategy, situation)
@@ -139,26 +147,17 @@ def _operator_exit(strategy: Strategy, situation: Situation) -> tuple[Plan, Verd
     return _verdict(draft, "the operator asked for the exit", list(_common(strategy, situation, draft.plan, True)))
 
 
-def _main_candidate(
-    strategy: Strategy, situation: Situation, forecast: Forecast, target: Ladder | None, draft: Draft
-) -> tuple[Plan, Verdict]:
+def _main_candidate(strategy: Strategy, situation: Situation, aim: Aim | Objection) -> tuple[Plan, Verdict]:
     """Enter, rebalance or leave, as the outlook says, with everything that stands against it."""
     observation, settings = situation.observation, strategy.settings
-    if forecast.sigma_annual is None or target is None:
-        reason = forecast.refusal or "the range rule wants no range"
-        return _hold(observation, Objection("no_forecast", f"no volatility forecast: {reason}"))
-    activity = fee_intensity(observation.history, observation.block.timestamp)
-    hours = 0.0 if activity is None else activity.hours
-    if activity is None or hours < settings.profit.min_fee_history_hours:
-        figures = (Figure("hours", hours), Figure("needed_hours", settings.profit.min_fee_history_hours))
-        return _hold(
-            observation, Objection("no_fee_history", "the pool's fees have not been seen long enough", figures)
-        )
-
+    if isinstance(aim, Objection):
+        return _hold(observation, aim)
+    if aim.target is None:
+        refusal = aim.refusal or NoRange("the range rule wants no range")
+        return _hold(observation, Objection("no_range", refusal.reason, refusal.figures))
+    target, draft = aim.target, aim.draft
     after = _at_price(observation, draft.sqrt_price_after_swap_x96)
-    view = profit.outlook(
-        observation, after, forecast, activity, situation.positions, target, draft.plan, settings.profit
-    )
+    view = profit.outlook(observation, after, aim.scene.carry, situation.positions, target, draft.plan, settings.profit)
     if not view.worth_providing:
         return _aside(strategy, situation, view)
     if not situation.positions:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from keeper.model.decision import Figure, Forecast, Ladder, Objection
+from keeper.model.decision import Figure, Ladder, Objection
 from keeper.model.observation import Observation, Position
 from keeper.model.plan import Mint, MintRange, Plan
-from keeper.policy.activity import Activity
 from keeper.policy.ladder import LOG_TICK
+from keeper.policy.scene import Carry
 from keeper.policy.settings import Profit
 from keeper.policy.valuation import value_in_quote
 
@@ -55,29 +55,25 @@ class Outlook:
 def outlook(
     observation: Observation,
     after_swap: Observation,
-    forecast: Forecast,
-    activity: Activity,
+    carry: Carry,
     positions: tuple[Position, ...],
     target: Ladder | None,
     plan: Plan,
     profit: Profit,
 ) -> Outlook:
-    """Rates for what is held and for what is wanted. ``forecast.sigma_annual`` must be known.
+    """Rates for what is held and for what is wanted.
 
     ``after_swap`` is the observation at the price that the plan's own swap leaves: there the wanted ranges begin.
     """
-    sigma = forecast.sigma_annual or 0.0
-    loss = sigma * sigma / 4
-    net = profit.haircut * (activity.phi_annual - loss)
-    sigma_error = forecast.standard_error or 0.0
-    error = profit.haircut * math.hypot(activity.standard_error, sigma * sigma_error / 2)
+    sigma, net = carry.sigma_annual, carry.net_used_annual
+    error = profit.haircut * carry.net_standard_error
     held_depth = _active_depth(observation, positions)
     pool_depth = observation.pool.liquidity * _root_price(observation)
-    others, phi_depth = max(pool_depth - held_depth, 0.0), activity.phi_annual * pool_depth
+    others, phi_depth = max(pool_depth - held_depth, 0.0), carry.phi_annual * pool_depth
     wanted = 0.0 if target is None else _target_g(after_swap, others, target, phi_depth, sigma, plan, profit)
     return Outlook(
         sigma_annual=sigma,
-        phi_annual=activity.phi_annual,
+        phi_annual=carry.phi_annual,
         net_intensity=net,
         net_standard_error=profit.hurdle * error,
         carry_now_quote=net * held_depth,

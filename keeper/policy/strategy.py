@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.model.decision import Forecast, Ladder, Regime
 from keeper.model.memory import RegimeMemory
-from keeper.model.observation import History, Observation
+from keeper.model.observation import History, ImpliedQuote
+from keeper.policy.scene import NoRange, Scene
 from keeper.policy.settings import StrategySettings
 
 
 class Forecaster(Protocol):
-    """Annualised volatility at the time scale of the range, or the reason why there is none."""
+    """Annualised volatility at the time scale of the range, or the reason why there is none.
 
-    def forecast(self, history: History, now_timestamp: int) -> Forecast: ...
+    A forecast is a function of its arguments alone; what is dear to fit may be kept by their content.
+    """
+
+    def forecast(self, history: History, implied: Sequence[ImpliedQuote], now_timestamp: int) -> Forecast: ...
 
 
 class Detector(Protocol):
@@ -26,9 +31,9 @@ class Detector(Protocol):
 
 
 class RangeRule(Protocol):
-    """Where liquidity should be. None stands for aside: no range is wanted."""
+    """Where liquidity should be, or why nowhere."""
 
-    def choose(self, observation: Observation, forecast: Forecast, regime: Regime) -> Ladder | None: ...
+    def choose(self, scene: Scene) -> Ladder | NoRange: ...
 
 
 @dataclass(frozen=True, slots=True)

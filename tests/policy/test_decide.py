@@ -15,7 +15,7 @@ from keeper.policy.forecasters import ewma
 from keeper.policy.ranges import fixed, sigma
 from keeper.policy.regimes import neutral
 from keeper.policy.strategy import Strategy
-from tests.policy.world import ADDRESS_0, HOUR, NOW, held, history, memory, observation, settings
+from tests.policy.world import ADDRESS_0, HOUR, NOW, held, history, memory, observation, scene, settings
 
 RICH = (20_000 * 10**6, 10**18)
 IN_RANGE = Position(7, 198_600, 201_360, 10**16, 0, 0)
@@ -267,7 +267,7 @@ def test_fixed_rule_reverses_with_the_quote() -> None:
     rule = fixed.build(fixed.Settings(lower_pct=5, upper_pct=20))
     for quote_is_token0 in (True, False):
         obs = observation(quote_is_token0=quote_is_token0)
-        chosen = rule.choose(obs, run(obs).forecast, run(obs).regime).ranges[0]
+        chosen = rule.choose(scene(obs, run(obs).forecast.sigma_annual or 0.0)).ranges[0]
         down, up = obs.pool.tick - chosen.lower_tick, chosen.upper_tick - obs.pool.tick
         near, far = (up, down) if quote_is_token0 else (down, up)
         # ln(1/0.95) is 513 ticks, ln(1.2) 1823: each within half a spacing.

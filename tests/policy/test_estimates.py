@@ -15,7 +15,7 @@ from keeper.policy.cost import APPROVE_GAS, SWAP_GAS, cost_of, swap_gas_quote
 from keeper.policy.forecasters import ewma
 from keeper.policy.ranges import sigma
 from keeper.policy.ratio import Fit
-from tests.policy.world import HOUR, NEUTRAL, NOW, forecast, history, observation
+from tests.policy.world import HOUR, NOW, history, observation, scene
 
 Q96, Q128 = 2**96, 2**128
 
@@ -61,13 +61,13 @@ def test_newey_west_counts_neighbours_with_falling_weights() -> None:
 
 def test_forecast_needs_its_samples_and_weighs_the_newest_most() -> None:
     rule = ewma.build(ewma.Settings(min_samples=24))
-    assert rule.forecast(history(hours=24), NOW).sigma_annual == pytest.approx(0.6)  # 25 samples, 24 returns
-    assert rule.forecast(history(hours=23), NOW).sigma_annual is None
-    assert rule.forecast(history(), NOW + 3 * HOUR).sigma_annual is not None
-    assert rule.forecast(history(), NOW + 3 * HOUR + 1).sigma_annual is None
+    assert rule.forecast(history(hours=24), (), NOW).sigma_annual == pytest.approx(0.6)  # 25 samples, 24 returns
+    assert rule.forecast(history(hours=23), (), NOW).sigma_annual is None
+    assert rule.forecast(history(), (), NOW + 3 * HOUR).sigma_annual is not None
+    assert rule.forecast(history(), (), NOW + 3 * HOUR + 1).sigma_annual is None
     calm = tuple(replace(s, sqrt_price_x96=Q96) if s.timestamp > NOW - 36 * HOUR else s for s in history().samples)
     wild = tuple(replace(s, sqrt_price_x96=Q96) if s.timestamp < NOW - 36 * HOUR else s for s in history().samples)
-    quiet, loud = (rule.forecast(History("x", HOUR, each), NOW).sigma_annual for each in (calm, wild))
+    quiet, loud = (rule.forecast(History("x", HOUR, each), (), NOW).sigma_annual for each in (calm, wild))
     assert quiet is not None and loud is not None and quiet < 0.41 < 0.43 < loud
 
 
@@ -80,7 +80,7 @@ def test_forecast_needs_its_samples_and_weighs_the_newest_most() -> None:
     ],
 )  # fmt: skip
 def test_sigma_stays_between_its_bounds(volatility: float, half_width: float, words: str) -> None:
-    chosen = sigma.build(sigma.Settings()).choose(observation(tick=0, spacing=1), forecast(volatility), NEUTRAL)
+    chosen = sigma.build(sigma.Settings()).choose(scene(observation(tick=0, spacing=1), volatility))
     assert chosen is not None and words in chosen.reason
     assert chosen.ranges[0].upper_tick == pytest.approx(half_width / math.log(1.0001), abs=1)
     assert chosen.ranges[0].lower_tick == -chosen.ranges[0].upper_tick

@@ -16,7 +16,7 @@ from keeper.model.ticks import MAX_TICK, MIN_TICK, max_usable_tick
 from keeper.policy.forecasters import ewma
 from keeper.policy.ladder import LOG_TICK, LadderSettings, ladder_around
 from keeper.policy.ranges import fixed
-from tests.policy.world import NEUTRAL, NOW, forecast, history, observation
+from tests.policy.world import NOW, history, observation, scene
 
 
 def place(obs: Observation, below: float, above: float, *rungs: tuple[float, float], trigger: float = 1.0) -> Ladder:
@@ -42,7 +42,7 @@ def test_below_in_quote_is_above_in_ticks_where_the_quote_is_token0() -> None:
 def test_a_fixed_range_is_a_percentage_of_the_quote_price() -> None:
     rule = fixed.build(fixed.Settings(lower_pct=20, upper_pct=50))
     for quote_is_token0 in (False, True):
-        chosen = rule.choose(at(0, 1, quote_is_token0), forecast(), NEUTRAL).ranges[0]
+        chosen = rule.choose(scene(at(0, 1, quote_is_token0))).ranges[0]
         low, high = 1.0001**chosen.lower_tick, 1.0001**chosen.upper_tick
         if quote_is_token0:
             low, high = 1 / high, 1 / low
@@ -95,5 +95,5 @@ def test_the_trigger_is_a_multiple_of_the_first_rung() -> None:
 def test_a_half_life_under_an_hour_is_refused_and_an_hour_has_weights() -> None:
     with pytest.raises(ValueError, match="half_life_hours"):
         ewma.Settings(half_life_hours=0.01)
-    made = ewma.build(ewma.Settings(half_life_hours=1)).forecast(history(hours=720), NOW + 3 * 3_600)
+    made = ewma.build(ewma.Settings(half_life_hours=1)).forecast(history(hours=720), (), NOW + 3 * 3_600)
     assert made.sigma_annual is not None and math.isclose(made.sigma_annual, 0.6, rel_tol=1e-6)

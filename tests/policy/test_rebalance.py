@@ -20,7 +20,7 @@ from keeper.policy.ratio import charged, market_without, settled
 from keeper.policy.rebalance import approvals, plan_change, plan_exit
 from keeper.policy.valuation import positions_value, usable_idle
 from tests.policy.test_decide import codes, run, strategy
-from tests.policy.world import ADDRESS_0, ADDRESS_1, NEUTRAL, NOW, held, ladder, memory, observation, settings
+from tests.policy.world import ADDRESS_0, ADDRESS_1, NOW, held, ladder, memory, observation, scene, settings
 
 LEFTOVER = (Allowance(ADDRESS_0, "router", 5), Allowance(ADDRESS_1, "positions", 7))
 
@@ -136,7 +136,7 @@ def test_the_ladder_is_centred_on_the_price_that_the_swap_leaves(balances: tuple
     after = market_without(obs.pool, ()).sell(swap.zero_for_one, swap.amount_in).sqrt_price_x96
     moved = replace(obs, pool=replace(obs.pool, sqrt_price_x96=after, tick=tick_at_sqrt_price(after)))
     assert moved.pool.tick != obs.pool.tick
-    wanted = strategy().range_rule.choose(moved, made.forecast, NEUTRAL)
+    wanted = strategy().range_rule.choose(scene(moved, made.forecast.sigma_annual or 0.0))
     assert made.target is not None and wanted is not None
     # To within one spacing: there may be no ladder whose own swap leaves the price at which the rule asks for it.
     for one, two in zip(made.target.ranges, wanted.ranges, strict=True):

@@ -23,6 +23,7 @@ from keeper.model.observation import (
 )
 from keeper.model.price import Price, Token
 from keeper.model.ticks import sqrt_price_at_tick
+from keeper.policy.scene import Carry, Scene, Stance
 from keeper.policy.settings import StrategySettings
 
 ADDRESS_0, ADDRESS_1 = "0x" + "11" * 20, "0x" + "22" * 20
@@ -145,6 +146,28 @@ def forecast(sigma_annual: float = 0.6) -> Forecast:
 
 
 NEUTRAL = Regime("neutral", "neutral", 0.0, 0.0, 1.0, 0)
+
+
+def carry(sigma_annual: float = 0.6, phi_annual: float = 0.3, haircut: float = 1.0) -> Carry:
+    net = phi_annual - sigma_annual**2 / 4
+    return Carry(sigma_annual, phi_annual, 0.0, net, 0.0, 1.0, haircut * net, 0.001, 720.0, 30)
+
+
+def scene(obs: Observation, sigma_annual: float = 0.6, **changes: object) -> Scene:
+    """What a rule is asked about: fees well above the loss to arbitrage, small capital, no direction."""
+    whole = Scene(
+        observation=obs,
+        forecast=forecast(sigma_annual),
+        regime=NEUTRAL,
+        stance=Stance("neutral", 0.0, "neutral"),
+        carry=carry(sigma_annual),
+        capital_quote=10**11,
+        gas_fraction=0.0002,
+        swap_cost=0.003,
+        dilution=1e-5,
+        held=(),
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
 
 
 def ladder(tick: int, half_width: int = 1_200, spacing: int = 60) -> Ladder:

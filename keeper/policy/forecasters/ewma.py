@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from keeper.model.decision import Figure, Forecast
-from keeper.model.observation import History
+from keeper.model.observation import History, ImpliedQuote
 from keeper.policy.settings import FORECAST_HORIZON, Section
 
 SECONDS_PER_YEAR = 365 * 86_400
@@ -32,7 +33,7 @@ class Ewma:
 
     settings: Settings
 
-    def forecast(self, history: History, now_timestamp: int) -> Forecast:
+    def forecast(self, history: History, implied: Sequence[ImpliedQuote], now_timestamp: int) -> Forecast:
         horizon_seconds = round(self.settings.horizon_hours * 3_600)
         refusal = self._refusal(history, now_timestamp)
         if refusal is not None:

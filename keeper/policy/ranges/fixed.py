@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from keeper.model.decision import Figure, Forecast, Ladder, Regime
-from keeper.model.observation import Observation
+from keeper.model.decision import Figure, Ladder
 from keeper.policy.ladder import LadderSettings, ladder_around
+from keeper.policy.scene import NoRange, Scene
 
 
 class Settings(LadderSettings):
@@ -25,10 +25,10 @@ class Settings(LadderSettings):
 class Fixed:
     settings: Settings
 
-    def choose(self, observation: Observation, forecast: Forecast, regime: Regime) -> Ladder:
+    def choose(self, scene: Scene) -> Ladder | NoRange:
         settings = self.settings
         return ladder_around(
-            observation,
+            scene.observation,
             "fixed",
             below_log=-math.log1p(-settings.lower_pct / 100),
             above_log=math.log1p(settings.upper_pct / 100),

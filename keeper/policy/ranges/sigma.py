@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from keeper.model.decision import Figure, Forecast, Ladder, Regime
-from keeper.model.observation import Observation
+from keeper.model.decision import Figure, Ladder
 from keeper.policy.ladder import LadderSettings, ladder_around
+from keeper.policy.scene import NoRange, Scene
 
 DAYS_PER_YEAR = 365
 
@@ -35,16 +35,14 @@ class Settings(LadderSettings):
 class Sigma:
     settings: Settings
 
-    def choose(self, observation: Observation, forecast: Forecast, regime: Regime) -> Ladder | None:
-        if forecast.sigma_annual is None:
-            return None
+    def choose(self, scene: Scene) -> Ladder | NoRange:
         settings = self.settings
-        wanted = settings.k * forecast.sigma_annual * math.sqrt(settings.horizon_days / DAYS_PER_YEAR)
+        wanted = settings.k * scene.carry.sigma_annual * math.sqrt(settings.horizon_days / DAYS_PER_YEAR)
         floor, ceiling = math.log1p(settings.min_width_pct / 100), math.log1p(settings.max_width_pct / 100)
         half_width = min(max(wanted, floor), ceiling)
         bound = "" if half_width == wanted else (" (your floor)" if half_width == floor else " (your ceiling)")
         return ladder_around(
-            observation,
+            scene.observation,
             "sigma",
             below_log=half_width,
             above_log=half_width,
