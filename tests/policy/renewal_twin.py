@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from keeper.policy.renewal import Bounds, Terms
 
@@ -47,7 +48,7 @@ def expected(
 
     points = sorted({low, high, *(min(max(cut, low), high) for cut in (*cuts, x))})
     total = 0.0
-    for left, right in zip(points, points[1:], strict=False):
+    for left, right in pairwise(points):
         half = (right - left) / panels / 2
         for panel in range(panels):
             middle = left + (2 * panel + 1) * half

@@ -29,7 +29,7 @@ from keeper.policy.renewal import (
     value_of_waiting,
     weight,
 )
-from keeper.policy.renewal_kernel import compiled, weight_at
+from keeper.policy.renewal_kernel import carry_per_year, compiled, weight_at
 from tests.policy.renewal_twin import chance_up, expected, twin_carry, twin_value, twin_weight
 
 VECTORS: dict[str, Any] = json.loads(
@@ -72,6 +72,8 @@ def test_objective_vectors(vector: dict[str, Any]) -> None:
     }  # fmt: skip
     assert got == pytest.approx(vector["outputs"], rel=1e-6)
     assert total_of(found) == pytest.approx(found.g_per_year, rel=1e-12)
+    searched = carry_per_year(vector_terms(vector["inputs"]).packed(), *list(vector["inputs"].values())[:4])
+    assert searched == pytest.approx(found.g_per_year, rel=1e-12), "a stale cache, or two objectives"
 
 
 @examples(max_examples=60, deadline=None)

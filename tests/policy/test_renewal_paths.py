@@ -69,7 +69,8 @@ def _hedged_gain(bounds: Bounds, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     def worth(z: np.ndarray) -> np.ndarray:
         root = np.clip(np.exp(z / 2), root_low, root_high)
-        return (root - root_low) + np.exp(z) * (1 / root - 1 / root_high)
+        held: np.ndarray = (root - root_low) + np.exp(z) * (1 / root - 1 / root_high)
+        return held
 
     delta = 1 / np.clip(np.exp(x / 2), root_low, root_high) - 1 / root_high
     gain: np.ndarray = worth(y) - worth(x) - delta * (np.exp(y) - np.exp(x))

@@ -95,7 +95,11 @@ def test_no_denser_search_finds_more() -> None:
 
 @pytest.mark.soak
 def test_hardly_any_denser_search_finds_more() -> None:
-    assert len(missed(seed=6, count=3_000)) <= 9
+    """Nine-tenths of these boxes are wider than an operator's: one in two hundred may be missed, and by little."""
+    lost = missed(seed=6, count=3_000)
+    assert len(lost) <= 15
+    assert max(denser(*one) - optimum(*one).renewal.g_per_year for one in lost) < 0.01
+    assert [limits for _, limits in lost if limits.min_range >= 0.03] == []
 
 
 def test_chance_finds_no_more() -> None:
