@@ -195,6 +195,22 @@ def test_waiting_between_two_thresholds_equals_its_plain_twin(scene: Any) -> Non
             assert waited(terms.packed(), held, apart.a, apart.b) == pytest.approx(plain, rel=1e-6, abs=1e-10)
 
 
+def test_waiting_climbs_more_peaks_than_the_highest_of_its_grid() -> None:
+    """Found by chance: the best thresholds lie beside a lower peak of the grid. Their worth and place, from a grid of
+    600 × 600 points."""
+    terms = Terms(
+        0.0933, 0.0, 0.002752, q=8.1e-5, gas=1.377e-4, swap_cost=4.557e-3, target_weight=1.0, risk_aversion=0.0
+    )
+    held, target = (0.017694, 0.011796, 0.005255), Bounds(0.005898, 0.005898, 0.04501, 0.04501)
+    found = value_of_waiting(terms, *held, target, 0.011946)
+    packed = (*held, weight(target.a, target.b, 0.0), 0.011946)
+    fine = [1e-3 * 1.008**step for step in range(600)]
+    dense, down, up = max((waited(terms.packed(), packed, down, up), down, up) for down in fine for up in fine)
+    assert found.worth >= dense - 1e-7
+    assert found.lower == pytest.approx(held[2] - down, abs=1e-3)
+    assert found.upper == pytest.approx(held[2] + up, abs=2e-3)
+
+
 @pytest.mark.parametrize("mu", [0.0, 0.3, -0.3])
 def test_inside_the_best_range_waiting_ends_at_its_own_triggers(mu: float) -> None:
     """Held is the target itself: by the renewal–reward theorem a whole cycle from the centre is worth nothing against
