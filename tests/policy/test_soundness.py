@@ -139,6 +139,7 @@ def test_a_damaged_history() -> None:
         (*whole, whole[-1]),
         (whole[1], whole[0], *whole[2:]),
         (*whole[:5], replace(whole[5], sqrt_price_x96=0), *whole[6:]),
+        (*whole, replace(whole[-1], timestamp=NOW + 1)),
     ):
         refused(run(observation(balances=RICH, past=History("x", HOUR, samples))), "history_damaged")
 
