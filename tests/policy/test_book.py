@@ -182,3 +182,12 @@ def test_an_endless_range_has_a_rate() -> None:
     assert found.fee_per_year - found.lvr_per_year == pytest.approx(
         found.fee_per_year * net / NEUTRAL.phi_annual, rel=1e-3
     )
+
+
+def test_what_a_plan_leaves_idle_is_counted_half_and_half() -> None:
+    obs = observation(tick=0, decimals=(18, 18), balances=(10**18, 10**18))
+    target = Ladder("fixed", (TargetRange(-600, 600, 1_000_000),), -600, 600, "")
+    plan = plan_change(obs, target, (), settings(), leftover_bps=10).plan
+    left = replace(plan, leftover_quote=plan.value_quote // 5)
+    assert book.book_of_plan(obs, left).idle_base == pytest.approx(0.1)
+    assert book.book_of_plan(obs, left).idle_quote == pytest.approx(0.1)
