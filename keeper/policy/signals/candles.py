@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from keeper.model.observation import History, Sample
 
@@ -78,7 +78,7 @@ def _refusal(past: list[Sample], now_timestamp: int) -> str | None:
         return "there is no price sample yet"
     if not all(sample.sqrt_price_x96 > 0 for sample in past):
         return "a price sample is not a positive number"
-    if any(later <= earlier for earlier, later in _pairs(_closes(sample) for sample in past)):
+    if any(later <= earlier for earlier, later in pairwise(_closes(sample) for sample in past)):
         return "the price samples are not one for each hour in order of time"
     if any(not _is_bar_sound(sample) for sample in past):
         return "a bar's lowest tick lies above its highest, or beyond what a pool can have"
@@ -91,11 +91,6 @@ def _refusal(past: list[Sample], now_timestamp: int) -> str | None:
 def _closes(sample: Sample) -> int:
     """The full hour at or after the sample."""
     return -(-sample.timestamp // HOUR_SECONDS) * HOUR_SECONDS
-
-
-def _pairs(values: Iterable[int]) -> Iterable[tuple[int, int]]:
-    whole = list(values)
-    return zip(whole, whole[1:], strict=False)
 
 
 def _is_bar_sound(sample: Sample) -> bool:

@@ -71,9 +71,7 @@ def _strength(gain: float, loss: float) -> float:
 def true_range(high: Sequence[float], low: Sequence[float], close: Sequence[float]) -> list[float]:
     """Wilder's true range: the bar's reach, from the close before it where that lies outside."""
     first = [high[0] - low[0]] if high else []
-    return first + [
-        max(high[i], close[i - 1]) - min(low[i], close[i - 1]) for i in range(1, len(high))
-    ]
+    return first + [max(high[i], close[i - 1]) - min(low[i], close[i - 1]) for i in range(1, len(high))]
 
 
 @dataclass(frozen=True, slots=True)
