@@ -12,7 +12,7 @@ MOST_CHARACTERS = 500
 MOST_DEPTH = 20
 LONGEST_WINDOW = 500
 
-_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|[-+*/<>(),]))")
+_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|[-+*/<>(),]))", re.ASCII)
 COMPARISONS = ("<", "<=", ">", ">=")
 
 
