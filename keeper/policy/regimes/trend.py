@@ -21,6 +21,8 @@ from keeper.policy.signals.rules import Columns, columns, holds
 
 # The base token up or down depends on which token is the quote: assembly passes `quote_is_token0` to `build`.
 ORIENTED = True
+# Rules that need few bars look for a move at least so far back.
+STILL_HOURS = 24
 
 
 class Rule(Section):
@@ -86,8 +88,9 @@ class Trend:
         if len(seen) < needed:
             reason = f"{len(seen)} hours of prices without a hole, {needed} needed by the rules"
             return no_opinion("trend", reason, memory, now_timestamp)
-        if len(set(seen.last(needed).close)) == 1:
-            return no_opinion("trend", f"the price has not moved in {needed} hours", memory, now_timestamp)
+        looked = seen.last(max(needed, STILL_HOURS))
+        if len(set(looked.close)) == 1:
+            return no_opinion("trend", f"the price has not moved in {len(looked)} hours", memory, now_timestamp)
         values = columns(wanted, seen, bars)
         votes = [_vote(rules, values, bar) for bar in range(bars)]
         return answer(
