@@ -202,3 +202,13 @@ def _confusion(codes: Codes, table: Floats) -> tuple[Cell, ...]:
             mask = (codes == said) & (best == right)
             cells.append(Cell(label, other, int(mask.sum()), math.fsum(regret[mask])))
     return tuple(cells)
+
+
+def directional_payoffs(returns: Sequence[float], tilt: float) -> Payoffs:
+    """What leaning into the price alone pays: ``tilt`` more (or less) of the capital in the base token than neutral.
+
+    ``returns``: of the base token in the quote token, one for each period that a label acts in. Fees, and the loss to
+    arbitrage, are taken to be alike for all stances: the study on the tape has them, this has not.
+    """
+    up = tuple(tilt * value for value in returns)
+    return Payoffs(tuple(-value for value in up), (0.0,) * len(up), up)
