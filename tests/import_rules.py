@@ -68,7 +68,6 @@ HOMES: dict[str, frozenset[str]] = {
     "pydantic_core": frozenset({"config"}),
     "rich": _TERMINAL,
     "rlp": _CHAIN,
-    "safetensors": _SCIENCE,
     "scipy": _SCIENCE,
     "sklearn": _SCIENCE,
     "sqlalchemy": frozenset({"world"}),

@@ -25,9 +25,10 @@ from keeper.backtest.training_data import (
 )
 from keeper.errors import ConfigError
 from keeper.policy.learning.lstm import CLASSES, FORMAT
+from keeper.policy.learning.tensors import write
 from keeper.policy.signals.features import NAMES, WARMUP_HOURS
 
-MISSING = "training needs PyTorch and safetensors: pip install 'range-keeper[ml]' (the daemon needs neither)"
+MISSING = "training needs PyTorch: pip install 'range-keeper[ml]' (running what was trained does not)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def train(prices: HourlyPrices, settings: TrainingSettings, progress: Callable[[
 
     ConfigError where PyTorch is not installed, or there are too few prices. ``progress`` is told each step in words.
     """
-    torch, save = _libraries()
+    torch = _torch()
     found = examples(prices.closes, settings)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums in one order, whatever the machine
@@ -63,16 +64,15 @@ def train(prices: HourlyPrices, settings: TrainingSettings, progress: Callable[[
         fitted = _fit(torch, found, settings)
     finally:
         torch.set_num_threads(threads)
-    return Trained(_packed(save, torch, fitted, prices, settings, scores), scores)
+    return Trained(_packed(torch, fitted, prices, settings, scores), scores)
 
 
-def _libraries() -> tuple[Any, Any]:
+def _torch() -> Any:
     try:
         import torch
-        from safetensors.numpy import save
     except ImportError as error:
         raise ConfigError(MISSING) from error
-    return torch, save
+    return torch
 
 
 def _walk(torch: Any, found: Examples, settings: TrainingSettings, progress: Callable[[str], None]) -> Scores:
@@ -125,24 +125,22 @@ def _classified(torch: Any, fitted: _Fitted, judged: Examples, settings: Trainin
     return result
 
 
-def _packed(
-    save: Any, torch: Any, fitted: _Fitted, prices: HourlyPrices, settings: TrainingSettings, scores: Scores
-) -> bytes:
+def _packed(torch: Any, fitted: _Fitted, prices: HourlyPrices, settings: TrainingSettings, scores: Scores) -> bytes:
     parts = {"lstm": fitted.lstm, "output": fitted.output}
     arrays = {
-        f"{part}.{name}": np.ascontiguousarray(value.detach().numpy())
+        f"{part}.{name}": value.detach().numpy().astype(np.float64)
         for part, module in parts.items()
         for name, value in module.named_parameters()
     }
-    arrays["normalisation.mean"] = fitted.mean
-    arrays["normalisation.deviation"] = fitted.deviation
+    arrays |= {"normalisation.mean": fitted.mean, "normalisation.deviation": fitted.deviation}
     about = {"steps": settings.steps, "hidden": settings.hidden, "features": NAMES}
-    metadata = {"format": FORMAT, "model": about, "training": _history(torch, prices, settings, scores)}
-    texts = {
-        name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in metadata.items()
-    }
-    body: bytes = save(arrays, metadata=texts)
-    return body
+    history = _history(torch, prices, settings, scores)
+    texts = {"format": FORMAT, "model": _text(about), "training": _text(history)}
+    return write(arrays, texts)
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _history(torch: Any, prices: HourlyPrices, settings: TrainingSettings, scores: Scores) -> dict[str, Any]:
