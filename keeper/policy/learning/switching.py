@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 # No state may collapse onto a few equal returns: its variance stays above this share of that of all returns.
 LEAST_VARIANCE_SHARE = 0.01
-TOLERANCE = 1e-6
+# Of the log likelihood: a hundredth of a unit tells nothing apart.
+TOLERANCE = 1e-5
 MOST_ROUNDS = 200
 START_STAYING = 0.95
 

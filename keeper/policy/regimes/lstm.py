@@ -43,15 +43,15 @@ class Lstm:
     def detect(self, history: History, forecast: Forecast, memory: RegimeMemory | None, now_timestamp: int) -> Regime:
         from keeper.policy.learning.lstm import CLASSES
 
-        seen = candles(history, now_timestamp, quote_is_token0=self.quote_is_token0)
-        if isinstance(seen, str):
-            return no_opinion("lstm", seen, memory, now_timestamp)
         bars = self.settings.confirm_bars
         needed = self.model.hours_needed + bars - 1
+        seen = candles(history, now_timestamp, quote_is_token0=self.quote_is_token0, most=needed)
+        if isinstance(seen, str):
+            return no_opinion("lstm", seen, memory, now_timestamp)
         if len(seen) < needed:
             reason = f"{len(seen)} hours of prices without a hole, {needed} needed by the model"
             return no_opinion("lstm", reason, memory, now_timestamp)
-        closes = seen.close[-needed:]
+        closes = seen.close
         if len(set(closes)) == 1:
             return no_opinion("lstm", f"the price has not moved in {needed} hours", memory, now_timestamp)
         up, down = CLASSES.index("positive"), CLASSES.index("negative")

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from keeper.model.decision import Figure, Forecast, Regime
 from keeper.model.memory import RegimeLabel, RegimeMemory
@@ -33,6 +33,12 @@ class Settings(HysteresisSettings):
     refit_hours: int = Field(default=24, ge=1, le=24 * 30)
     min_t_statistic: float = Field(default=2.0, ge=0, le=20)
     min_duration_hours: float = Field(default=12.0, ge=1, le=24 * 30)
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.min_window_hours > self.window_hours:
+            raise ValueError("min_window_hours must not be above window_hours: nothing would ever be fitted")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

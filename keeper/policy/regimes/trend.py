@@ -78,19 +78,19 @@ class Trend:
     quote_is_token0: bool
 
     def detect(self, history: History, forecast: Forecast, memory: RegimeMemory | None, now_timestamp: int) -> Regime:
-        seen = candles(history, now_timestamp, quote_is_token0=self.quote_is_token0)
-        if isinstance(seen, str):
-            return no_opinion("trend", seen, memory, now_timestamp)
         rules = tuple((_tree(rule.when), rule) for rule in self.settings.rules)
         wanted = frozenset().union(*(calls(tree) for tree, _ in rules))
         bars = self.settings.confirm_bars
         needed = max((call.bars for call in wanted), default=1) + bars - 1
+        looked = max(needed, STILL_HOURS)
+        seen = candles(history, now_timestamp, quote_is_token0=self.quote_is_token0, most=looked)
+        if isinstance(seen, str):
+            return no_opinion("trend", seen, memory, now_timestamp)
         if len(seen) < needed:
             reason = f"{len(seen)} hours of prices without a hole, {needed} needed by the rules"
             return no_opinion("trend", reason, memory, now_timestamp)
-        looked = seen.last(max(needed, STILL_HOURS))
-        if len(set(looked.close)) == 1:
-            return no_opinion("trend", f"the price has not moved in {len(looked)} hours", memory, now_timestamp)
+        if len(set(seen.close)) == 1:
+            return no_opinion("trend", f"the price has not moved in {len(seen)} hours", memory, now_timestamp)
         values = columns(wanted, seen, bars)
         votes = [_vote(rules, values, bar) for bar in range(bars)]
         return answer(

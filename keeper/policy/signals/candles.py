@@ -34,19 +34,16 @@ class Candles:
         start = max(0, len(self.hours) - count)
         return Candles(self.hours[start:], self.close[start:], self.high[start:], self.low[start:])
 
-    def upto(self, timestamp: int) -> Candles:
-        """Those that have closed by ``timestamp``."""
-        count = sum(1 for hour in self.hours if hour <= timestamp)
-        return Candles(self.hours[:count], self.close[:count], self.high[:count], self.low[:count])
 
-
-def candles(history: History, now_timestamp: int, *, quote_is_token0: bool) -> Candles | str:
+def candles(history: History, now_timestamp: int, *, quote_is_token0: bool, most: int | None = None) -> Candles | str:
     """Candles that have closed by now, of the stretch since the last hole; a sentence where there are none.
 
     High and low come from the bars, and where there is none from the close and the close before it. What lies after
-    ``now_timestamp`` is not looked at.
+    ``now_timestamp`` is not looked at, nor, where ``most`` candles are enough, what those do not need.
     """
     past = [sample for sample in history.samples if _closes(sample) <= now_timestamp]
+    if most is not None:
+        past = past[-most - 1 :]  # and one before, since the first reaches from the close before it
     refusal = _refusal(past, now_timestamp)
     if refusal is not None:
         return refusal
@@ -70,7 +67,8 @@ def candles(history: History, now_timestamp: int, *, quote_is_token0: bool) -> C
         high.append(max(ends))
         low.append(min(ends))
         close.append(price)
-    return Candles(tuple(hours), tuple(close), tuple(high), tuple(low))
+    whole = Candles(tuple(hours), tuple(close), tuple(high), tuple(low))
+    return whole if most is None else whole.last(most)
 
 
 def _refusal(past: list[Sample], now_timestamp: int) -> str | None:

@@ -6,6 +6,7 @@ import math
 import random
 
 import pytest
+from pydantic import ValidationError
 
 from keeper.model.decision import Regime
 from keeper.policy.learning.switching import filtered, fit
@@ -127,3 +128,5 @@ def test_too_little_for_a_fit_is_told() -> None:
     found = detect(walk(200))
     assert found.reason.endswith("240 needed") and found.probability_neutral == 1.0
     assert detect(walk(300)).reason.startswith("states:")
+    with pytest.raises(ValidationError, match="nothing would ever be fitted"):
+        Settings(window_hours=200, min_window_hours=300)

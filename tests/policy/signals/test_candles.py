@@ -77,3 +77,12 @@ def test_bad_samples_are_refused_in_words(change: object, words: str) -> None:
     past = replace(history([1.0]), samples=tuple(samples))
     found = candles(past, NOW, quote_is_token0=False)
     assert isinstance(found, str) and words in found
+
+
+def test_no_more_than_enough_are_the_same_candles() -> None:
+    past = history([1.0, 2.0, 4.0, 3.0, 5.0, 2.0])
+    whole = candles(past, NOW, quote_is_token0=False)
+    part = candles(past, NOW, quote_is_token0=False, most=3)
+    assert isinstance(whole, Candles) and isinstance(part, Candles)
+    assert part == whole.last(3) and part.low[0] == pytest.approx(3.0)
+    assert candles(past, NOW, quote_is_token0=False, most=60) == whole
