@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +22,7 @@ from tests.policy.regimes.prices import DAY, FORECAST, HOUR, NOW, history, of, w
 from tests.policy.regimes.weights import opinionated, weights
 
 KINDS = plugins.available("regime")
-EVERY_HOUR = {"confirm_bars": 1, "min_hours": 0}
+EVERY_HOUR: dict[str, Any] = {"confirm_bars": 1, "min_hours": 0}
 # Down for a while, then up: every detector has something to see.
 LONG = walk(210, drift=-0.004, sigma=0.005)
 LONG += walk(211, drift=0.004, sigma=0.005, seed=2, start=LONG[-1])[1:]
@@ -141,3 +143,11 @@ def test_the_past_changes_something(kind: str) -> None:
         samples[k - 13] = replace(last, sqrt_price_x96=round(last.sqrt_price_x96 * 0.985**k))
     one, other = ask(MODULES[kind], of(SAMPLES)), ask(MODULES[kind], of(samples))
     assert one.probability_positive != other.probability_positive
+
+
+def test_asking_for_settings_loads_no_heavy_library() -> None:
+    """``keeper check`` imports every detector that a strategy names, and must stay quick."""
+    heavy = {"numpy", "torch", "pandas", "scipy", "numba"}
+    code = f"import sys; {'; '.join(f'import keeper.policy.regimes.{kind}' for kind in KINDS)}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert f"keeper.policy.regimes.{KINDS[0]}" in loaded and not heavy & set(loaded)

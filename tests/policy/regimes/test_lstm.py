@@ -11,7 +11,7 @@ import pytest
 
 from keeper.model.decision import Regime
 from keeper.policy.learning import tensors
-from keeper.policy.learning.lstm import CLASSES, classify, forward, load
+from keeper.policy.learning.lstm import CLASSES, Model, classify, forward, load
 from keeper.policy.regimes import lstm
 from keeper.policy.regimes.lstm import Settings
 from keeper.policy.signals.features import NAMES, WARMUP_HOURS, feature_rows, hourly_sigma
@@ -24,7 +24,7 @@ def detect(body: bytes, closes: list[float], settings: Settings | None = None) -
     return one.detect(history(closes), FORECAST, None, NOW)
 
 
-def by_hand(model: lstm.Model, rows: list[list[float]]) -> list[float]:
+def by_hand(model: Model, rows: list[list[float]]) -> list[float]:
     """The recursion, number by number, with nothing but the standard library."""
     size = model.hidden
     h, c = [0.0] * size, [0.0] * size
@@ -113,7 +113,7 @@ def test_the_detector_says_what_the_model_says() -> None:
     closes = walk(400)
     found = detect(weights(), closes)
     model = load(weights())
-    newest = classify(model, history(closes).samples and closes, 3)[-1]
+    newest = classify(model, closes, 3)[-1]
     assert found.probability_positive == pytest.approx(newest[CLASSES.index("positive")], abs=1e-6)
     assert found.probability_negative == pytest.approx(newest[CLASSES.index("negative")], abs=1e-6)
     assert "trained on made-up.csv up to 2024-01-31" in found.reason

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 from pydantic import ValidationError
 
 from keeper.model.decision import Regime
-from keeper.policy.learning.switching import filtered, fit
+from keeper.policy.learning.switching import Switching, filtered, fit
 from keeper.policy.regimes import markov
 from keeper.policy.regimes.markov import Settings
 from tests.policy.regimes.prices import DAY, FORECAST, HOUR, NOW, history, walk
@@ -112,8 +113,12 @@ def test_a_drift_that_does_not_count_is_neutral() -> None:
 def test_one_fit_serves_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour that passes moves the window of the history, not that of the fit."""
     asked: list[int] = []
-    real = markov.fit
-    monkeypatch.setattr(markov, "fit", lambda returns, states: asked.append(len(returns)) or real(returns, states))
+
+    def counted(returns: Sequence[float], states: int) -> Switching:
+        asked.append(len(returns))
+        return fit(returns, states)
+
+    monkeypatch.setattr(markov, "fit", counted)
     markov._model.cache_clear()
     closes = walk(800, sigma=0.005, seed=3)
     midnight = NOW // DAY * DAY
