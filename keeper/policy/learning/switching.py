@@ -71,10 +71,13 @@ def fit(returns: Sequence[float], states: int) -> Switching:
     )
 
 
-def filtered(model: Switching, returns: Sequence[float]) -> Rows:
-    """Hamilton's filter: for each return the probability of each state, knowing the returns up to it and no later."""
-    forward, _ = _forward(model, _densities(model, returns))
-    return forward
+def filtered(model: Switching, returns: Sequence[float], after: Sequence[float] | None = None) -> Rows:
+    """Hamilton's filter: for each return the probability of each state, knowing the returns up to it and no later.
+
+    ``after`` is the row of the return just before the first, to go on from; without it the first follows ``initial``.
+    """
+    begun = model.initial if after is None else _ahead(after, _columns(model))
+    return _forward(model, _densities(model, returns), begun)[0]
 
 
 def _beginning(values: Sequence[float], states: int, *, by_size: bool) -> Switching:
@@ -106,7 +109,7 @@ def _climb(values: Sequence[float], model: Switching) -> Switching:
 
 def _round(values: Sequence[float], model: Switching) -> Switching:
     """One expectation and maximisation; the likelihood is that of the model put in."""
-    forward, log_likelihood = _forward(model, _densities(model, values))
+    forward, log_likelihood = _forward(model, _densities(model, values), model.initial)
     smooth, moves = _smooth(model, forward)
     states = range(len(model.means))
     weights = [max(math.fsum(row[k] for row in smooth), 1e-12) for k in states]
@@ -134,9 +137,18 @@ def _densities(model: Switching, values: Sequence[float]) -> Rows:
     return [[constant + half * (value - mean) ** 2 for mean, constant, half in terms] for value in values]
 
 
-def _forward(model: Switching, densities: Rows) -> tuple[Rows, float]:
-    columns = list(zip(*model.transition, strict=True))
-    predicted = list(model.initial)
+def _columns(model: Switching) -> list[tuple[float, ...]]:
+    return list(zip(*model.transition, strict=True))
+
+
+def _ahead(row: Sequence[float], columns: Sequence[Sequence[float]]) -> list[float]:
+    """The probabilities one step on."""
+    return [sum(p * q for p, q in zip(row, column, strict=True)) for column in columns]
+
+
+def _forward(model: Switching, densities: Rows, begun: Sequence[float]) -> tuple[Rows, float]:
+    columns = _columns(model)
+    predicted = list(begun)
     rows: Rows = []
     logs: list[float] = []
     for each in densities:
@@ -152,7 +164,7 @@ def _forward(model: Switching, densities: Rows) -> tuple[Rows, float]:
             current = [weight / sum(weights) for weight in weights]
             logs.append(top + math.log(1e-300))
         rows.append(current)
-        predicted = [sum(p * q for p, q in zip(current, column, strict=True)) for column in columns]
+        predicted = _ahead(current, columns)
     return rows, math.fsum(logs)
 
 

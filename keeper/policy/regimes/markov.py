@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -15,7 +16,7 @@ from keeper.model.memory import RegimeLabel, RegimeMemory
 from keeper.model.observation import History
 from keeper.policy.learning.switching import Switching, filtered, fit
 from keeper.policy.signals.candles import Candles, candles
-from keeper.policy.signals.hysteresis import HysteresisSettings, answer, no_opinion, probabilities
+from keeper.policy.signals.hysteresis import MOST_CONFIRM_BARS, HysteresisSettings, answer, no_opinion, probabilities
 
 # The base token up or down depends on which token is the quote: assembly passes `quote_is_token0` to `build`.
 ORIENTED = True
@@ -53,26 +54,27 @@ class Markov:
     quote_is_token0: bool
 
     def detect(self, history: History, forecast: Forecast, memory: RegimeMemory | None, now_timestamp: int) -> Regime:
-        seen = candles(history, now_timestamp, quote_is_token0=self.quote_is_token0)
+        most = self.settings.window_hours + self.settings.refit_hours + 1
+        seen = candles(history, now_timestamp, quote_is_token0=self.quote_is_token0, most=most)
         if isinstance(seen, str):
             return no_opinion("markov", seen, memory, now_timestamp)
         window = self._window(seen, now_timestamp)
         if isinstance(window, str):
             return no_opinion("markov", window, memory, now_timestamp)
-        fitted, returns = window
+        known, later = window
         try:
-            model = _model(fitted, self.settings.states)
+            model, rows = _model(known, self.settings.states)
         except ValueError as error:
             return no_opinion("markov", str(error), memory, now_timestamp)
         labels = [self._label(model, state) for state in range(self.settings.states)]
-        rows = filtered(model, returns)[-self.settings.confirm_bars :]
-        recent = [probabilities(_sum(row, labels, "positive"), _sum(row, labels, "negative")) for row in rows]
+        newest = [*rows, *filtered(model, later, rows[-1])][-self.settings.confirm_bars :]
+        recent = [probabilities(_sum(row, labels, "positive"), _sum(row, labels, "negative")) for row in newest]
         return answer(
-            "markov", recent, memory, now_timestamp, self.settings, _words(model, labels), _figures(model, fitted)
+            "markov", recent, memory, now_timestamp, self.settings, _words(model, labels), _figures(model, known)
         )
 
     def _window(self, seen: Candles, now_timestamp: int) -> tuple[tuple[float, ...], tuple[float, ...]] | str:
-        """The returns to fit, and those from the same beginning to now.
+        """The returns to fit, and those that came after them.
 
         Both ends stand at multiples of ``refit_hours``: an hour that passes moves neither, so one fit serves them all.
         """
@@ -88,7 +90,7 @@ class Markov:
             return f"{count} hours of returns without a hole up to the last refit, {needed} needed"
         if not any(returns[:count]):
             return f"the price has not moved in {count} hours"
-        return returns[:count], returns
+        return returns[:count], returns[count:]
 
     def _label(self, model: Switching, state: int) -> RegimeLabel:
         lasts = model.expected_steps(state) >= self.settings.min_duration_hours
@@ -98,12 +100,14 @@ class Markov:
 
 
 @lru_cache(maxsize=64)
-def _model(returns: tuple[float, ...], states: int) -> Switching:
-    """Kept by the content of the returns: a day's decisions share one fit."""
-    return fit(returns, states)
+def _model(returns: tuple[float, ...], states: int) -> tuple[Switching, tuple[tuple[float, ...], ...]]:
+    """The fit, and the filter's rows at the newest of its returns. Kept by the content of the returns: a day's
+    decisions share one fit."""
+    model = fit(returns, states)
+    return model, tuple(tuple(row) for row in filtered(model, returns)[-MOST_CONFIRM_BARS:])
 
 
-def _sum(row: list[float], labels: list[RegimeLabel], wanted: RegimeLabel) -> float:
+def _sum(row: Sequence[float], labels: list[RegimeLabel], wanted: RegimeLabel) -> float:
     return min(1.0, math.fsum(p for p, label in zip(row, labels, strict=True) if label == wanted))
 
 
@@ -116,8 +120,8 @@ def _words(model: Switching, labels: list[RegimeLabel]) -> str:
     return f"states: {', '.join(parts)}"
 
 
-def _figures(model: Switching, fitted: tuple[float, ...]) -> tuple[Figure, ...]:
-    figures = [Figure("fitted_hours", len(fitted))]
+def _figures(model: Switching, known: tuple[float, ...]) -> tuple[Figure, ...]:
+    figures = [Figure("fitted_hours", len(known))]
     for k in range(len(model.means)):
         figures += [
             Figure(f"state_{k}_drift_annual", round(model.means[k] * HOURS_PER_YEAR, 6)),

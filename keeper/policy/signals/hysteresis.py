@@ -14,6 +14,7 @@ from keeper.policy.settings import Section
 
 # Rounded so that the last bit of another machine's arithmetic does not become another decision on replay.
 DIGITS = 9
+MOST_CONFIRM_BARS = 48
 
 
 class HysteresisSettings(Section):
@@ -22,7 +23,7 @@ class HysteresisSettings(Section):
     act: bool = False
     enter_probability: float = Field(default=0.6, gt=0.5, le=1)
     leave_probability: float = Field(default=0.4, ge=0, le=1)
-    confirm_bars: int = Field(default=3, ge=1, le=48)
+    confirm_bars: int = Field(default=3, ge=1, le=MOST_CONFIRM_BARS)
     min_hours: float = Field(default=24.0, ge=0, le=24 * 30)
 
     @model_validator(mode="after")

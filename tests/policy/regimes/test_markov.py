@@ -49,6 +49,7 @@ def test_the_filter_knows_no_later_return() -> None:
     model = fit(returns, 2)
     whole = filtered(model, returns)
     assert filtered(model, returns[:200]) == whole[:200]
+    assert filtered(model, returns[200:], whole[199]) == whole[200:]  # and may be gone on with
     assert all(math.fsum(row) == pytest.approx(1.0) for row in whole)
 
 
