@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def bar_returns(past: Past, bar_seconds: int) -> BarReturns:
         tuple(number * bar_seconds for number in numbers[1:]),
         tuple(
             (closes[after] - closes[before]) / math.sqrt(after - before)
-            for before, after in zip(numbers, numbers[1:], strict=False)
+            for before, after in pairwise(numbers)
         ),
     )
 
@@ -67,7 +68,7 @@ def newest_bars(past: Past, bar_seconds: int, most: int) -> tuple[Bars, int] | N
         if at != number:
             if number is not None and at != number - 1:
                 break
-            if len(groups) > most:
+            if len(groups) >= most + 2:
                 break
             groups.append([])
             number = at

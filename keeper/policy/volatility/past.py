@@ -125,7 +125,7 @@ def no_bars(past: Past, seen: tuple[int, int] | None, bar_seconds: int, min_bars
     count, ended = (0, 0) if seen is None else seen
     if count < min_bars:
         hours = bar_seconds // HOUR_SECONDS
-        return f"{count} bars of {hours} h with their highs and lows, {min_bars} needed; they come from the tape of swaps"
+        return f"{count} bars of {hours} h with highs and lows, {min_bars} needed; they come from the tape of swaps"
     age_seconds = past.grid(past.samples[-1].timestamp) - ended
     if age_seconds >= bar_seconds + STALE_STEPS * past.sample_seconds:
         return f"the highs and lows of the newest {age_seconds} s are not known"

@@ -47,13 +47,12 @@ def range_variance(bars: Bars, estimator: Estimator) -> float:
         return float(np.mean((bars.highs - bars.lows) ** 2)) / (4 * math.log(2))
     if estimator == "garman_klass":
         return float(np.mean(0.5 * (up - down) ** 2 - (2 * math.log(2) - 1) * inside**2))
-    within = float(np.mean(up * (up - inside) + down * (down - inside)))
     if estimator == "rogers_satchell":
-        return within
-    return _yang_zhang(bars, within)
+        return float(np.mean(up * (up - inside) + down * (down - inside)))
+    return _yang_zhang(bars)
 
 
-def _yang_zhang(bars: Bars, within: float) -> float:
+def _yang_zhang(bars: Bars) -> float:
     """Jump at the open + k·open-to-close + (1 − k)·Rogers–Satchell. A pool never closes: its jumps are zero."""
     number = len(bars) - 1
     if number < 2:
@@ -61,8 +60,7 @@ def _yang_zhang(bars: Bars, within: float) -> float:
     tail = bars.last(number)
     jumps = tail.opens - bars.closes[:-1]
     inside = tail.closes - tail.opens
-    up, down = tail.highs - tail.opens, tail.lows - tail.opens
-    within = float(np.mean(up * (up - inside) + down * (down - inside)))
+    within = range_variance(tail, "rogers_satchell")
     share = 0.34 / (1.34 + (number + 1) / (number - 1))
     return float(np.var(jumps, ddof=1) + share * np.var(inside, ddof=1) + (1 - share) * within)
 
