@@ -85,7 +85,9 @@ def run_forecast_study(
     past = price_days(prices, implied)
     needed = TRAINING_DAYS + FEWEST_JUDGED_DAYS + max(horizons)
     if len(past) < needed:
-        raise ConfigError(f"{len(past)} whole days of prices, and {needed} are needed; give a longer file", path=prices.name)
+        raise ConfigError(
+            f"{len(past)} whole days of prices, and {needed} are needed; give a longer file", path=prices.path
+        )
     walks = walk_forward(past, horizons, progress)
     progress(0.95, "scores")
     ends = (past.days + 1) * DAY_SECONDS

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keeper.errors import ConfigError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Array = NDArray[np.float64]
 
@@ -30,6 +28,7 @@ class PriceBars:
     ``opens``, ``highs`` and ``lows`` are None where the file has only closes.
     """
 
+    path: str
     name: str
     step_seconds: int
     timestamps: NDArray[np.int64]
@@ -68,7 +67,7 @@ def read_price_bars(path: Path) -> PriceBars:
         if wrong.any():
             raise _bad(path, int(np.argmax(wrong)), "open or close lies outside of low and high; mend or drop the row")
         edges.update(found)
-    return PriceBars(path.stem, step, times, closes, edges["open"], edges["high"], edges["low"])
+    return PriceBars(str(path), path.stem, step, times, closes, edges["open"], edges["high"], edges["low"])
 
 
 def read_implied(path: Path) -> ImpliedDays:
@@ -86,12 +85,15 @@ def read_implied(path: Path) -> ImpliedDays:
         raise ConfigError("a day stands twice; give one value a day", path=str(path))
     sigmas = _prices(table, what, path) / 100
     if float(np.median(sigmas)) < 0.05:
-        raise ConfigError(f"column {what} is to be in per cent a year (60, not 0.6); multiply it by 100", path=str(path))
+        raise ConfigError(
+            f"column {what} is to be in per cent a year (60, not 0.6); multiply it by 100", path=str(path)
+        )
     return ImpliedDays(path.stem, {int(day): float(sigma) for day, sigma in zip(days, sigmas, strict=True)})
 
 
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
+def _read(path: Path) -> Any:
+    """A pandas table with lower-case column names."""
+    pd = import_module("pandas")
 
     suffix = path.suffix.lower()
     if suffix not in (".parquet", ".csv"):
@@ -111,7 +113,7 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _need(table: pd.DataFrame, names: tuple[str, ...], path: Path) -> None:
+def _need(table: Any, names: tuple[str, ...], path: Path) -> None:
     missing = [name for name in names if name not in table]
     if missing:
         found = ", ".join(table.columns) or "none"
@@ -121,7 +123,7 @@ def _need(table: pd.DataFrame, names: tuple[str, ...], path: Path) -> None:
 
 
 def _times(column: Any, path: Path) -> NDArray[np.int64]:
-    import pandas as pd
+    pd = import_module("pandas")
 
     if pd.api.types.is_numeric_dtype(column):
         numbers = column.to_numpy(dtype=float)
@@ -156,8 +158,8 @@ def _even_step(times: NDArray[np.int64], path: Path) -> int:
     return step
 
 
-def _prices(table: pd.DataFrame, name: str, path: Path) -> Array:
-    import pandas as pd
+def _prices(table: Any, name: str, path: Path) -> Array:
+    pd = import_module("pandas")
 
     values: Array = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float)
     _refuse(~(np.isfinite(values) & (values > 0)), path, f"{name} is not a positive number; mend or drop the row")

@@ -43,10 +43,10 @@ def price_days(prices: PriceBars, implied: ImpliedDays | None) -> PriceDays:
     days = np.arange(first, last)
     logs = np.log(prices.closes)
     squares = np.concatenate(([0.0], np.diff(logs) ** 2))
-    variances = np.bincount(day_of - first + 1, weights=squares)[1 : len(days) + 1]
+    variances: Array = np.bincount(day_of - first + 1, weights=squares)[1 : len(days) + 1].astype(float)
     if (variances <= 0).any():
         day = np.datetime64(int(days[int(np.argmax(variances <= 0))]), "D")
-        raise ConfigError(f"the price does not move on {day}, so no forecast of that day can be scored: {prices.name}")
+        raise ConfigError(f"the price does not move on {day}, so no forecast can be scored there", path=prices.path)
     ends = np.searchsorted(day_of, np.arange(first - 1, last), side="right")  # after the last bar of each day
     bars, per_bar = _hourly(prices)
     return PriceDays(
@@ -56,9 +56,7 @@ def price_days(prices: PriceBars, implied: ImpliedDays | None) -> PriceDays:
         bars=bars,
         bar_ends=ends[1:] // per_bar,
         bars_per_day=DAY_SECONDS // (prices.step_seconds * per_bar),
-        implied=None
-        if implied is None
-        else np.array([implied.sigma_by_day.get(int(day), np.nan) for day in days]),
+        implied=None if implied is None else np.array([implied.sigma_by_day.get(int(day), np.nan) for day in days]),
     )
 
 

@@ -62,15 +62,15 @@ def model_confidence_set(losses: Mapping[str, Array], horizon_days: int) -> dict
 
     A stationary bootstrap of 1,000 repetitions with blocks of max(10, 2·horizon) days and a fixed seed.
     """
-    import pandas as pd
     from arch.bootstrap import MCS
 
     test = MCS(
-        pd.DataFrame(dict(losses)),
+        np.column_stack(list(losses.values())),
         size=1 - CONFIDENCE,
         reps=REPETITIONS,
         block_size=max(10, 2 * horizon_days),
         seed=SEED,
     )
     test.compute()
-    return {str(name): float(value) for name, value in test.pvalues["Pvalue"].items()}
+    chances = test.pvalues["Pvalue"]
+    return {name: float(chances[place]) for place, name in enumerate(losses)}

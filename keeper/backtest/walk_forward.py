@@ -57,9 +57,9 @@ def walk_forward(past: PriceDays, horizons: tuple[int, ...], progress: Progress)
     if past.implied is not None:
         plain["implied"] = past.implied**2 / 365
     garch: dict[str, tuple[Array, ...]] = {}
-    for number, (name, model) in enumerate(GARCH_NAMES.items()):
-        garch[name] = _garch(past.returns, model, horizons, lambda share, n=number, name=name: progress(
-            0.1 + 0.25 * (n + share), f"fitting {name}"))  # type: ignore[misc]  # fmt: skip
+    for place, (name, model) in enumerate(GARCH_NAMES.items()):
+        progress(0.1 + 0.25 * place, f"fitting {name}")
+        garch[name] = _garch(past.returns, model, horizons)
     walks = []
     for place, horizon in enumerate(horizons):
         progress(0.85 + 0.1 * place / len(horizons), f"HAR and blends, {horizon} d")
@@ -100,14 +100,13 @@ def _har(daily: Array, horizon: int, *, log: bool) -> Array:
     return found
 
 
-def _garch(returns: Array, model: Model, horizons: tuple[int, ...], progress: Callable[[float], None]) -> tuple[Array, ...]:
-    """A fit that fails leaves the one before in use, as a forecaster's boundary would leave none."""
+def _garch(returns: Array, model: Model, horizons: tuple[int, ...]) -> tuple[Array, ...]:
+    """For each horizon. A fit that fails leaves the one before in use."""
     size = len(returns)
     found = tuple(np.full(size, np.nan) for _ in horizons)
     known = tuple(float(value) for value in returns)
     fit: GarchFit | None = None
     for start in range(FIRST_DAY, size, GARCH_REFIT_DAYS):
-        progress(start / size)
         fresh = fit_garch(known[: start + 1], model, "t", 1)
         fit = fit if isinstance(fresh, str) else fresh
         if fit is None:

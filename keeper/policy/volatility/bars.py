@@ -41,10 +41,7 @@ def bar_returns(past: Past, bar_seconds: int) -> BarReturns:
     numbers = [number for number in closes if number <= last]
     return BarReturns(
         tuple(number * bar_seconds for number in numbers[1:]),
-        tuple(
-            (closes[after] - closes[before]) / math.sqrt(after - before)
-            for before, after in pairwise(numbers)
-        ),
+        tuple((closes[after] - closes[before]) / math.sqrt(after - before) for before, after in pairwise(numbers)),
     )
 
 

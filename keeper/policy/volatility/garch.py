@@ -76,11 +76,10 @@ def fit_garch(returns: tuple[float, ...], model: Model, distribution: Distributi
     )
     if model == "egarch" and abs(fit.beta) >= 1:
         return "the fit of egarch is not stationary"
-    covariance = np.asarray(result.param_cov, dtype=float)
-    names = [str(name) for name in result.params.index]
     try:
-        error = _relative_error(fit, returns, steps, names, covariance)
-    except ArithmeticError:
+        covariance = np.asarray(result.param_cov, dtype=float)
+        error = _relative_error(fit, returns, steps, list(found), covariance)
+    except (ArithmeticError, np.linalg.LinAlgError):
         error = math.nan
     if not math.isfinite(error):
         return f"the fit of {model} has no standard errors"
@@ -110,9 +109,12 @@ def _likeliest(scaled: np.ndarray, model: Model, distribution: Distribution) -> 
 
 
 def _is_sound(result: Any) -> bool:
-    """Converged, and its tails have a variance: at the bound of 2 degrees of freedom the scale means nothing."""
-    finite = bool(np.isfinite(np.asarray(result.params)).all())
-    return result.convergence_flag == 0 and finite and result.params.get("nu", math.inf) > _FEWEST_DEGREES
+    """Converged; tails with a variance (at the bound of 2 degrees of freedom the scale means nothing); and a large
+    return does not calm the market: on short windows EGARCH has likely fits with α < 0 that forecast absurdly."""
+    found = result.params
+    if result.convergence_flag != 0 or not np.isfinite(np.asarray(found)).all():
+        return False
+    return bool(found.get("nu", math.inf) > _FEWEST_DEGREES and found["alpha[1]"] >= 0)
 
 
 def variances(fit: GarchFit, returns: Sequence[float]) -> list[float]:

@@ -74,7 +74,7 @@ def _said(members: Members, window: Sequence[Sample], sample_seconds: int, origi
 
 
 def realized_variance(window: Sequence[Sample], after: int, until: int) -> float:
-    """Annual variance of the returns in the time span; NaN where it was not seen from its beginning or by three quarters."""
+    """Annual variance of the returns in the span; NaN where its beginning or over a quarter of it was not seen."""
     start = max((each.timestamp for each in window if each.timestamp <= after), default=until)
     if start <= after - HOUR_SECONDS:  # nothing was seen in the hour before
         return math.nan
