@@ -18,6 +18,8 @@ def fit_weights(forecasts: Array, realized: Array, shrink_days: float) -> Array:
     says little: the fit counts T/(T + ``shrink_days``), equal weights the rest (Timmermann 2006 on why equal wins).
     """
     days, members = forecasts.shape
+    unit = float(realized.mean())  # the length of a step is to mean the same for a day's variance and a year's
+    forecasts, realized = forecasts / unit, realized / unit
     equal = np.full(members, 1.0 / members)
     weights, step = equal, 1.0
     loss = _loss(weights, forecasts, realized)
