@@ -1,222 +1,190 @@
-"""The gas-adjusted check against the closed forms of a driftless walk, and against itself."""
+"""The gas-adjusted check: enter, move, wait, leave; every threshold from both sides."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from keeper.model.decision import Ladder, TargetRange
+from keeper.model.decision import Decision
+from keeper.model.memory import Memory
 from keeper.model.observation import Observation, Position
-from keeper.model.plan import Cost, Plan
 from keeper.policy import profit
-from keeper.policy.activity import Activity
-from keeper.policy.ladder import LOG_TICK
-from keeper.policy.profit import _in_range_share, outlook
-from keeper.policy.rebalance import plan_change
+from keeper.policy.book import Book, Gain
+from keeper.policy.decide import decide
+from keeper.policy.forecasters import ewma
+from keeper.policy.profit import Outlook
+from keeper.policy.ranges import fixed, sigma
+from keeper.policy.regimes import neutral
+from keeper.policy.seeing import drift_annual, scene_of, stance
 from keeper.policy.settings import Profit
-from tests.policy.world import forecast, observation, settings
+from keeper.policy.situation import situate
+from keeper.policy.strategy import Strategy
+from tests.policy.test_book import NEUTRAL, one_range
+from tests.policy.world import forecast, held, history, memory, observation, regime, scene, settings
 
-GENEROUS = Profit(haircut=1, hurdle=0, max_g_per_year=100)
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "trigger_down", "trigger_up"),
-    [
-        (0.1, 0.1, 0.1, 0.1),
-        (0.03, 0.3, 0.2, 0.5),
-        (0.2, 0.05, 0.1, 0.4),
-        (0.3, 0.3, 0.05, 0.07),
-        (0.01, 0.02, 0.9, 0.6),
-    ],
-)
-def test_time_in_range_is_that_of_greens_function(a: float, b: float, trigger_down: float, trigger_up: float) -> None:
-    """T_in = ∫G over the range and E[τ] = ta·tb/σ², both by numerical quadrature of G for m = 0."""
-    sigma, steps = 0.7, 40_000
-    width = trigger_down + trigger_up
-
-    def green(y: float) -> float:
-        return (min(0.0, y) + trigger_down) * (trigger_up - max(0.0, y)) / width * 2 / sigma**2
-
-    points = [-trigger_down + width * (i + 0.5) / steps for i in range(steps)]
-    expected_tau = sum(green(y) for y in points) * width / steps
-    time_in = sum(green(y) for y in points if -a <= y <= b) * width / steps
-    assert expected_tau == pytest.approx(trigger_down * trigger_up / sigma**2, rel=1e-6)
-    assert _in_range_share(-a, b, trigger_down, trigger_up) == pytest.approx(time_in / expected_tau, rel=1e-3)
+RICH = (20_000 * 10**6, 10**18)
+WIDE = Position(7, 198_900, 201_060, 10**16, 0, 0)
+LEFT_BEHIND = Position(7, 201_000, 203_400, 10**16, 0, 0)
+GAIN = Gain(0.4, 1.0, 0.5, 0.0, 0.1, 10.0, 1.0, 0.5, 0.4)
 
 
-@pytest.mark.parametrize(("a", "t"), [(0.1, 0.1), (0.1, 0.15), (0.05, 0.5)])
-def test_symmetric_time_in_range_has_its_closed_form(a: float, t: float) -> None:
-    """T_in = (2at − a²)/σ² for t ≥ a, and E[τ] = t²/σ²."""
-    assert _in_range_share(-a, a, t, t) == pytest.approx((2 * a * t - a * a) / t**2, rel=1e-12)
-
-
-def test_a_range_beside_the_price_is_in_range_only_once_the_price_gets_there() -> None:
-    whole = _in_range_share(-0.1, 0.1, 0.1, 0.1)
-    assert whole == pytest.approx(1.0)
-    up, down = _in_range_share(0.02, 0.1, 0.1, 0.1), _in_range_share(-0.1, -0.02, 0.1, 0.1)
-    assert up == pytest.approx(down) == pytest.approx(0.08**2 / 2 * 0.1 / 0.001)
-    assert _in_range_share(0.2, 0.3, 0.1, 0.1) == 0.0
-
-
-def drafted(obs: Observation, target: Ladder, **changes: object) -> Plan:
-    return plan_change(obs, target, (), settings(**changes), leftover_bps=10).plan
-
-
-def free(plan: Plan) -> Plan:
-    return replace(plan, cost=Cost(0, 0, 0, 0))
-
-
-def around(down: int, up: int, trigger_down: int, trigger_up: int, tick: int = 0) -> Ladder:
-    return Ladder(
-        "fixed", (TargetRange(tick - down, tick + up, 1_000_000),), tick - trigger_down, tick + trigger_up, ""
+def view(**changes: Any) -> Outlook:
+    whole = Outlook(
+        scene=scene(observation()),
+        target_g=0.4,
+        target_gain=GAIN,
+        target_weight_now=0.5,
+        carry_now=0.1,
+        held=one_range(0.1, 0.1),
+        held_weight=0.5,
+        terms=NEUTRAL,
+        gas_fraction=0.0002,
+        change_cost=0.0010,
+        swap_cost_fraction=0.0008,
+        horizon_years=0.01,
+        hurdle_annual=0.05,
     )
+    return replace(whole, **changes)
 
 
-@pytest.mark.parametrize(("a_ticks", "t_ticks"), [(300, 300), (300, 600), (600, 900)])
-def test_gain_has_its_closed_form(a_ticks: int, t_ticks: int) -> None:
-    """g = N(2t − a)/t² − cσ²/t² per unit of value to first order in a, for t ≥ a (0.8 % off at a = 0.03)."""
-    obs = observation(tick=0, fee_pips=500, decimals=(18, 18), pool_liquidity=10**30, balances=(10**20, 10**20))
-    plan = drafted(obs, around(a_ticks, a_ticks, t_ticks, t_ticks), capital={"max_quote": "1e30"})
-    phi, sigma = 0.5, 0.6
-    view = outlook(
-        obs,
-        obs,
-        forecast(sigma),
-        Activity(phi, 0.0, 100),
-        (),
-        around(a_ticks, a_ticks, t_ticks, t_ticks),
-        plan,
-        GENEROUS,
-    )
-    a, t = a_ticks * LOG_TICK, t_ticks * LOG_TICK
-    cost = plan.cost.total_quote / plan.value_quote
-    expected = (phi - sigma**2 / 4) * (2 * t - a) / t**2 - cost * sigma**2 / t**2
-    assert view.target_g_quote / plan.value_quote == pytest.approx(expected, rel=0.02)
+def run(obs: Observation, past: Memory | None = None, rule: Any = None, **changes: Any) -> Decision:
+    parts = (ewma.build(ewma.Settings()), neutral.build(neutral.Settings()), rule or sigma.build(sigma.Settings()))
+    return decide(Strategy("test", settings(**changes), "d" * 64, *parts), obs, past or memory())
 
 
-def test_the_cost_of_coming_again_is_charged_by_the_time_to_the_trigger() -> None:
-    obs = observation(tick=0, fee_pips=500, decimals=(18, 18), pool_liquidity=10**30, balances=(10**20, 10**20))
-    target = around(600, 600, 600, 900)
-    plan = drafted(obs, target, capital={"max_quote": "1e30"})
-    dear = replace(plan, cost=replace(plan.cost, gas_quote=plan.cost.gas_quote + 10**18, swap_fee_quote=10**17,
-                                      price_impact_quote=10**16))  # fmt: skip
-    cheap = replace(plan, cost=replace(plan.cost, swap_fee_quote=0, price_impact_quote=0))
-
-    def gain(which: Plan) -> float:
-        return outlook(obs, obs, forecast(0.6), Activity(0.5, 0.0, 9), (), target, which, GENEROUS).target_g_quote
-
-    charged = (10**18 + 10**17 + 10**16) * 0.36 / (600 * LOG_TICK * 900 * LOG_TICK)
-    assert gain(cheap) - gain(dear) == pytest.approx(charged, rel=1e-9)
+def codes(made: Decision) -> list[str]:
+    return [each.code for each in made.verdict.objections]
 
 
-@pytest.mark.parametrize("quote_is_token0", [True, False])
-def test_the_same_market_is_worth_the_same_from_either_side(quote_is_token0: bool) -> None:
-    obs = observation(tick=0, quote_is_token0=quote_is_token0, decimals=(18, 18), pool_liquidity=10**24,
-                      balances=(10**20, 10**20), base_fee_wei=0)  # fmt: skip
-    target = around(600, 600, 600, 600)
-    view = outlook(obs, obs, forecast(), Activity(0.5, 0.0, 9), (), target, drafted(obs, target), GENEROUS)
-    depth = 2 * 10**20 / (2 - 2 * math.exp(-600 * LOG_TICK / 2))
-    expected = (0.5 * 10**24 / (10**24 + depth) - 0.09) * depth
-    cost = drafted(obs, target).cost.total_quote * 0.36 / (600 * LOG_TICK) ** 2
-    assert view.target_g_quote == pytest.approx(expected - cost, rel=1e-3)
+def test_entering_must_earn_the_gas_twice_and_the_dearer_swap() -> None:
+    """g·H > 2·gas + the swap at hand, or the one a trigger will ask for: s·E|dw| = 0.003 · 0.4."""
+    needed = 2 * 0.0002 + 0.003 * 0.4
+    assert profit.objection_to_enter(view(target_g=needed / 0.01 * 1.001)) is None
+    against = profit.objection_to_enter(view(target_g=needed / 0.01 * 0.999))
+    assert against is not None and [f.value for f in against.figures][1] == pytest.approx(needed)
+    at_hand = 2 * 0.0002 + 0.002
+    assert profit.objection_to_enter(view(swap_cost_fraction=0.002, target_g=at_hand / 0.01 * 1.001)) is None
+    assert profit.objection_to_enter(view(swap_cost_fraction=0.002, target_g=at_hand / 0.01 * 0.999)) is not None
 
 
-def test_own_liquidity_dilutes_the_fees_once_in_all_its_overlapping_ranges() -> None:
-    obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**21, balances=(10**20, 10**20), base_fee_wei=0)
-    one = around(600, 600, 600, 600)
-    two = replace(one, ranges=(replace(one.ranges[0], share_ppm=500_000),) * 2)
-    gains = [
-        outlook(
-            obs, obs, forecast(), Activity(0.5, 0.0, 9), (), each, free(drafted(obs, each)), GENEROUS
-        ).target_g_quote
-        for each in (one, two)
-    ]
-    assert gains[0] == pytest.approx(gains[1], rel=1e-9)
+def test_inside_the_trigger_a_change_must_earn_kappa_times_its_cost_beyond_staying() -> None:
+    def against(kappa: float, **changes: float) -> str | None:
+        found = profit.objection_to_move(view(**changes), Profit(kappa=kappa), outside_trigger=False)
+        return None if found is None else found.code
+
+    # (0.4 − 0.1)·0.01 = 0.003 against kappa · 0.001.
+    assert against(3.001) == "inside_trigger"
+    assert against(2.999) != "inside_trigger"
+    assert against(2.0, carry_now=0.201) == "inside_trigger"
+    assert against(2.0, carry_now=0.199) != "inside_trigger"
 
 
-def test_without_a_swap_only_what_is_really_placed_earns() -> None:
-    obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**24, balances=(10**20, 0), base_fee_wei=0)
-    target = around(600, 600, 600, 600)
-    placed = free(drafted(obs, target, swap={"route": "none"}))
-    view = outlook(obs, obs, forecast(), Activity(0.5, 0.0, 9), (), target, placed, GENEROUS)
-    # Token0 alone stands from 60 to 600 ticks above the price.
-    low, high = 60 * LOG_TICK, 600 * LOG_TICK
-    depth = 10**20 / (math.exp(-low / 2) - math.exp(-high / 2))
-    share = (high - low) ** 2 / 2 * high / high**3
-    expected = (0.5 * 10**24 / (10**24 + depth) - 0.09) * depth * share
-    assert view.target_g_quote == pytest.approx(expected, rel=1e-6)
+def test_outside_the_trigger_only_the_worth_of_waiting_counts() -> None:
+    far = Book(((0.5, 0.7, 10.0),), 0.0, 0.0)
+    poor = {"carry_now": 0.0, "target_g": 1.5, "held": far}
+    assert profit.objection_to_move(view(**poor), Profit(kappa=100.0), outside_trigger=True) is None
+    nothing = profit.objection_to_move(view(**(poor | {"target_g": 0.05})), Profit(), outside_trigger=True)
+    assert nothing is not None and nothing.code == "waiting_is_worth_more"
+    names = [figure.name for figure in nothing.figures]
+    assert names[:2] == ["waiting_fraction_of_capital", "moving_fraction_of_capital"]
 
 
-def test_ranges_that_are_never_active_together_do_not_dilute_each_other() -> None:
-    obs = observation(tick=30, decimals=(18, 18), pool_liquidity=10**21, balances=(10**20, 10**20), base_fee_wei=0)
-    target = around(600, 600, 630, 630)
-    target = replace(target, trigger_lower_tick=-600, trigger_upper_tick=660)
-
-    def gain(balances: tuple[int, int]) -> float:
-        seen = replace(obs, wallet=replace(obs.wallet, balance_0=balances[0], balance_1=balances[1]))
-        plan = free(drafted(seen, target, swap={"route": "none"}))
-        return outlook(seen, seen, forecast(), Activity(0.5, 0.0, 9), (), target, plan, GENEROUS).target_g_quote
-
-    assert gain((10**20, 10**20)) == pytest.approx(gain((10**20, 0)) + gain((0, 10**20)), rel=1e-9)
+def test_waiting_is_judged_with_the_gas_of_the_plan_at_hand() -> None:
+    """It is due now or later, so it moves both alike; what it takes from the target's own gain counts."""
+    beside = Book(((0.1, 0.3, 10.0),), 0.0, 0.0)
+    cheap, dear = (profit.worth_of_waiting(view(held=beside, target_g=1.5, gas_fraction=gas)) for gas in (0.0, 0.05))
+    assert cheap.moving_value - dear.moving_value == pytest.approx(0.05)
+    assert cheap.value - dear.value == pytest.approx(0.05)
 
 
-def test_gain_is_capped_and_a_plan_of_nothing_gains_nothing() -> None:
-    obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**24, balances=(10**20, 10**20), base_fee_wei=0)
-    target = around(60, 60, 600, 600)
-    plan = drafted(obs, target)
-    capped = Profit(haircut=1, hurdle=0, max_g_per_year=0.25)
-    view = outlook(obs, obs, forecast(), Activity(5.0, 0.0, 9), (), target, plan, capped)
-    assert view.target_g_quote == pytest.approx(plan.value_quote * 0.25)
-    empty = Plan("hold", (), 0, 0, 0, plan.cost)
-    assert outlook(obs, obs, forecast(), Activity(5.0, 0.0, 9), (), target, empty, capped).target_g_quote == 0.0
-
-
-def test_the_carry_of_what_is_held_counts_only_in_range_and_after_the_haircut() -> None:
-    inside, outside = Position(1, -600, 600, 10**20, 0, 0), Position(2, 600, 1_200, 10**20, 0, 0)
-    obs = observation(tick=0, positions=(inside, outside), decimals=(18, 18))
-    plan = Plan("hold", (), 0, 0, 0, drafted(replace(obs, wallet=replace(obs.wallet, balance_0=10**15)),
-                                             around(600, 600, 600, 600)).cost)  # fmt: skip
-    view = outlook(
-        obs, obs, forecast(), Activity(0.5, 0.03, 9), (inside, outside), None, plan, Profit(haircut=0.5, hurdle=2)
-    )
-    assert view.net_intensity == pytest.approx(0.5 * (0.5 - 0.09))
-    assert view.carry_now_quote == pytest.approx(view.net_intensity * 10**20)
-    # The error of sigma²/4 is sigma·se/2; both errors are independent; the hurdle is twice their haircut part.
-    assert view.net_standard_error == pytest.approx(2 * 0.5 * math.hypot(0.03, 0.6 * 0.02 / 2))
-    edge = replace(obs, pool=replace(obs.pool, tick=600))
-    after = outlook(edge, edge, forecast(), Activity(0.5, 0.03, 9), (inside,), None, plan, Profit())
-    assert after.carry_now_quote == 0.0  # the upper tick is outside
-
-
-def view(**changes: float) -> profit.Outlook:
-    return replace(profit.Outlook(0.6, 0.5, 0.4, 0.1, 0.0, 1_000.0, 0.5), **changes)
-
-
-def costing(gas: int, fee: int = 0, impact: int = 0) -> Plan:
-    plan = drafted(observation(balances=(10**9, 10**17)), around(600, 600, 600, 600, tick=200_040))
-    return replace(plan, cost=replace(plan.cost, gas_quote=gas, swap_fee_quote=fee, price_impact_quote=impact))
-
-
-def test_entering_must_earn_the_gas_twice_and_the_swap_once() -> None:
-    assert profit.objection_to_enter(view(), costing(200, 60, 39)) is None
-    against = profit.objection_to_enter(view(), costing(200, 60, 40))
-    assert against is not None and [f.value for f in against.figures] == [500.0, 500]
-
-
-def test_rebalancing_must_earn_kappa_times_its_cost_beyond_what_staying_earns() -> None:
-    plan = costing(100, 40, 9)
-    assert profit.objection_to_rebalance(view(carry_now_quote=400.0), plan, 2.0) is None
-    assert profit.objection_to_rebalance(view(carry_now_quote=404.0), plan, 2.0) is not None
-    assert profit.objection_to_rebalance(view(carry_now_quote=404.0), plan, 1.9) is None
-
-
-def test_leaving_must_save_the_gas_of_going_and_coming_back() -> None:
-    assert profit.objection_to_leave(view(carry_now_quote=-401.0), costing(100)) is None
-    assert profit.objection_to_leave(view(carry_now_quote=-400.0), costing(100)) is not None
+def test_leaving_must_save_the_way_out_and_back_and_the_swap() -> None:
+    needed = 2 * 0.0002 + 0.0008
+    assert profit.objection_to_leave(view(carry_now=-needed / 0.01 * 1.001)) is None
+    assert profit.objection_to_leave(view(carry_now=-needed / 0.01 * 0.999)) is not None
 
 
 def test_providing_must_exceed_the_hurdle() -> None:
-    assert view(net_intensity=0.11).worth_providing
-    assert not view(net_intensity=0.1).worth_providing
+    obs = observation(balances=RICH)
+    for hurdle, worth in ((1.0, True), (100.0, False)):
+        made = run(obs, profit={"hurdle": hurdle})
+        assert (codes(made) == []) is worth
+        names = {figure.name for figure in made.verdict.figures}
+        assert names >= {"sigma_annual", "phi_annual", "lvr_annual", "rho", "net_used_annual", "target_g_per_year"}
+    assert codes(made) == ["not_worth_providing"]
+
+
+def test_gain_and_carry_are_capped_alike() -> None:
+    """φ 3 a year at σ 0.6 promises the moon; the cap is believed on both sides, so nothing moves for it."""
+    obs = observation(positions=(WIDE,), past=history(phi_annual=3.0, tick=200_000))
+    made = run(obs, memory(held(WIDE)), profit={"max_g_per_year": 0.25})
+    figures = {figure.name: figure.value for figure in made.verdict.figures}
+    assert figures["target_g_per_year"] == figures["carry_now_per_year"] == 0.25
+    assert codes(made) == ["inside_trigger"]
+
+
+def test_a_gate_that_is_open_lets_the_rule_act_at_its_triggers_alone() -> None:
+    poor = history(phi_annual=0.02, tick=200_000)
+    assert codes(run(observation(balances=RICH, past=poor), profit={"gate": "none"})) == []
+    inside = run(observation(positions=(WIDE,), past=poor), memory(held(WIDE)), profit={"gate": "none"})
+    assert codes(inside) == ["inside_trigger"] and inside.verdict.action == "hold"
+    outside = observation(positions=(LEFT_BEHIND,), past=poor, base_fee_wei=10**12)
+    moved = run(outside, memory(held(LEFT_BEHIND)), profit={"gate": "none"})
+    assert moved.verdict.action == "rebalance" and codes(moved) == []
+    # The limits hold all the same.
+    capped = run(outside, memory(held(LEFT_BEHIND)), profit={"gate": "none"}, limits={"max_gas_gwei": "1"})
+    assert codes(capped) == ["gas_price"]
+
+
+def test_a_regime_that_turned_replaces_what_was_opened_before() -> None:
+    rule = fixed.build(fixed.Settings())
+
+    class Turned:
+        def choose(self, asked: Any) -> Any:
+            return replace(rule.choose(asked), replaces_before_timestamp=held(WIDE).opened_timestamp + 1)
+
+    dear = observation(positions=(WIDE,), base_fee_wei=10**12)
+    assert codes(run(dear, memory(held(WIDE)), rule)) == ["inside_trigger"]
+    turned = run(dear, memory(held(WIDE)), Turned())
+    assert turned.verdict.action == "rebalance" and "regime" in turned.verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("view_word", "act", "label", "expected"),
+    [
+        ("neutral", False, "positive", ("neutral", 0.0)),
+        ("neutral", True, "positive", ("positive", 0.6)),
+        ("neutral", True, "negative", ("negative", 0.6)),
+        ("bearish", True, "positive", ("negative", 1.0)),
+        ("bullish", False, "neutral", ("positive", 1.0)),
+    ],
+)
+def test_a_regime_counts_only_where_it_may_act_and_the_view_comes_first(
+    view_word: str, act: bool, label: str, expected: tuple[str, float]
+) -> None:
+    given = settings(view=view_word, regime={"kind": "trend", "act": act},
+                     range={"kind": "optimal", "drift_pct_per_year": 50})  # fmt: skip
+    lead = (0.7, 0.1) if label != "negative" else (0.1, 0.7)
+    found = stance(given, regime(label, *lead))
+    assert (found.label, pytest.approx(found.strength)) == expected
+    sign = {"neutral": 0, "positive": 1, "negative": -1}[found.label]
+    assert drift_annual(given, found) == pytest.approx(sign * 0.5 * expected[1])
+
+
+def test_the_scene_measures_the_capital_its_gas_and_its_place_in_the_pool() -> None:
+    obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**22, balances=(10**20, 10**20), fee_pips=500,
+                      past=history(tick=0))  # fmt: skip
+    asked = scene_of(settings(), situate(settings(), obs, memory()), forecast(), regime("neutral"))
+    assert not isinstance(asked, type(None)) and hasattr(asked, "capital_quote")
+    assert asked.capital_quote == pytest.approx(2 * 10**20)
+    assert asked.dilution == pytest.approx(0.02)
+    assert asked.swap_cost == pytest.approx(0.0005 + 0.01)
+    assert asked.gas_fraction > 0
+    own = replace(WIDE, lower_tick=-600, upper_tick=600, liquidity=10**22)
+    beside = observation(tick=0, decimals=(18, 18), pool_liquidity=10**22, positions=(own,), past=history(tick=0))
+    with_own = scene_of(settings(), situate(settings(), beside, memory(held(own))), forecast(), regime("neutral"))
+    assert hasattr(with_own, "dilution") and with_own.dilution * 10**22 == pytest.approx(with_own.capital_quote)
+    limited = settings(capital={"max_quote": "50"})
+    small = scene_of(limited, situate(limited, obs, memory()), forecast(), regime("neutral"))
+    assert hasattr(small, "capital_quote") and small.capital_quote == pytest.approx(50 * 10**18, rel=1e-6)

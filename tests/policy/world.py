@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from keeper.model import canonical
 from keeper.model.decision import Forecast, Ladder, Regime, TargetRange
-from keeper.model.memory import HeldRange, Memory
+from keeper.model.memory import HeldRange, Memory, RegimeLabel
 from keeper.model.observation import (
     Allowance,
     Block,
@@ -133,7 +133,7 @@ def observation(
             known_upper_tick=high,
         ),
         quote_is_token0=quote_is_token0,
-        twaps=(Twap(600, tick if twap_tick is None else twap_tick),),
+        twaps=tuple(Twap(seconds, tick if twap_tick is None else twap_tick) for seconds in (600, 1_800)),
         positions=positions,
         wallet=Wallet(OWNER, *balances, 10**19, allowances),
         gas=GasState(base_fee_wei, 10**8, native),
@@ -146,6 +146,10 @@ def forecast(sigma_annual: float = 0.6) -> Forecast:
 
 
 NEUTRAL = Regime("neutral", "neutral", 0.0, 0.0, 1.0, 0)
+
+
+def regime(label: RegimeLabel, positive: float = 0.0, negative: float = 0.0) -> Regime:
+    return Regime("test", label, positive, negative, 1.0 - positive - negative, 0)
 
 
 def carry(sigma_annual: float = 0.6, phi_annual: float = 0.3, haircut: float = 1.0) -> Carry:
