@@ -19,6 +19,7 @@ from keeper.policy.volatility.past import (
     Past,
     annual_sigma,
     concluded,
+    fit_window,
     refused,
     usable_past,
 )
@@ -66,6 +67,9 @@ class Har:
         asked = self.settings
         horizon_days = max(1, math.ceil(horizon_seconds / SECONDS_PER_DAY))
         first, daily = daily_variances(past)
+        after, until = fit_window(past, SECONDS_PER_DAY)
+        end = first + len(daily)
+        daily = daily[len(daily) - (until - after) // SECONDS_PER_DAY :]
         needed = asked.month_days + asked.min_days + horizon_days - 1
         if len(daily) < needed:
             reason = f"{len(daily)} whole days of prices, {needed} needed"
@@ -73,7 +77,7 @@ class Har:
         fit, variance, relative_error = _fit(daily, horizon_days, asked.log, (1, asked.week_days, asked.month_days))
         sigma = annual_sigma(variance, SECONDS_PER_DAY)
         figures = (
-            Figure("last_day_timestamp", (first + len(daily)) * SECONDS_PER_DAY),
+            Figure("last_day_timestamp", end * SECONDS_PER_DAY),
             Figure("rows", fit.rows),
             Figure("weight_day", fit.coefficients[1]),
             Figure("weight_week", fit.coefficients[2]),

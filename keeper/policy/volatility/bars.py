@@ -31,17 +31,16 @@ class BarReturns:
 @lru_cache(maxsize=8)
 def bar_returns(past: Past, bar_seconds: int) -> BarReturns:
     """Returns from close to close; a bar that has not ended yet stays out."""
-    closes: dict[int, float] = {}
-    price = 0.0
-    closes[-(-past.grid(past.samples[0].timestamp) // bar_seconds)] = price
+    # Each bar is summed for itself: a sum from the start of the history would differ in its last bits as that moves.
+    changes: dict[int, float] = {-(-past.grid(past.samples[0].timestamp) // bar_seconds): 0.0}
     for end, change in zip(past.ends, past.returns, strict=True):
-        price += change
-        closes[-(-past.grid(end) // bar_seconds)] = price
+        number = -(-past.grid(end) // bar_seconds)
+        changes[number] = changes.get(number, 0.0) + change
     last = past.grid(past.samples[-1].timestamp) // bar_seconds
-    numbers = [number for number in closes if number <= last]
+    numbers = [number for number in changes if number <= last]
     return BarReturns(
         tuple(number * bar_seconds for number in numbers[1:]),
-        tuple((closes[after] - closes[before]) / math.sqrt(after - before) for before, after in pairwise(numbers)),
+        tuple(changes[after] / math.sqrt(after - before) for before, after in pairwise(numbers)),
     )
 
 
@@ -82,10 +81,13 @@ def newest_bars(past: Past, bar_seconds: int, most: int) -> tuple[Bars, int] | N
 def _row(group: list[tuple[Sample, Sample]]) -> tuple[float, float, float, float]:
     opened, closed = _log_price(group[0][0]), _log_price(group[-1][1])
     bars = [sample.bar for _, sample in group if sample.bar is not None]
-    high = max(bar.high_tick for bar in bars) * _LOG_TICK
-    low = min(bar.low_tick for bar in bars) * _LOG_TICK
-    # A tick is rounded down, a price is not: the prices that are known exactly lie within the bar.
-    return opened, max(high, opened, closed), min(low, opened, closed), closed
+    high_tick, low_tick = max(bar.high_tick for bar in bars), min(bar.low_tick for bar in bars)
+    top, bottom = max(opened, closed), min(opened, closed)
+    # A tick is a price rounded down, by half a tick on average. In the tick of the open or close these are what is
+    # known: a pool that stands still within a tick has no range.
+    high = top if high_tick <= math.floor(top / _LOG_TICK) else max(top, (high_tick + 0.5) * _LOG_TICK)
+    low = bottom if low_tick >= math.floor(bottom / _LOG_TICK) else min(bottom, (low_tick + 0.5) * _LOG_TICK)
+    return opened, high, low, closed
 
 
 def _log_price(sample: Sample) -> float:

@@ -114,7 +114,7 @@ def test_implied_takes_the_source_it_was_told() -> None:
 
 def test_har_needs_its_days_and_says_how_many() -> None:
     found = har.build(har.Settings()).forecast(walk(hours=1_000), (), NOW)
-    assert found.refusal == "41 whole days of prices, 60 needed"
+    assert found.refusal == "40 whole days of prices, 60 needed"
     assert har.build(har.Settings()).forecast(walk(hours=1_500), (), NOW).refusal is None
     with pytest.raises(ValidationError, match="month_days must be longer"):
         har.Settings(week_days=7, month_days=7)
@@ -149,7 +149,7 @@ def test_garch_is_fitted_once_a_boundary(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_garch_says_what_it_lacks() -> None:
     rule = garch.build(garch.Settings())
-    assert rule.forecast(walk(hours=310), (), NOW).refusal == "288 bars of 1 h to fit to, 300 needed"
+    assert rule.forecast(walk(hours=310), (), NOW).refusal == "264 bars of 1 h to fit to, 300 needed"
     past = walk(hours=1_000)
     rows = tuple(s for i, s in enumerate(past.samples) if i % 3)
     assert "bars were seen" in (rule.forecast(History("x", HOUR, rows), (), NOW).refusal or "")
@@ -176,15 +176,17 @@ KNOWN: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", KNOWN)
 def test_a_known_volatility_comes_back_within_its_errors(kind: str) -> None:
-    """Twelve walks of 60 %: mean within a few errors of the mean, and the deviations as large as the errors say."""
-    found = [KNOWN[kind].forecast(walk(0.6, 1_600, seed=seed), (), NOW) for seed in range(12)]
+    """Twelve walks of 60 %: the deviations are about as large as the errors say."""
+    # A range seen at a thousand moves an hour still misses a part of the extremes: 2.3 % of it.
+    ranged = "range" in kind
+    found = [KNOWN[kind].forecast(walk(0.6, 260 if ranged else 3_000, seed=seed, steps=1_000 if ranged else 1), (), NOW)
+             for seed in range(12)]  # fmt: skip
     answers = [each for each in found if each.sigma_annual is not None]
     assert len(answers) >= 10, [each.refusal for each in found]
-    deviations = np.array([((each.sigma_annual or 0) - 0.6) / (each.standard_error or 1) for each in answers])
-    # Sixty moves an hour miss a part of the extremes: ranges are up to 8 % low.
-    bias = 0.08 * 0.6 / np.mean([each.standard_error for each in answers]) if "range" in kind else 0.0
-    assert abs(deviations.mean()) < 1.2 + bias
-    assert 0.3 < deviations.std() < 2.2
+    sigma = 0.6 * (1 - 0.023) if ranged else 0.6
+    deviations = np.array([((each.sigma_annual or 0) - sigma) / (each.standard_error or 1) for each in answers])
+    assert abs(np.median(deviations)) < 1.2
+    assert 0.3 < np.median(abs(deviations)) / 0.6745 < 2.2
 
 
 def test_a_day_is_24_hours_of_the_clock() -> None:
