@@ -48,35 +48,31 @@ def price_days(prices: PriceBars, implied: ImpliedDays | None) -> PriceDays:
         day = np.datetime64(int(days[int(np.argmax(variances <= 0))]), "D")
         raise ConfigError(f"the price does not move on {day}, so no forecast can be scored there", path=prices.path)
     ends = np.searchsorted(day_of, np.arange(first - 1, last), side="right")  # after the last bar of each day
-    bars, per_bar = _hourly(prices)
+    bars, per_bar, padded = _hourly(prices)
     return PriceDays(
         days=days,
         variances=variances,
         returns=np.diff(logs[ends - 1]),
         bars=bars,
-        bar_ends=ends[1:] // per_bar,
+        bar_ends=(ends[1:] + padded) // per_bar,
         bars_per_day=DAY_SECONDS // (prices.step_seconds * per_bar),
         implied=None if implied is None else np.array([implied.sigma_by_day.get(int(day), np.nan) for day in days]),
     )
 
 
-def _hourly(prices: PriceBars) -> tuple[Bars | None, int]:
-    """Bars of an hour, and how many of the file's make one. What comes before the first full hour is left out."""
-    per_bar = max(1, HOUR_SECONDS // prices.step_seconds) if HOUR_SECONDS % prices.step_seconds == 0 else 1
+def _hourly(prices: PriceBars) -> tuple[Bars | None, int, int]:
+    """Bars of an hour, how many of the file's make one, and how many of those the first hour lacks.
+
+    A file that begins within an hour: its first price stands for what is missing, long before any forecast.
+    """
+    step = prices.step_seconds
+    per_bar = max(1, HOUR_SECONDS // step) if HOUR_SECONDS % step == 0 else 1
+    padded = int(prices.timestamps[0]) // step % per_bar
     if prices.opens is None or prices.highs is None or prices.lows is None:
-        return None, per_bar
-    offset = int(prices.timestamps[0]) // prices.step_seconds % per_bar
-    # A file that begins within an hour: its first bars are taken as an hour of their own, far before any forecast.
-    pad = offset
-    count = (len(prices.closes) + pad) // per_bar
-    opens, closes = (np.concatenate((np.full(pad, x[0]), x)) for x in (prices.opens, prices.closes))
-    highs, lows = (np.concatenate((np.full(pad, x[0]), x)) for x in (prices.highs, prices.lows))
-    size = count * per_bar
-    shape = (count, per_bar)
-    bars = Bars(
-        np.log(opens[:size].reshape(shape)[:, 0]),
-        np.log(highs[:size].reshape(shape).max(axis=1)),
-        np.log(lows[:size].reshape(shape).min(axis=1)),
-        np.log(closes[:size].reshape(shape)[:, -1]),
+        return None, per_bar, padded
+    shape = ((len(prices.closes) + padded) // per_bar, per_bar)
+    opens, highs, lows, closes = (
+        np.log(np.concatenate((np.full(padded, prices.opens[0]), values))[: shape[0] * per_bar].reshape(shape))
+        for values in (prices.opens, prices.highs, prices.lows, prices.closes)
     )
-    return bars, per_bar
+    return Bars(opens[:, 0], highs.max(axis=1), lows.min(axis=1), closes[:, -1]), per_bar, padded

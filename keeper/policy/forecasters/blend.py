@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from keeper.model.decision import Figure, Forecast
 from keeper.model.observation import History, ImpliedQuote
@@ -21,6 +21,8 @@ Member = Annotated[
     ewma.Settings | garch.Settings | har.Settings | implied.Settings | range_based.Settings | true_range.Settings,
     Field(discriminator="kind"),
 ]
+# What may be written: a kind alone too. `Settings` makes a mapping of it, so that a mistake is told once.
+WrittenMember = Annotated[Member, BeforeValidator(lambda value: value, json_schema_input_type=Kind | Member)]
 _MODULES: dict[str, Any] = {
     "ewma": ewma,
     "garch": garch,
@@ -29,6 +31,7 @@ _MODULES: dict[str, Any] = {
     "range_based": range_based,
     "true_range": true_range,
 }
+MOST_MEMBERS = 12
 
 
 class Settings(Section):
@@ -36,26 +39,33 @@ class Settings(Section):
 
     kind: Literal["blend"] = "blend"
     horizon_hours: float = FORECAST_HORIZON
-    members: tuple[Kind | Member, ...] = Field(default=("har", "ewma", "garch"), min_length=1, max_length=12)
+    members: tuple[WrittenMember, ...] = Field(default=("har", "ewma", "garch"), validate_default=True)
     weights: Literal["fitted", "equal"] = "fitted"
     training_days: int = Field(default=30, ge=10, le=365)
     reweigh_hours: int = Field(default=168, ge=24, le=24 * 31)
 
-    @model_validator(mode="before")
+    @field_validator("members", mode="before")
     @classmethod
-    def _one_horizon(cls, values: Any) -> Any:
-        """Every member forecasts what the blend does; a mapping with another horizon is a mistake."""
-        if not isinstance(values, dict) or not isinstance(values.get("members"), list | tuple):
-            return values
-        horizon = values.get("horizon_hours", cls.model_fields["horizon_hours"].default)
-        members = []
-        for member in values["members"]:
-            if isinstance(member, dict):
-                if member.get("horizon_hours", horizon) != horizon:
-                    raise ValueError("a member forecasts the blend's horizon; drop its horizon_hours")
-                member = {**member, "horizon_hours": horizon}
-            members.append(member)
-        return {**values, "members": members}
+    def _as_mappings(cls, members: Any, info: ValidationInfo) -> Any:
+        """Every member is a mapping with the blend's horizon: another one of its own is a mistake."""
+        if not isinstance(members, list | tuple):
+            return members
+        if not 1 <= len(members) <= MOST_MEMBERS:
+            raise ValueError(f"from 1 to {MOST_MEMBERS} members, not {len(members)}")
+        return [_as_mapping(member, info.data.get("horizon_hours")) for member in members]
+
+
+def _as_mapping(member: Any, horizon_hours: float | None) -> Any:
+    written = {"kind": member} if isinstance(member, str) else member
+    if not isinstance(written, dict):
+        return written
+    if written.get("kind") not in _MODULES:
+        raise ValueError(f"a member is one of {', '.join(_MODULES)}, or a mapping with such a kind")
+    if horizon_hours is None:  # itself wrong, and told as such
+        return written
+    if written.get("horizon_hours", horizon_hours) != horizon_hours:
+        raise ValueError("a member forecasts the blend's horizon; drop its horizon_hours")
+    return {**written, "horizon_hours": horizon_hours}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +141,8 @@ def mixed(weights: Sequence[float], answers: Sequence[Forecast]) -> tuple[float,
 
 
 def build(settings: Settings) -> Blend:
-    members: list[Forecaster] = []
     names: list[str] = []
     for each in settings.members:
-        kind = each if isinstance(each, str) else each.kind
-        module = _MODULES[kind]
-        own = module.Settings(horizon_hours=settings.horizon_hours) if isinstance(each, str) else each
-        members.append(module.build(own))
-        names.append(kind if kind not in names else f"{kind}_{len(names) + 1}")
-    return Blend(settings, tuple(members), tuple(names))
+        names.append(each.kind if each.kind not in names else f"{each.kind}_{len(names) + 1}")
+    members = tuple(_MODULES[each.kind].build(each) for each in settings.members)
+    return Blend(settings, members, tuple(names))

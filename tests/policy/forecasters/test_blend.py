@@ -30,12 +30,17 @@ class Says:
     error: float = 0.1
     silent_before: int = 0
 
-    def forecast(self, history: History, implied: Sequence[ImpliedQuote], now_timestamp: int) -> Forecast:
+    def forecast(self, _history: History, _implied: Sequence[ImpliedQuote], now_timestamp: int) -> Forecast:
         if self.sigma is None:
             raise ZeroDivisionError("of zero")
         if now_timestamp < self.silent_before:
             return Forecast("says", None, None, DAY, 0, "too early")
         return Forecast("says", self.sigma, self.error, DAY, 1, None)
+
+
+def asked(**values: Any) -> blend.Settings:
+    """As it is written in a strategy."""
+    return blend.Settings.model_validate(values)
 
 
 def of(*members: Says, weights: Any = "equal") -> blend.Blend:
@@ -63,7 +68,7 @@ def test_it_refuses_only_when_none_answers() -> None:
     found = of(Says(None), Says(None)).forecast(walk(hours=50), (), NOW)
     assert found.sigma_annual is None and len(found.members) == 2
     assert found.refusal == "no member has a forecast (m0: it failed: of zero; m1: it failed: of zero)"
-    rule = blend.build(blend.Settings(members=("har", "implied")))
+    rule = blend.build(asked(members=("har", "implied")))
     found = rule.forecast(History("x", HOUR, ()), (quote(0.5),), NOW)  # prices fail, options are there
     assert found.sigma_annual == pytest.approx(0.5) and figures(found)["went_without"] == "har"
 
@@ -101,7 +106,7 @@ def test_weights_stay_from_one_boundary_to_the_next() -> None:
 
 def test_real_members_are_trained_and_all_shown() -> None:
     trained_weights.cache_clear()
-    rule = blend.build(blend.Settings(members=("ewma", {"kind": "ewma", "half_life_hours": 6}, "range_based")))
+    rule = blend.build(asked(members=("ewma", {"kind": "ewma", "half_life_hours": 6}, "range_based")))
     found = rule.forecast(walk(hours=900, wobble=0.4), (), NOW)
     assert [member.kind for member in found.members] == ["ewma", "ewma", "range_based"]
     known = figures(found)
@@ -122,17 +127,17 @@ def test_realized_variance_begins_at_the_origin() -> None:
 
 def test_settings_say_what_is_wrong() -> None:
     with pytest.raises(ValidationError, match="drop its horizon_hours"):
-        blend.Settings(members=({"kind": "ewma", "horizon_hours": 48},))
-    with pytest.raises(ValidationError, match="Input should be .ewma"):
-        blend.Settings(members=("blend",))
+        asked(members=({"kind": "ewma", "horizon_hours": 48},))
+    with pytest.raises(ValidationError, match="a member is one of ewma, garch, har, implied, range_based, true_range"):
+        asked(members=("blend",))
     with pytest.raises(ValidationError, match="half_life_hours"):
-        blend.Settings(members=({"kind": "ewma", "half_life_hours": 0},))
-    with pytest.raises(ValidationError, match="members"):
-        blend.Settings(members=())
+        asked(members=({"kind": "ewma", "half_life_hours": 0},))
+    with pytest.raises(ValidationError, match="from 1 to 12 members, not 0"):
+        asked(members=())
 
 
 def test_settings_come_back_from_what_was_written_down() -> None:
-    asked = blend.Settings(horizon_hours=48.0, members=("har", {"kind": "garch", "model": "gjr"}))
-    again = blend.Settings.model_validate(asked.model_dump(mode="json"))
-    assert again == asked and blend.build(again) == blend.build(asked)
+    wanted = asked(horizon_hours=48.0, members=("har", {"kind": "garch", "model": "gjr"}))
+    again = blend.Settings.model_validate(wanted.model_dump(mode="json"))
+    assert again == wanted and blend.build(again) == blend.build(wanted)
     assert [member.settings.horizon_hours for member in blend.build(again).members] == [48.0, 48.0]  # type: ignore[attr-defined]

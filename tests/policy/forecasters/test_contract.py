@@ -107,7 +107,7 @@ def test_the_training_of_a_blend_sees_nothing_later() -> None:
     wild = tuple(replace(s, sqrt_price_x96=s.sqrt_price_x96 * (1 + i % 2)) for i, s in enumerate(PAST.samples[-30:]))
     whole = rule.forecast(PAST, quotes, now)
     figures = {figure.name: figure.value for figure in whole.figures}
-    assert figures["training_forecasts"] >= 10
+    assert int(figures["training_forecasts"]) >= 10
     garbled = History("g", HOUR, PAST.samples[:-30] + wild)
     assert canonical.encode(rule.forecast(garbled, quotes, now)) == canonical.encode(whole)
 

@@ -118,5 +118,5 @@ def test_a_shock_never_calms_the_market() -> None:
 def test_a_fit_is_kept_by_its_content() -> None:
     returns = simulated("garch")
     first = fit_garch(returns, "garch", "t", 24)
-    assert fit_garch(tuple(list(returns)), "garch", "t", 24) is first
+    assert fit_garch((*returns,), "garch", "t", 24) is first
     assert fit_garch((*returns[:-1], 0.5), "garch", "t", 24) is not first
