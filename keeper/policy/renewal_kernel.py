@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -38,8 +38,8 @@ def compiled(signature: str) -> Callable[[_Function], _Function]:
 
     def wrap(function: _Function) -> _Function:
         def jit(cache: bool) -> _Function:
-            machine: _Function = numba.njit(signature, cache=cache, fastmath=False, error_model="numpy")(function)
-            return machine
+            machine = numba.njit(signature, cache=cache, fastmath=False, error_model="numpy")(function)
+            return cast(_Function, machine)
 
         try:
             return jit(True)
@@ -150,7 +150,8 @@ def _stretch(
 def integrals(
     sigma: float, mu: float, w_star: float, a: float, b: float, lo: float, hi: float, x: float
 ) -> tuple[float, float, float, float, float, float, float]:
-    """p_up, p_down, E τ, T_in, I_L, I_w, I_w2 (years) of the path from ``x`` until it leaves (lo, hi). Panels end at the edges of the range, at x and at the centre, each where it lies between lo and hi."""
+    """p_up, p_down, E τ, T_in, I_L, I_w, I_w2 (years) of the path from ``x`` until it leaves (lo, hi). Panels
+    end at the edges of the range, at x and at the centre, each where it lies between lo and hi."""
     theta = 2.0 * mu / (sigma * sigma) - 1.0
     k = abs(theta)
     whole = scale(k, hi - lo)

@@ -14,15 +14,16 @@ import numpy as np
 from keeper.policy.renewal_kernel import carry_per_year, compiled, integrals, weight_at
 
 SYMMETRIC, ASYMMETRIC, WAITING = 0, 1, 2
-_Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 """Distances or their logarithms, one per dimension."""
 
-_TERMS, _HELD = "UniTuple(f8,9)", "UniTuple(f8,5)"
-_LARGEST_SIMPLEX_EVALUATIONS = 160
-_SPREAD = 1e-8
+TERMS, HELD = "UniTuple(f8,9)", "UniTuple(f8,5)"
+_MOST_EVALUATIONS = 160
+# Relative differences of score at which a climb is at its top: on the way, and at the end.
+_ROUGH, _FINE = 1e-5, 1e-7
 
 
-@compiled(f"f8({_TERMS},{_HELD},f8,f8)")
+@compiled(f"f8({TERMS},{HELD},f8,f8)")
 def waited(terms: tuple[float, ...], held: tuple[float, ...], below: float, above: float) -> float:
     """What waiting earns against the target's carry until the price has moved ``below`` down or ``above`` up from x,
     less the cost of moving there; per unit of capital. ``held`` is (a, b, x, target's w(0), target's g)."""
@@ -37,8 +38,9 @@ def waited(terms: tuple[float, ...], held: tuple[float, ...], below: float, abov
     return earned - 0.5 * risk_aversion * variance * square - target_carry * spent - gas - swap_cost * moved
 
 
-@compiled(f"f8(i8,{_TERMS},{_HELD},f8[::1])")
-def _score(kind: int, terms: tuple[float, ...], held: tuple[float, ...], logs: _Floats) -> float:
+@compiled(f"f8(i8,{TERMS},{HELD},f8[::1])")
+def score_of(kind: int, terms: tuple[float, ...], held: tuple[float, ...], logs: Floats) -> float:
+    """The objective ``kind`` at these log distances."""
     first, second = math.exp(logs[0]), math.exp(logs[1])
     if kind == SYMMETRIC:
         return carry_per_year(terms, first, first, second, second)
@@ -47,15 +49,15 @@ def _score(kind: int, terms: tuple[float, ...], held: tuple[float, ...], logs: _
     return waited(terms, held, first, second)
 
 
-@compiled(f"f8(i8,{_TERMS},{_HELD},f8[::1],f8[::1],i8,f8[::1])")
+@compiled(f"f8(i8,{TERMS},{HELD},f8[::1],f8[::1],i8,f8[::1])")
 def _grid(
     kind: int,
     terms: tuple[float, ...],
     held: tuple[float, ...],
-    low: _Floats,
-    high: _Floats,
+    low: Floats,
+    high: Floats,
     levels: int,
-    best: _Floats,
+    best: Floats,
 ) -> float:
     """Score every point of a grid with ``levels`` logarithmic steps a dimension; the best goes into ``best``."""
     size = low.size
@@ -66,22 +68,22 @@ def _grid(
         for axis in range(size):
             point[axis] = low[axis] + (high[axis] - low[axis]) * (rest % levels) / (levels - 1)
             rest //= levels
-        score = _score(kind, terms, held, point)
+        score = score_of(kind, terms, held, point)
         if score > top:
             top = score
             best[:] = point
     return top
 
 
-@compiled(f"i8(i8,{_TERMS},{_HELD},f8[::1],f8[::1],f8[:,::1],f8[::1],f8)")
+@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[:,::1],f8[::1],f8)")
 def _begin(
     kind: int,
     terms: tuple[float, ...],
     held: tuple[float, ...],
-    low: _Floats,
-    high: _Floats,
-    simplex: _Floats,
-    scores: _Floats,
+    low: Floats,
+    high: Floats,
+    simplex: Floats,
+    scores: Floats,
     step: float,
 ) -> int:
     """The other corners of the simplex around corner 0, each one step along its axis, inwards where it stands at a
@@ -93,12 +95,12 @@ def _begin(
         if moved > high[axis]:
             moved = max(low[axis], simplex[0, axis] - step)
         simplex[axis + 1, axis] = moved
-        scores[axis + 1] = _score(kind, terms, held, simplex[axis + 1])
+        scores[axis + 1] = score_of(kind, terms, held, simplex[axis + 1])
     return size
 
 
 @compiled("void(f8[:,::1],f8[::1])")
-def _sort(simplex: _Floats, scores: _Floats) -> None:
+def _sort(simplex: Floats, scores: Floats) -> None:
     """Best corner first; insertion sort, which keeps the order of equals."""
     for index in range(1, scores.size):
         place = index
@@ -110,35 +112,36 @@ def _sort(simplex: _Floats, scores: _Floats) -> None:
 
 
 @compiled("void(f8[::1],f8[::1],f8,f8[::1],f8[::1],f8[::1])")
-def _along(centroid: _Floats, worst: _Floats, factor: float, low: _Floats, high: _Floats, into: _Floats) -> None:
+def _along(centroid: Floats, worst: Floats, factor: float, low: Floats, high: Floats, into: Floats) -> None:
     for axis in range(low.size):
         moved = centroid[axis] + factor * (centroid[axis] - worst[axis])
         into[axis] = min(max(moved, low[axis]), high[axis])
 
 
-@compiled(f"i8(i8,{_TERMS},{_HELD},f8[::1],f8[::1],f8[:,::1],f8[::1],i8)")
+@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[:,::1],f8[::1],f8)")
 def _nelder_mead(
     kind: int,
     terms: tuple[float, ...],
     held: tuple[float, ...],
-    low: _Floats,
-    high: _Floats,
-    simplex: _Floats,
-    scores: _Floats,
-    most: int,
+    low: Floats,
+    high: Floats,
+    simplex: Floats,
+    scores: Floats,
+    spread: float,
 ) -> int:
-    """Climb until the corners agree or ``most`` evaluations are spent; the best corner ends at 0."""
+    """Climb until the corners agree within ``spread`` of their score, or too many evaluations are spent. The best
+    corner ends at 0. Returns the evaluations spent."""
     size = low.size
     centroid, tried, other = np.empty(size), np.empty(size), np.empty(size)
     spent = 0
-    while spent < most:
+    while spent < _MOST_EVALUATIONS:
         _sort(simplex, scores)
-        if scores[0] - scores[size] <= _SPREAD * (1.0 + abs(scores[0])):
+        if scores[0] - scores[size] <= spread * (1e-3 + abs(scores[0])):
             break
         for axis in range(size):
             centroid[axis] = simplex[:size, axis].mean()
         _along(centroid, simplex[size], 1.0, low, high, tried)
-        reflected = _score(kind, terms, held, tried)
+        reflected = score_of(kind, terms, held, tried)
         spent += 1
         if reflected > scores[0]:
             _along(centroid, simplex[size], 2.0, low, high, other)
@@ -149,7 +152,7 @@ def _nelder_mead(
             _along(centroid, simplex[size], 0.5, low, high, other)
         else:
             _along(centroid, simplex[size], -0.5, low, high, other)
-        second = _score(kind, terms, held, other)
+        second = score_of(kind, terms, held, other)
         spent += 1
         if max(reflected, second) > scores[size]:
             simplex[size] = other if second >= reflected else tried
@@ -158,21 +161,21 @@ def _nelder_mead(
         for corner in range(1, size + 1):
             for axis in range(size):
                 simplex[corner, axis] = 0.5 * (simplex[0, axis] + simplex[corner, axis])
-            scores[corner] = _score(kind, terms, held, simplex[corner])
+            scores[corner] = score_of(kind, terms, held, simplex[corner])
         spent += size
     _sort(simplex, scores)
     return spent
 
 
-@compiled(f"i8(i8,{_TERMS},{_HELD},f8[::1],f8[::1],f8[::1],f8[::1])")
+@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[::1],f8[::1])")
 def _snap(
     kind: int,
     terms: tuple[float, ...],
     held: tuple[float, ...],
-    low: _Floats,
-    high: _Floats,
-    point: _Floats,
-    top: _Floats,
+    low: Floats,
+    high: Floats,
+    point: Floats,
+    top: Floats,
 ) -> int:
     """Put a distance exactly on the limit beside it where nothing is lost by it. Returns the evaluations spent."""
     spent = 0
@@ -181,7 +184,7 @@ def _snap(
             kept = point[axis]
             if kept != limit and abs(kept - limit) < 1e-2:
                 point[axis] = limit
-                score = _score(kind, terms, held, point)
+                score = score_of(kind, terms, held, point)
                 spent += 1
                 if score >= top[0] - 1e-7 * (1e-3 + abs(top[0])):
                     top[0] = max(score, top[0])
@@ -190,32 +193,54 @@ def _snap(
     return spent
 
 
-@compiled(f"Tuple((f8,i8))(i8,{_TERMS},{_HELD},f8[::1],f8[::1],i8,f8[::1])")
-def search(
+@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[::1],f8,f8,f8[::1],f8[::1])")
+def climb(
     kind: int,
     terms: tuple[float, ...],
     held: tuple[float, ...],
-    low: _Floats,
-    high: _Floats,
-    levels: int,
-    best: _Floats,
-) -> tuple[float, int]:
-    """The highest score within [low, high] (logarithms), its point in ``best``, and the evaluations spent."""
+    low: Floats,
+    high: Floats,
+    start: Floats,
+    step: float,
+    spread: float,
+    best: Floats,
+    top: Floats,
+) -> int:
+    """Nelder–Mead from ``start``; a better point than ``best`` and its score ``top[0]`` take their place. Returns the
+    evaluations spent."""
     size = low.size
-    simplex, scores, top = np.empty((size + 1, size)), np.empty(size + 1), np.empty(1)
-    scores[0] = _grid(kind, terms, held, low, high, levels, best)
-    simplex[0] = best
-    spent = levels**size
+    simplex, scores = np.empty((size + 1, size)), np.empty(size + 1)
+    simplex[0] = start
+    scores[0] = score_of(kind, terms, held, simplex[0])
+    spent = 1 + _begin(kind, terms, held, low, high, simplex, scores, step)
+    spent += _nelder_mead(kind, terms, held, low, high, simplex, scores, spread)
+    if scores[0] > top[0]:
+        best[:], top[0] = simplex[0], scores[0]
+    return spent
+
+
+@compiled(f"Tuple((f8,i8))(i8,{TERMS},{HELD},f8[::1],f8[::1],i8,f8[::1])")
+def best_distances(
+    kind: int,
+    terms: tuple[float, ...],
+    held: tuple[float, ...],
+    low: Floats,
+    high: Floats,
+    levels: int,
+    best: Floats,
+) -> tuple[float, int]:
+    """The highest carry within [low, high] (logarithms), its point in ``best``, and the evaluations spent."""
+    top, start = np.empty(1), np.empty(low.size)
+    top[0] = _grid(kind, terms, held, low, high, levels, best)
+    spent = levels**low.size
     step = 0.5 * (high - low).max() / (levels - 1)
-    for attempt in range(3):
-        before = scores[0]
-        spent += _begin(kind, terms, held, low, high, simplex, scores, step if attempt == 0 else 0.2)
-        spent += _nelder_mead(
-            kind, terms, held, low, high, simplex, scores, _LARGEST_SIMPLEX_EVALUATIONS
-        )
-        if attempt > 0 and scores[0] - before <= 1e-6 * abs(before):
-            break
-    best[:] = simplex[0]
-    top[0] = scores[0]
+    spent += climb(kind, terms, held, low, high, best.copy(), step, _ROUGH, best, top)
+    if kind == ASYMMETRIC:
+        # Without drift the mirror of a good answer is nearly as good, or better: the grid cannot tell the two.
+        for axis in range(4):
+            start[axis] = best[axis ^ 1]
+        spent += climb(kind, terms, held, low, high, start, 0.3, _ROUGH, best, top)
+    spent += climb(kind, terms, held, low, high, best.copy(), 0.2, _ROUGH, best, top)
+    spent += climb(kind, terms, held, low, high, best.copy(), 0.05, _FINE, best, top)
     spent += _snap(kind, terms, held, low, high, best, top)
     return top[0], spent
