@@ -53,7 +53,7 @@ class LadderSettings(RangeSettings):
         return self
 
 
-class WidthSettings(LadderSettings):
+class WidthSettings(RangeSettings):
     """Settings of the rules that find their own width: no side narrower or wider than this, as ln(1 + pct/100)."""
 
     min_width_pct: float = Field(default=3.0, gt=0, le=1_000)
@@ -61,19 +61,19 @@ class WidthSettings(LadderSettings):
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> WidthSettings:
-        in_order(self.min_width_pct, self.max_width_pct)
+        if self.min_width_pct > self.max_width_pct:
+            raise ValueError(f"min_width_pct {self.min_width_pct:g} is above max_width_pct {self.max_width_pct:g}")
         return self
 
-
-def in_order(min_width_pct: float, max_width_pct: float) -> None:
-    """ValueError where the narrowest width allowed is above the widest."""
-    if min_width_pct > max_width_pct:
-        raise ValueError(f"min_width_pct {min_width_pct:g} is above max_width_pct {max_width_pct:g}")
+    @property
+    def bounds_log(self) -> tuple[float, float]:
+        """The least and the greatest log distance of an end from the price."""
+        return math.log1p(self.min_width_pct / 100), math.log1p(self.max_width_pct / 100)
 
 
 def within_widths(wanted_log: float, settings: WidthSettings) -> tuple[float, str]:
     """The log distance within the bounds, and a word on which of them binds (empty: none)."""
-    floor, ceiling = math.log1p(settings.min_width_pct / 100), math.log1p(settings.max_width_pct / 100)
+    floor, ceiling = settings.bounds_log
     if wanted_log < floor:
         return floor, " (your floor)"
     return (ceiling, " (your ceiling)") if wanted_log > ceiling else (wanted_log, "")

@@ -9,14 +9,14 @@ from typing import Literal
 from pydantic import Field
 
 from keeper.model.decision import Figure, Ladder
-from keeper.policy.ladder import WidthSettings, ladder_around, within_widths
+from keeper.policy.ladder import LadderSettings, WidthSettings, ladder_around, within_widths
 from keeper.policy.scene import NoRange, Scene
 
 DAYS_PER_YEAR = 365
 LEANS = {"positive": "bull", "neutral": "neutral", "negative": "bear"}
 
 
-class Settings(WidthSettings):
+class Settings(WidthSettings, LadderSettings):
     """``range: {kind: asymmetric}``: total width = 2·c·σ·√horizon in logarithms of the price.
 
     ``min_width_pct`` and ``max_width_pct`` bound half of the total, which is a side's width when neutral. Bull: the

@@ -9,13 +9,13 @@ from typing import Literal
 from pydantic import Field
 
 from keeper.model.decision import Figure, Ladder
-from keeper.policy.ladder import WidthSettings, ladder_around, within_widths
+from keeper.policy.ladder import LadderSettings, WidthSettings, ladder_around, within_widths
 from keeper.policy.scene import NoRange, Scene
 
 DAYS_PER_YEAR = 365
 
 
-class Settings(WidthSettings):
+class Settings(WidthSettings, LadderSettings):
     """``range: {kind: sigma}``: a side's width = k·σ·√horizon, between the bounds.
 
     ``k_below`` and ``k_above`` stand in for ``k`` on their side of the price.
