@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from math import isqrt
 
 from keeper.model.decision import TargetRange
+from keeper.model.full_math import MAX_UINT128
 from keeper.model.liquidity import amounts_on_burn
 from keeper.model.observation import Observation
 from keeper.model.plan import Hedge
@@ -23,9 +24,14 @@ FALLEN_NUMERATOR, FALLEN_DENOMINATOR = 99, 100
 REFERENCE_LIQUIDITY = 1 << 112
 
 
-def hedge_of(observation: Observation, ranges: Iterable[TargetRange], capital_quote: int, reset_pct: float) -> Hedge:
-    """The short that cancels the delta of the ranges, holding ``capital_quote`` (raw quote units) by their shares."""
+def hedge_of(
+    observation: Observation, ranges: Iterable[TargetRange], capital_quote: int, reset_pct: float
+) -> Hedge | None:
+    """The short that cancels the delta of the ranges, holding ``capital_quote`` (raw quote units) by their shares.
+    None where that is more liquidity than a pool can hold."""
     held = with_liquidity(observation, ranges, capital_quote)
+    if any(liquidity > MAX_UINT128 for _, liquidity in held):
+        return None
     root = observation.pool.sqrt_price_x96
     now = base_held_raw(held, root, observation.quote_is_token0)
     fallen = base_held_raw(held, fallen_sqrt_price_x96(root, observation.quote_is_token0), observation.quote_is_token0)

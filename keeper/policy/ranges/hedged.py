@@ -60,6 +60,9 @@ class Hedged:
         if not math.isfinite(earned.g_per_year):
             return NoRange("the renewal objective has no finite value here")
         ranges = (TargetRange(*ends, PPM),)
+        hedge = hedge_of(observation, ranges, scene.capital_quote, settings.reset_pct)
+        if hedge is None:
+            return NoRange("the capital is more liquidity than the pool can hold in this range")
         return Ladder(
             "hedged",
             ranges,
@@ -71,7 +74,7 @@ class Hedged:
                 Figure("hedge_cost_per_year", hedge_cost),
                 *renewal_figures(earned),
             ),
-            hedge=hedge_of(observation, ranges, scene.capital_quote, settings.reset_pct),
+            hedge=hedge,
         )
 
 
