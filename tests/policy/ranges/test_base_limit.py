@@ -12,7 +12,7 @@ from keeper.model.plan import Mint, Swap
 from keeper.policy.ranges import base_limit
 from keeper.policy.rebalance import plan_change
 from keeper.policy.scene import Scene
-from keeper.policy.valuation import positions_value, value_in_quote
+from keeper.policy.valuation import positions_value, principal, value_in_quote
 from tests.policy.ranges.worlds import at, ticks, triggers
 from tests.policy.world import NOW, held, observation, scene, settings
 
@@ -89,6 +89,14 @@ def test_capital_that_is_capped_keeps_the_proportion_of_what_is_held() -> None:
     some = replace(whole(seen), capital_quote=E18)
     assert base_limit.owned(some) == (3 * E18 // 4, E18 // 4)
     assert place(some).ranges == place(whole(seen)).ranges
+
+
+def test_fees_of_the_own_position_are_placed_and_strangers_are_not() -> None:
+    own, other = (Position(number, -600, 600, 10**15, 11 * 10**14, 13 * 10**14) for number in (1, 2))
+    seen = observation(tick=0, decimals=(18, 18), positions=(own, other), balances=(10**12, 10**12))
+    asked = whole(seen, own)
+    out_0, out_1 = principal(own, seen.pool)
+    assert base_limit.owned(asked) == (10**12 + out_0 + 11 * 10**14, 10**12 + out_1 + 13 * 10**14)
 
 
 def test_it_is_placed_anew_after_its_hours() -> None:
