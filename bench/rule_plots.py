@@ -42,14 +42,15 @@ CAPITAL_QUOTE = 50_000 * 10**6
 # Fees over the loss to arbitrage as the objective counts them, and gas and swap cost of a move.
 FEES_OVER_LVR = 1.06
 COSTS = {"gas_fraction": 0.0002, "swap_cost": 0.001, "dilution": 1e-4}
-# The direction that `asymmetric` is shown: the move of a week, beyond this.
+# The direction that the rules which lean are shown: the move of a week, beyond this.
+LEANING = {"asymmetric"}
 TREND_HOURS, TREND_LEAST = 168, 0.08
 MOST_POINTS = 700
 # Settings under which a rule shows what sets it apart.
-SHOWN = {
+SHOWN: dict[str, dict[str, float]] = {
     "fixed": {"lower_pct": 7, "upper_pct": 10},
     "sigma": {"k": 2, "horizon_days": 3},
-    "base_limit": {"base_width_pct": 8, "limit_width_pct": 4},
+    "base_limit": {"base_width_pct": 10, "limit_width_pct": 4, "trigger_scale": 0.6},
     "optimal": {"min_width_pct": 3},
     "hedged": {"min_width_pct": 3, "hedge_cost_pct_per_year": 2},
 }
@@ -86,7 +87,7 @@ def main() -> None:
     for kind in options.kinds or plugins.available("range"):
         module = plugins.find("range", kind)
         rule: RangeRule = module.build(module.Settings(**SHOWN.get(kind, {})))
-        bands, moves = held_ranges(rule, hours, first, last)
+        bands, moves = held_ranges(rule, hours, first, last, leans=kind in LEANING)
         drawing = picture(kind, hours[first : last + 1], bands, moves)
         (options.out / f"rule-{kind.replace('_', '-')}.svg").write_text(drawing, encoding="utf-8")
 
@@ -105,7 +106,7 @@ def _options() -> argparse.Namespace:
 
 def read_hours(path: Path) -> list[Hour]:
     """Hourly closes; the stamp of a bar is its opening, so its close is known an hour later."""
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
     table = pd.read_parquet(path, columns=["timestamp", "close"])
     found = []
@@ -116,7 +117,7 @@ def read_hours(path: Path) -> list[Hour]:
     return found
 
 
-def held_ranges(rule: RangeRule, hours: list[Hour], first: int, last: int) -> tuple[list[Band], int]:
+def held_ranges(rule: RangeRule, hours: list[Hour], first: int, last: int, *, leans: bool) -> tuple[list[Band], int]:
     """Every range from when it is placed to when it is replaced, and how often that is."""
     bands: list[Band] = []
     held: Held | None = None
@@ -125,18 +126,13 @@ def held_ranges(rule: RangeRule, hours: list[Hour], first: int, last: int) -> tu
     amounts = (half * 10**18 // round(hours[first].price * 10**6), half)
     for index in range(first, last):
         seen = observed(hours, index, amounts)
-        answer = rule.choose(scene_of(seen, hours, index)) if held is None or held.is_left(seen) else None
-        if answer is None and held is not None and held.ladder.replaces_before_timestamp is not None:
-            answer = rule.choose(scene_of(seen, hours, index))
-            if not isinstance(answer, Ladder) or held.since >= (answer.replaces_before_timestamp or 0):
-                continue
-        if answer is None:
-            continue
         if held is not None:
+            if not held.is_left(seen) and not held.is_stale(rule.choose(scene_of(seen, hours, index, leans=leans))):
+                continue
             bands += held.bands(seen.block.timestamp)
             amounts, moves = held.paid_out(seen), moves + 1
             seen = observed(hours, index, amounts)
-            answer = rule.choose(scene_of(seen, hours, index))
+        answer = rule.choose(scene_of(seen, hours, index, leans=leans))
         held = None if isinstance(answer, NoRange) else Held.of(answer, seen)
     return bands + (held.bands(hours[last].timestamp) if held is not None else []), moves
 
@@ -158,6 +154,9 @@ class Held:
 
     def is_left(self, seen: Observation) -> bool:
         return not self.ladder.trigger_lower_tick <= seen.pool.tick < self.ladder.trigger_upper_tick
+
+    def is_stale(self, answer: Ladder | NoRange) -> bool:
+        return isinstance(answer, Ladder) and self.since < (answer.replaces_before_timestamp or 0)
 
     def paid_out(self, seen: Observation) -> tuple[int, int]:
         """What the ranges give back at this price."""
@@ -203,14 +202,14 @@ def observed(hours: list[Hour], index: int, amounts: tuple[int, int]) -> Observa
     )
 
 
-def scene_of(seen: Observation, hours: list[Hour], index: int) -> Scene:
+def scene_of(seen: Observation, hours: list[Hour], index: int, *, leans: bool) -> Scene:
     """The scene with volatility from the past, fees a constant part above the loss to arbitrage, costs constant."""
     now = seen.block.timestamp
     forecast = ewma.build(ewma.Settings()).forecast(seen.history, (), now)
     sigma = forecast.sigma_annual or 0.5
     loss = sigma**2 / 4
     net = (FEES_OVER_LVR - 1) * loss
-    label, since = trend(hours, index)
+    label, since = trend(hours, index) if leans else ("neutral", 0)
     return Scene(
         observation=seen,
         forecast=forecast,

@@ -27,7 +27,8 @@ class Settings(RangeSettings):
     limit order from the price away.
 
     Less than ``min_limit_pct`` of the capital is no limit order worth its gas. ``rebalance_hours`` places both anew
-    after that time, wherever the price stands; none: at the base range's trigger alone.
+    after that time, wherever the price stands; none: at the base range's trigger alone. Beyond the base range only one
+    token is left, so what is placed anew there is a limit order alone.
     """
 
     kind: Literal["base_limit"] = "base_limit"
@@ -35,7 +36,7 @@ class Settings(RangeSettings):
     limit_width_pct: float = Field(default=5.0, gt=0, le=10_000)
     min_limit_pct: float = Field(default=0.1, ge=0.01, le=50)
     trigger_scale: float = Field(default=1.0, gt=0, le=20)
-    rebalance_hours: float | None = Field(default=None, gt=0, le=24 * 365)
+    rebalance_hours: float | None = Field(default=48.0, gt=0, le=24 * 365)
 
 
 @dataclass(frozen=True, slots=True)

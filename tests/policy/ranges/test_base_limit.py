@@ -101,5 +101,6 @@ def test_fees_of_the_own_position_are_placed_and_strangers_are_not() -> None:
 
 def test_it_is_placed_anew_after_its_hours() -> None:
     asked = whole(at(0, 10, balances=(E18, E18)))
-    assert place(asked).replaces_before_timestamp is None
+    assert place(asked).replaces_before_timestamp == NOW - 48 * 3_600
+    assert place(asked, rebalance_hours=None).replaces_before_timestamp is None
     assert place(asked, rebalance_hours=12).replaces_before_timestamp == NOW - 12 * 3_600
