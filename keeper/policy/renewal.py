@@ -111,7 +111,8 @@ def renewal(terms: Terms, bounds: Bounds, *, start: float = 0.0) -> Renewal:
 
 def optimum(terms: Terms, limits: SearchLimits) -> Optimum:
     """The distances within ``limits`` with the highest g: coarse grid, then Nelder–Mead in the logarithms, in machine
-    code. Deterministic; g is within 1e-3 of the best that a far finer search finds."""
+    code. Deterministic. Against a far denser search g was within 1e-3 (relative) in 2,990 of 3,000 random problems; the
+    other ten had limits a hundredfold apart or more, and lost less than 0.01 per year."""
     import numpy as np
 
     from keeper.policy.renewal_search import ASYMMETRIC, SYMMETRIC, best_distances

@@ -49,6 +49,22 @@ def score_of(kind: int, terms: tuple[float, ...], held: tuple[float, ...], logs:
     return waited(terms, held, first, second)
 
 
+@compiled("i8(i8,i8)")
+def _points(levels: int, size: int) -> int:
+    points = 1
+    for _ in range(size):
+        points *= levels
+    return points
+
+
+# Plain loops in place of array expressions: those would take numba seconds to compile.
+@compiled("void(f8[::1],f8[::1])")
+def copy(source: Floats, into: Floats) -> None:
+    """Overwrite ``into`` with ``source``."""
+    for axis in range(source.size):
+        into[axis] = source[axis]
+
+
 @compiled(f"f8(i8,{TERMS},{HELD},f8[::1],f8[::1],i8,f8[::1])")
 def _grid(
     kind: int,
@@ -63,7 +79,7 @@ def _grid(
     size = low.size
     point = np.empty(size)
     top = -math.inf
-    for code in range(levels**size):
+    for code in range(_points(levels, size)):
         rest = code
         for axis in range(size):
             point[axis] = low[axis] + (high[axis] - low[axis]) * (rest % levels) / (levels - 1)
@@ -71,7 +87,7 @@ def _grid(
         score = score_of(kind, terms, held, point)
         if score > top:
             top = score
-            best[:] = point
+            copy(point, best)
     return top
 
 
@@ -90,7 +106,7 @@ def _begin(
     limit. Returns the evaluations spent."""
     size = low.size
     for axis in range(size):
-        simplex[axis + 1] = simplex[0]
+        copy(simplex[0], simplex[axis + 1])
         moved = simplex[0, axis] + step
         if moved > high[axis]:
             moved = max(low[axis], simplex[0, axis] - step)
@@ -139,14 +155,18 @@ def _nelder_mead(
         if scores[0] - scores[size] <= spread * (1e-3 + abs(scores[0])):
             break
         for axis in range(size):
-            centroid[axis] = simplex[:size, axis].mean()
+            total = 0.0
+            for corner in range(size):
+                total += simplex[corner, axis]
+            centroid[axis] = total / size
         _along(centroid, simplex[size], 1.0, low, high, tried)
         reflected = score_of(kind, terms, held, tried)
         spent += 1
         if reflected > scores[0]:
             _along(centroid, simplex[size], 2.0, low, high, other)
         elif reflected > scores[size - 1]:
-            simplex[size], scores[size] = tried, reflected
+            copy(tried, simplex[size])
+            scores[size] = reflected
             continue
         elif reflected > scores[size]:
             _along(centroid, simplex[size], 0.5, low, high, other)
@@ -155,7 +175,7 @@ def _nelder_mead(
         second = score_of(kind, terms, held, other)
         spent += 1
         if max(reflected, second) > scores[size]:
-            simplex[size] = other if second >= reflected else tried
+            copy(other if second >= reflected else tried, simplex[size])
             scores[size] = max(reflected, second)
             continue
         for corner in range(1, size + 1):
@@ -210,12 +230,13 @@ def climb(
     evaluations spent."""
     size = low.size
     simplex, scores = np.empty((size + 1, size)), np.empty(size + 1)
-    simplex[0] = start
+    copy(start, simplex[0])
     scores[0] = score_of(kind, terms, held, simplex[0])
     spent = 1 + _begin(kind, terms, held, low, high, simplex, scores, step)
     spent += _nelder_mead(kind, terms, held, low, high, simplex, scores, spread)
     if scores[0] > top[0]:
-        best[:], top[0] = simplex[0], scores[0]
+        copy(simplex[0], best)
+        top[0] = scores[0]
     return spent
 
 
@@ -232,15 +253,18 @@ def best_distances(
     """The highest carry within [low, high] (logarithms), its point in ``best``, and the evaluations spent."""
     top, start = np.empty(1), np.empty(low.size)
     top[0] = _grid(kind, terms, held, low, high, levels, best)
-    spent = levels**low.size
-    step = 0.5 * (high - low).max() / (levels - 1)
-    spent += climb(kind, terms, held, low, high, best.copy(), step, _ROUGH, best, top)
+    spent = _points(levels, low.size)
+    widest = 0.0
+    for axis in range(low.size):
+        widest = max(widest, high[axis] - low[axis])
+    step = 0.5 * widest / (levels - 1)
+    spent += climb(kind, terms, held, low, high, best, step, _ROUGH, best, top)
     if kind == ASYMMETRIC:
         # Without drift the mirror of a good answer is nearly as good, or better: the grid cannot tell the two.
         for axis in range(4):
             start[axis] = best[axis ^ 1]
         spent += climb(kind, terms, held, low, high, start, 0.3, _ROUGH, best, top)
-    spent += climb(kind, terms, held, low, high, best.copy(), 0.2, _ROUGH, best, top)
-    spent += climb(kind, terms, held, low, high, best.copy(), 0.05, _FINE, best, top)
+    spent += climb(kind, terms, held, low, high, best, 0.2, _ROUGH, best, top)
+    spent += climb(kind, terms, held, low, high, best, 0.05, _FINE, best, top)
     spent += _snap(kind, terms, held, low, high, best, top)
     return top[0], spent

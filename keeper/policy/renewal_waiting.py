@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from keeper.policy.renewal_kernel import compiled
-from keeper.policy.renewal_search import HELD, TERMS, WAITING, Floats, climb, score_of
+from keeper.policy.renewal_search import HELD, TERMS, WAITING, Floats, climb, copy, score_of
 
 # Thresholds are looked for at these log distances from the price, a factor of 1.6 from one level to the next.
 _NEAREST, _FARTHEST = 1e-4, 4.0
@@ -31,35 +31,46 @@ def _is_peak(scores: Floats, row: int, column: int) -> bool:
     return True
 
 
+@compiled("UniTuple(i8,2)(f8[:,::1],f8)")
+def _next_peak(scores: Floats, ceiling: float) -> tuple[int, int]:
+    """The highest peak that scores less than ``ceiling``; (−1, −1) where there is none."""
+    found_row = found_column = -1
+    top = -math.inf
+    for row in range(scores.shape[0]):
+        for column in range(scores.shape[1]):
+            if top < scores[row, column] < ceiling and _is_peak(scores, row, column):
+                found_row, found_column, top = row, column, scores[row, column]
+    return found_row, found_column
+
+
 @compiled(f"UniTuple(f8,4)({TERMS},{HELD},f8,f8)")
 def best_waiting(
     terms: tuple[float, ...], held: tuple[float, ...], trigger_lower: float, trigger_upper: float
 ) -> tuple[float, float, float, float]:
     """C(x), how far below and above x waiting ends (log distances), and the evaluations spent. The triggers of the
     target, seen from the held range's centre, are one more place to start from."""
-    low, high = np.full(2, math.log(_NEAREST)), np.full(2, math.log(_FARTHEST))
-    logs = low[0] + (high[0] - low[0]) * np.arange(_LEVELS) / (_LEVELS - 1)
-    scores, point, best, top = np.empty((_LEVELS, _LEVELS)), np.empty(2), np.empty(2), np.empty(1)
+    low, high, point, best, top = np.empty(2), np.empty(2), np.empty(2), np.empty(2), np.empty(1)
+    low[0] = low[1] = math.log(_NEAREST)
+    high[0] = high[1] = math.log(_FARTHEST)
+    scores, logs = np.empty((_LEVELS, _LEVELS)), np.empty(_LEVELS)
+    for row in range(_LEVELS):
+        logs[row] = low[0] + (high[0] - low[0]) * row / (_LEVELS - 1)
     top[0] = -math.inf
     for row in range(_LEVELS):
         for column in range(_LEVELS):
             point[0], point[1] = logs[row], logs[column]
             scores[row, column] = score_of(WAITING, terms, held, point)
             if scores[row, column] > top[0]:
-                best[:], top[0] = point, scores[row, column]
+                copy(point, best)
+                top[0] = scores[row, column]
     spent = _LEVELS * _LEVELS
-    peaks = np.full(scores.shape, -math.inf)
-    for row in range(_LEVELS):
-        for column in range(_LEVELS):
-            if _is_peak(scores, row, column):
-                peaks[row, column] = scores[row, column]
     step = 0.5 * (logs[1] - logs[0])
+    ceiling = math.inf
     for _ in range(_MOST_CLIMBS):
-        code = int(peaks.argmax())
-        row, column = code // _LEVELS, code % _LEVELS
-        if peaks[row, column] == -math.inf:
+        row, column = _next_peak(scores, ceiling)
+        if row < 0:
             break
-        peaks[row, column] = -math.inf
+        ceiling = scores[row, column]
         point[0], point[1] = logs[row], logs[column]
         spent += climb(WAITING, terms, held, low, high, point, step, _ROUGH, best, top)
     x = held[2]
@@ -67,5 +78,5 @@ def best_waiting(
         point[0] = min(max(math.log(x + trigger_lower), low[0]), high[0])
         point[1] = min(max(math.log(trigger_upper - x), low[1]), high[1])
         spent += climb(WAITING, terms, held, low, high, point, step, _ROUGH, best, top)
-    spent += climb(WAITING, terms, held, low, high, best.copy(), 0.05, _FINE, best, top)
+    spent += climb(WAITING, terms, held, low, high, best, 0.05, _FINE, best, top)
     return top[0], math.exp(best[0]), math.exp(best[1]), float(spent)
