@@ -51,8 +51,10 @@ def stance(settings: StrategySettings, regime: Regime) -> Stance:
     """The operator's own view comes first; a regime counts only where it may act."""
     if settings.view != "neutral":
         return Stance("positive" if settings.view == "bullish" else "negative", 1.0, "view")
-    if not settings.regime.get("act", False) or regime.label == "neutral":
+    if not settings.regime.get("act", False):
         return Stance("neutral", 0.0, "neutral")
+    if regime.label == "neutral":
+        return Stance("neutral", 0.0, "regime")
     lead = abs(regime.probability_positive - regime.probability_negative)
     return Stance(regime.label, min(lead, 1.0), "regime")
 
