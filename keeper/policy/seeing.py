@@ -55,8 +55,9 @@ def stance(settings: StrategySettings, regime: Regime) -> Stance:
         return Stance("neutral", 0.0, "neutral")
     if regime.label == "neutral":
         return Stance("neutral", 0.0, "regime")
-    lead = abs(regime.probability_positive - regime.probability_negative)
-    return Stance(regime.label, min(lead, 1.0), "regime")
+    lead = regime.probability_positive - regime.probability_negative
+    # A label that hysteresis keeps may have lost its lead: then it leans on nothing.
+    return Stance(regime.label, min(max(lead if regime.label == "positive" else -lead, 0.0), 1.0), "regime")
 
 
 def drift_annual(settings: StrategySettings, stance: Stance) -> float:

@@ -209,6 +209,12 @@ def test_a_regime_that_turned_neutral_is_still_the_one_that_acts() -> None:
     assert stance(settings(), regime("neutral")).source == "neutral"
 
 
+def test_a_label_that_is_kept_against_its_odds_leans_on_nothing() -> None:
+    acting = settings(regime={"kind": "trend", "act": True})
+    assert stance(acting, regime("positive", 0.2, 0.5)).strength == 0.0
+    assert stance(acting, regime("negative", 0.5, 0.2)).strength == 0.0
+
+
 def test_the_hedge_goes_with_the_plan() -> None:
     rule = fixed.build(fixed.Settings())
     short = Hedge(12, 3, 2.0)
