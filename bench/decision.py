@@ -36,7 +36,7 @@ from keeper.model.observation import (
     Wallet,
 )
 from keeper.model.price import Price, Token
-from keeper.model.ticks import sqrt_price_at_tick, tick_at_sqrt_price
+from keeper.model.ticks import tick_at_sqrt_price
 from keeper.policy.decide import decide
 from keeper.policy.settings import StrategySettings
 from keeper.policy.strategy import Strategy
@@ -133,7 +133,9 @@ def main() -> None:
     refit_ms = milliseconds(lambda: decide(thinker, next(others), past), 4)
     print(f"decision on another history, all models refitted {refit_ms:8.2f} ms")
     arch_ms = milliseconds(lambda: _arch_fit(warm.history), 5)
-    print(f"arch alone, one GARCH(1,1)-t fit on the returns  {arch_ms:8.2f} ms   ({arch_ms / warm_ms:.1f} warm decisions)")
+    print(
+        f"arch alone, one GARCH(1,1)-t fit on the returns  {arch_ms:8.2f} ms   ({arch_ms / warm_ms:.1f} warm decisions)"
+    )
 
 
 def _rolled(past: History, hours: int) -> History:
