@@ -15,7 +15,7 @@ from keeper.model.decision import Forecast
 from keeper.model.observation import History, ImpliedQuote
 from keeper.policy.forecasters import blend
 from keeper.policy.volatility.past import Past, usable_past
-from keeper.policy.volatility.training import realized_variance, trained_weights
+from keeper.policy.volatility.training import _trained, realized_variance, trained_weights
 from tests.policy.forecasters.walks import DAY, HOUR, NOW, from_logs, quote, walk
 
 
@@ -117,10 +117,12 @@ def test_weights_stay_from_one_boundary_to_the_next() -> None:
     past = walk(0.6, hours=1_300, wobble=0.5)
     rule = of(Says(0.5), Says(0.9), weights="fitted")
     seen = set()
+    fitted = _trained.cache_info().misses
     for hour in range(0, 168, 12):
         samples = past.samples[hour : 1_001 + hour]
         found = rule.forecast(History("x", HOUR, samples), (), samples[-1].timestamp)
         seen.add(figures(found)["weight_m0"])
+    assert _trained.cache_info().misses - fitted == 2
     assert len(seen) == 2  # one Thursday midnight of 1970's weeks is crossed
 
 
