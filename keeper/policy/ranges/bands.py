@@ -19,28 +19,40 @@ WIDEST_LOG = 200.0
 
 
 class Band(Section):
-    """One band: its width in the rule's unit, and its share; shares count against each other."""
+    """One band: its width per side, in per cent of the price or in standard deviations, and its share of capital."""
 
-    width: float = Field(gt=0, le=10_000)
+    width_pct: float | None = Field(default=None, gt=0, le=10_000)
+    width_sigmas: float | None = Field(default=None, gt=0, le=100)
     share_pct: float = Field(gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _has_one_width(self) -> Band:
+        if (self.width_pct is None) == (self.width_sigmas is None):
+            raise ValueError("a band has either width_pct or width_sigmas")
+        return self
+
+    def width_log(self, unit_log: float) -> float:
+        """The log distance of its ends, for a standard deviation of ``unit_log``."""
+        if self.width_pct is not None:
+            return math.log1p(self.width_pct / 100)
+        return (self.width_sigmas or 0.0) * unit_log
 
 
 class Settings(RangeSettings):
-    """``range: {kind: bands}``. Widths are per side, in ``unit``: ``pct`` is ln(1 + width/100), ``sigma`` is
-    width·σ·√horizon.
+    """``range: {kind: bands}``. A width per side of ``…_pct`` is ln(1 + pct/100), of ``…_sigmas`` so many σ·√horizon.
 
-    Either ``bands`` names each, which must sum to 100 %, or they are made: ``count`` of them from ``first_width`` on,
-    each ``step`` times as wide as the one before (``geometric``) or wider by ``step`` times the first (``linear``),
-    with ``share_ratio`` times its share. ``trigger_band`` counts from the narrowest: beyond its edges all are placed
-    anew.
+    Either ``bands`` names each, whose shares must sum to 100 %, or they are made: ``count`` of them from the first
+    width on (``first_width_sigmas`` stands in for ``first_width_pct``), each ``step`` times as wide as the one before
+    (``geometric``) or wider by ``step`` times the first (``linear``), with ``share_ratio`` times its share.
+    ``trigger_band`` counts from the narrowest: beyond its edges all are placed anew.
     """
 
     kind: Literal["bands"] = "bands"
-    unit: Literal["pct", "sigma"] = "pct"
     horizon_days: float = Field(default=3.0, gt=0, le=365)
     bands: tuple[Band, ...] = Field(default=(), max_length=MOST_RANGES)
     count: int = Field(default=3, ge=1, le=MOST_RANGES)
-    first_width: float = Field(default=5.0, gt=0, le=10_000)
+    first_width_pct: float = Field(default=5.0, gt=0, le=10_000)
+    first_width_sigmas: float | None = Field(default=None, gt=0, le=100)
     progression: Literal["geometric", "linear"] = "geometric"
     step: float = Field(default=2.0, gt=0, le=10)
     share_ratio: float = Field(default=1.0, gt=0, le=10)
@@ -57,18 +69,17 @@ class Settings(RangeSettings):
             raise ValueError(f"trigger_band {self.trigger_band} is beyond the {number} bands there are")
         return self
 
-    @property
-    def widths_and_shares(self) -> list[tuple[float, float]]:
-        """Width in the unit and weight of each band, the narrowest first."""
+    def widths_and_shares(self, unit_log: float) -> list[tuple[float, float]]:
+        """Log distance of the ends and weight of each band, the narrowest first."""
         if self.bands:
-            return sorted((band.width, band.share_pct) for band in self.bands)
-        return [
-            (
-                self.first_width * (self.step**n if self.progression == "geometric" else 1 + self.step * n),
-                self.share_ratio**n,
-            )
-            for n in range(self.count)
-        ]
+            return sorted((band.width_log(unit_log), band.share_pct) for band in self.bands)
+        found = []
+        for n in range(self.count):
+            factor = self.step**n if self.progression == "geometric" else 1 + self.step * n
+            pct, sigmas = self.first_width_pct * factor, self.first_width_sigmas
+            width = math.log1p(pct / 100) if sigmas is None else sigmas * factor * unit_log
+            found.append((width, self.share_ratio**n))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +89,8 @@ class Bands:
     def choose(self, scene: Scene) -> Ladder | NoRange:
         settings = self.settings
         unit_log = scene.carry.sigma_annual * math.sqrt(settings.horizon_days / DAYS_PER_YEAR)
-        chosen = settings.widths_and_shares
-        in_pct = settings.unit == "pct"
-        widths = [min(math.log1p(w / 100) if in_pct else w * unit_log, WIDEST_LOG) for w, _ in chosen]
+        chosen = settings.widths_and_shares(unit_log)
+        widths = [min(width, WIDEST_LOG) for width, _ in chosen]
         ends = [ticks_around(scene.observation, width, width) for width in widths]
         ranges = merged(zip(ends, shares_ppm([share for _, share in chosen]), strict=True))
         figures = [Figure(f"band_{n}_width_log", width) for n, width in enumerate(widths, 1)]

@@ -29,7 +29,7 @@ SPACINGS = [1, 10, 60, 200]
 MAY_REFUSE = {"bollinger", "hedged"}
 OTHER_SETTINGS: dict[str, dict[str, Any]] = {
     "asymmetric": {"mode": "bear", "skew_pct": 95, "ladder": [{"share_pct": 60}, {"scale": 3, "share_pct": 40}]},
-    "bands": {"unit": "sigma", "first_width": 0.5, "count": 16, "share_ratio": 0.1, "trigger_band": 16},
+    "bands": {"first_width_sigmas": 0.5, "count": 16, "share_ratio": 0.1, "trigger_band": 16},
     "base_limit": {"base_width_pct": 0.01, "limit_width_pct": 10_000, "rebalance_hours": 24},
     "bollinger": {"window_hours": 48, "deviations": 20, "min_room_pct": 0.01},
     "fixed": {"lower_pct": 99.99, "upper_pct": 10_000, "trigger_scale": 20},

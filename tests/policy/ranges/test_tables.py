@@ -173,14 +173,16 @@ def test_bands_by_progression() -> None:
         return [(each.lower_tick, each.upper_tick, each.share_ppm) for each in chosen.ranges]
 
     # ln 1.05, 1.10, 1.20 over ln 1.0001: 487.9, 953.1, 1823.3; then 1.15: 1397.7
-    geometric = widths(first_width=5, step=2, share_ratio=0.5)
+    geometric = widths(first_width_pct=5, step=2, share_ratio=0.5)
     assert geometric == [(-488, 488, 571_429), (-953, 953, 285_714), (-1823, 1823, 142_857)]
-    linear = widths(first_width=5, step=1, progression="linear")
+    linear = widths(first_width_pct=5, step=1, progression="linear")
     assert linear == [(-488, 488, 333_334), (-953, 953, 333_333), (-1398, 1398, 333_333)]
     # one deviation over a day is 0.0382097: 382.1 ticks
-    in_sigma = widths(unit="sigma", first_width=1, count=2, horizon_days=1)
+    in_sigma = widths(first_width_sigmas=1, count=2, horizon_days=1)
     assert in_sigma == [(-382, 382, 500_000), (-764, 764, 500_000)]
-    named = [{"width": 10, "share_pct": 25}, {"width": 5, "share_pct": 75}]
+    named = [{"width_pct": 10, "share_pct": 25}, {"width_pct": 5, "share_pct": 75}]
+    mixed = [{"width_sigmas": 1, "share_pct": 40}, {"width_pct": 5, "share_pct": 60}]
+    assert widths(bands=mixed, horizon_days=1) == [(-382, 382, 400_000), (-488, 488, 600_000)]
     assert widths(bands=named) == [(-488, 488, 750_000), (-953, 953, 250_000)]
 
 
@@ -193,7 +195,9 @@ def test_the_trigger_of_bands_counts_from_the_narrowest() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"bands": [{"width": 5, "share_pct": 90}]}, "sum to 90 %"),
+        ({"bands": [{"width_pct": 5, "share_pct": 90}]}, "sum to 90 %"),
+        ({"bands": [{"share_pct": 100}]}, "either width_pct or width_sigmas"),
+        ({"bands": [{"width_pct": 1, "width_sigmas": 1, "share_pct": 100}]}, "either width_pct or width_sigmas"),
         ({"step": 1}, "step 1 makes no band wider"),
         ({"count": 2, "trigger_band": 3}, "trigger_band 3 is beyond the 2 bands"),
     ],
