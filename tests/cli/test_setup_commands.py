@@ -149,7 +149,8 @@ def test_keys_that_this_version_does_not_use_are_named(keeper: Keeper, monkeypat
     strategy = Path("strategies/a.yaml")
     strategy.write_text(
         STRATEGY + "view: bullish\nrewards: [{apr_pct_full_range: 4, until: 2027-01-31}]\n"
-        'regime:\n  kind: neutral\n  act: true\nsafe: {address: "0x5555555555555555555555555555555555555555", service_url: "https://x.example"}\n'
+        "regime:\n  kind: neutral\n  act: true\n"
+        'safe: {address: "0x5555555555555555555555555555555555555555", service_url: "https://x.example"}\n'
     )
     shown = keeper("check", "--json")
     assert shown.code == 0 and shown.json["ok"] is True and "canary" not in shown.out
