@@ -152,7 +152,7 @@ def open_hands(
         journal.samples,
         chain_id=chain.chain_id,
         quote_is_token0=settings.quote == "token0",
-        twap_windows_seconds=(settings.limits.twap_seconds,),
+        twap_windows_seconds=settings.limits.twap_windows_seconds,
         native_price_quote=settings.native_price_quote,
     )
     return Hands(venue, observer, executor(node, venue), owner)

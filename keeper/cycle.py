@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keeper.model.outcome import Held, Outcome
-from keeper.policy.decide import Strategy, decide
+from keeper.policy.decide import Strategy, decide, requote
 from keeper.world.protocols import Executor, Journal, Observer
 
 
@@ -16,5 +16,8 @@ def run_cycle(observer: Observer, executor: Executor, strategy: Strategy, journa
     decision_id = journal.record_decision(decision)
     if decision.verdict.objections or not decision.plan.steps:
         return Held(decision.verdict.objections)
+    dearer = requote(decision, observer.observe())
+    if dearer is not None:
+        return journal.abandon(decision_id, Held((dearer,)))
     submission = journal.open_plan(decision_id, decision.plan)  # durable before any byte leaves
     return journal.close_plan(submission, executor.submit(submission, decision.plan))

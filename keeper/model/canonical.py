@@ -118,11 +118,12 @@ def _kind_of(dataclass: Any) -> Any:
 
 
 def _dataclass_decoder(kind: Any) -> Callable[[Any], Any]:
-    hints = typing.get_type_hints(kind)
-    # Resolved on first use, so that a class may refer to one which is not complete yet.
-    decoders = {field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)}
+    decoders: dict[str, Callable[[Any], Any]] = {}
 
     def decode_dataclass(value: Any) -> Any:
+        if not decoders:  # on first use, so that a class may hold others of its own kind
+            hints = typing.get_type_hints(kind)
+            decoders.update({field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)})
         if not isinstance(value, dict) or value.keys() != decoders.keys():
             raise ValueError(f"not the canonical form of {kind.__name__}")
         return kind(**{name: each(value[name]) for name, each in decoders.items()})

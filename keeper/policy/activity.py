@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from keeper.model.observation import History
+from keeper.model.observation import History, Observation
 
-SECONDS_PER_YEAR = 365 * 86_400
-HALF_LIFE_SECONDS = 5 * 86_400
+DAY_SECONDS = 86_400
+SECONDS_PER_YEAR = 365 * DAY_SECONDS
+HALF_LIFE_SECONDS = 5 * DAY_SECONDS
 UINT256 = 1 << 256
 Q96 = float(1 << 96)
 Q128 = float(1 << 128)
@@ -30,7 +31,7 @@ def fee_intensity(history: History, now_timestamp: int) -> Activity | None:
     Fee growth per unit of liquidity is g0 and g1 in token units; F/(L·√S) = g0·√P + g1/√P whichever token is the
     quote. None where fewer than two samples carry fee growth.
     """
-    rates = _rates(history)
+    rates = intensities(history)
     if len(rates) < 2:
         return None
     weights = [0.5 ** ((now_timestamp - end) / HALF_LIFE_SECONDS) * seconds for end, seconds, _ in rates]
@@ -41,7 +42,7 @@ def fee_intensity(history: History, now_timestamp: int) -> Activity | None:
     return Activity(mean, math.sqrt(_newey_west(deviations)), seconds / 3_600)
 
 
-def _rates(history: History) -> list[tuple[int, int, float]]:
+def intensities(history: History) -> list[tuple[int, int, float]]:
     """(end timestamp, seconds, intensity per year) between neighbouring samples which both carry fee growth."""
     rates = []
     for before, after in pairwise(history.samples):
@@ -67,3 +68,12 @@ def _newey_west(deviations: list[float]) -> float:
         covariance = math.fsum(a * b for a, b in zip(deviations, deviations[lag:], strict=False))
         variance += 2 * (1 - lag / (lags + 1)) * covariance
     return max(variance, 0.0)
+
+
+def day_volume_quote(observation: Observation) -> int | None:
+    """Worth of what went through the pool in the last day, raw quote units at today's price, each swap counted once
+    (by the token that is the quote). None where the tape does not cover the day."""
+    bars = [sample.bar for sample in observation.history.samples[-24:]]
+    if len(bars) < 24 or any(bar is None for bar in bars):
+        return None
+    return sum(bar.volume_0 if observation.quote_is_token0 else bar.volume_1 for bar in bars if bar is not None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from keeper.model.observation import Observation
-from keeper.model.plan import Cost, Step
-from keeper.policy.ratio import Fit
+from keeper.model.plan import Cost, Exit, Plan, Step, Swap
+from keeper.policy.ratio import Fit, market_without
 from keeper.policy.valuation import value_in_quote
 
 PIPS = 1_000_000
@@ -44,6 +44,23 @@ def cost_of(observation: Observation, steps: list[Step], fit: Fit | None) -> Cos
     wei = units * (gas.base_fee_wei + gas.priority_fee_wei)
     swap_cost = (0, 0, 0) if fit is None or fit.amount_in == 0 else _swap_cost(observation, fit)
     return Cost(units, gas.native_price.quote_amount_rounding_up(wei), *swap_cost)
+
+
+def fresh_cost_quote(plan: Plan, fresh: Observation) -> int:
+    """What the whole plan would cost in ``fresh``: its gas at the fees of now, its swap through the pool of now, which
+    the positions that it leaves have left. TickRangeExceeded where the swap has no price any more."""
+    gas = fresh.gas
+    total = gas.native_price.quote_amount_rounding_up(plan.cost.gas_units * (gas.base_fee_wei + gas.priority_fee_wei))
+    leaving = {each.token_id for step in plan.steps if isinstance(step, Exit) for each in step.withdrawals}
+    market = market_without(fresh.pool, tuple(each for each in fresh.positions if each.token_id in leaving))
+    root, first = fresh.pool.sqrt_price_x96, fresh.quote_is_token0
+    for step in plan.steps:
+        if isinstance(step, Swap):
+            sold = market.sell(step.zero_for_one, step.amount_in)
+            given, got = max(sold.amount0, sold.amount1), -min(sold.amount0, sold.amount1)
+            amounts = ((given, 0), (0, got)) if step.zero_for_one else ((0, given), (got, 0))
+            total += value_in_quote(*amounts[0], root, first) - value_in_quote(*amounts[1], root, first)
+    return total
 
 
 def swap_gas_quote(observation: Observation) -> int:

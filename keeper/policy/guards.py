@@ -23,23 +23,6 @@ FIRST_WAIT_SECONDS = 300
 LONGEST_WAIT_SECONDS, LONGEST_EXIT_WAIT_SECONDS = DAY_SECONDS, 3_600
 
 
-def price_objection(observation: Observation, limits: Limits) -> Objection | None:
-    """The spot must stand near its TWAP: an absolute difference of ticks, as ticks may be negative."""
-    for twap in observation.twaps:
-        if twap.window_seconds == limits.twap_seconds:
-            deviation = abs(observation.pool.tick - twap.mean_tick)
-            if deviation <= limits.max_twap_deviation_ticks:
-                return None
-            figures = (
-                Figure("deviation_ticks", deviation),
-                Figure("allowed_ticks", limits.max_twap_deviation_ticks),
-                Figure("twap_mean_tick", twap.mean_tick),
-                Figure("spot_tick", observation.pool.tick),
-            )
-            return Objection("spot_far_from_twap", "the spot price is far from its time-weighted mean", figures)
-    return None  # its absence is the planner's objection, which has no bounds without it
-
-
 def unknown_position_objection(unknown: tuple[Position, ...], limits: Limits) -> Objection | None:
     """Positions that the journal does not know must be explained before a new one is opened."""
     if not unknown or limits.on_unknown_position != "halt":

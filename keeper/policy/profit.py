@@ -1,189 +1,203 @@
-"""Whether moving pays: the gas-adjusted check.
+"""Whether moving pays: the gas-adjusted check (``docs/method.md``, "When to act").
 
-Carry of a range per year = k·(φ − σ²/4)·√S·L while in range, nothing while out of it: fees less the loss to arbitrage
-(LVR, Milionis et al. 2022), both proportional to liquidity. A new range is charged for the re-centring it will need
-again: g = N·T_in/E[τ] − c·σ²/(t_down·t_up), the renewal-reward rate of a driftless walk between two triggers.
-These are estimates in floating point; they decide whether to act, never how much.
+Every rate here is a fraction of the capital per year, every cost a fraction of the capital; the ranges of any rule are
+judged alike, by the renewal-reward rate of ``book.gain``.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.model.decision import Figure, Ladder, Objection
-from keeper.model.observation import Observation, Position
-from keeper.model.plan import Mint, MintRange, Plan
-from keeper.policy.ladder import LOG_TICK
-from keeper.policy.scene import Carry
-from keeper.policy.settings import Profit
-from keeper.policy.valuation import value_in_quote
+from keeper.model.observation import Observation
+from keeper.model.plan import Plan
+from keeper.policy import book
+from keeper.policy.book import Book, Gain, Terms, Waiting
+from keeper.policy.depth import depth_quote
+from keeper.policy.scene import Scene
+from keeper.policy.settings import Profit, StrategySettings
+from keeper.policy.situation import Situation
 
 DAYS_PER_YEAR = 365
-Q96 = float(1 << 96)
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Rates at the observed block. ``net_intensity`` is N = k·(φ − σ²/4), per year; money is raw quote per year."""
+    """What the wanted ranges would gain, what is held gains now, and what lies between them.
 
-    sigma_annual: float
-    phi_annual: float
-    net_intensity: float
-    net_standard_error: float
-    carry_now_quote: float
-    target_g_quote: float
+    ``target_g`` and ``carry_now`` are per year, both under the operator's cap; ``change_cost`` is that of the plan at
+    hand: gas, pool fee and impact. ``held_weight`` is the base token's share of what is held.
+    """
+
+    scene: Scene
+    target_g: float
+    target_gain: Gain | None
+    target_weight_now: float
+    carry_now: float
+    held: Book
+    held_weight: float
+    terms: Terms
+    gas_fraction: float
+    change_cost: float
+    swap_cost_fraction: float
     horizon_years: float
+    hurdle_annual: float
 
     @property
     def worth_providing(self) -> bool:
-        return self.net_intensity > self.net_standard_error
+        """N must exceed the hurdle times its standard error, before the haircut on either."""
+        return self.scene.carry.net_used_annual > self.hurdle_annual
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        return (
-            Figure("sigma_annual", self.sigma_annual),
-            Figure("phi_annual", self.phi_annual),
-            Figure("rho", 4 * self.phi_annual / self.sigma_annual**2),
-            Figure("net_intensity_annual", self.net_intensity),
-            Figure("net_intensity_hurdle_annual", self.net_standard_error),
-            Figure("carry_now_quote_raw_per_year", self.carry_now_quote),
-            Figure("target_gain_quote_raw_per_year", self.target_g_quote),
+        carry = self.scene.carry
+        known = (
+            Figure("sigma_annual", carry.sigma_annual),
+            Figure("phi_annual", carry.phi_annual),
+            *([Figure("reward_phi_annual", carry.reward_phi_annual)] if carry.reward_phi_annual else []),
+            Figure("lvr_annual", carry.sigma_annual**2 / 4),
+            Figure("rho", carry.rho),
+            Figure("net_now_annual", carry.net_now_annual),
+            Figure("net_mean_annual", carry.net_mean_annual),
+            Figure("shrinkage", carry.shrinkage),
+            Figure("net_used_annual", carry.net_used_annual),
+            Figure("net_hurdle_annual", self.hurdle_annual),
+            Figure("fee_history_days", carry.days),
+            Figure("dilution", self.scene.dilution),
+            Figure("carry_now_per_year", self.carry_now),
+            Figure("target_g_per_year", self.target_g),
         )
+        return known if self.target_gain is None else known + self.target_gain.figures
 
 
 def outlook(
-    observation: Observation,
+    settings: StrategySettings,
+    situation: Situation,
+    scene: Scene,
     after_swap: Observation,
-    carry: Carry,
-    positions: tuple[Position, ...],
     target: Ladder | None,
     plan: Plan,
-    profit: Profit,
+    drift_annual: float,
 ) -> Outlook:
-    """Rates for what is held and for what is wanted.
+    """Rates for what is held and for what the plan would mint.
 
-    ``after_swap`` is the observation at the price that the plan's own swap leaves: there the wanted ranges begin.
+    ``after_swap`` is the observation at the price that the plan's own swap leaves: there the wanted ranges begin. What
+    is minted counts, not what the ladder asks for: without a swap only one side of a range may be there.
     """
-    sigma, net = carry.sigma_annual, carry.net_used_annual
-    error = profit.haircut * carry.net_standard_error
-    held_depth = _active_depth(observation, positions)
-    pool_depth = observation.pool.liquidity * _root_price(observation)
-    others, phi_depth = max(pool_depth - held_depth, 0.0), carry.phi_annual * pool_depth
-    wanted = 0.0 if target is None else _target_g(after_swap, others, target, phi_depth, sigma, plan, profit)
+    profit = settings.profit
+    terms = book.terms_of(
+        scene,
+        drift_annual=drift_annual,
+        target_weight=float(settings.range.get("target_weight", 0.5)),
+        risk_aversion=float(settings.range.get("risk_aversion", 0.0)),
+    )
+    capital = max(scene.capital_quote, 1)
+    held = book.book_of_positions(scene.observation, situation.positions, capital)
+    now, held_weight = book.carry_now(held, terms) if held.ranges else (0.0, _idle_weight(scene.observation))
+    gain, weight = None, held_weight
+    if target is not None and plan.value_quote > 0:
+        wanted = book.book_of_plan(after_swap, plan)
+        if wanted.ranges:
+            gain = book.gain(wanted, terms, *book.trigger_logs(after_swap, target))
+            weight = book.carry_now(wanted, terms)[1]
+    cost = plan.cost
+    worth = max(plan.value_quote, 1)
     return Outlook(
-        sigma_annual=sigma,
-        phi_annual=carry.phi_annual,
-        net_intensity=net,
-        net_standard_error=profit.hurdle * error,
-        carry_now_quote=net * held_depth,
-        target_g_quote=wanted,
+        scene=scene,
+        target_g=0.0 if gain is None else min(gain.g_per_year, profit.max_g_per_year),
+        target_gain=gain,
+        target_weight_now=weight,
+        carry_now=min(now, profit.max_g_per_year),
+        held=held,
+        held_weight=held_weight,
+        terms=terms,
+        gas_fraction=cost.gas_quote / worth,
+        change_cost=cost.total_quote / worth,
+        swap_cost_fraction=(cost.swap_fee_quote + cost.price_impact_quote) / worth,
         horizon_years=profit.horizon_days / DAYS_PER_YEAR,
+        hurdle_annual=profit.haircut * profit.hurdle * scene.carry.net_standard_error,
     )
 
 
-def objection_to_enter(view: Outlook, plan: Plan) -> Objection | None:
-    """Enter if g·H > 2·gas + swap cost: in and, some day, out again."""
-    gain = view.target_g_quote * view.horizon_years
-    cost = 2 * plan.cost.gas_quote + plan.cost.swap_fee_quote + plan.cost.price_impact_quote
-    if gain > cost:
+def at_cost_of(view: Outlook, plan: Plan) -> Outlook:
+    """The same outlook with the costs of another plan."""
+    worth, cost = max(plan.value_quote, 1), plan.cost
+    return replace(
+        view,
+        gas_fraction=cost.gas_quote / worth,
+        change_cost=cost.total_quote / worth,
+        swap_cost_fraction=(cost.swap_fee_quote + cost.price_impact_quote) / worth,
+    )
+
+
+def objection_to_enter(view: Outlook) -> Objection | None:
+    """Enter if g·H > 2·gas + swap: in and, some day, out again. The swap is the dearer of the one at hand and the one
+    that a trigger will ask for."""
+    later = view.terms.swap_cost * (0.0 if view.target_gain is None else view.target_gain.mean_swap_weight)
+    needed = 2 * view.gas_fraction + max(view.swap_cost_fraction, later)
+    gained = view.target_g * view.horizon_years
+    if gained > needed:
         return None
-    return _does_not_pay("entering_does_not_pay", "entering would not earn its own cost", gain, cost)
+    return _does_not_pay("entering_does_not_pay", "entering would not earn its own cost", gained, needed)
 
 
-def objection_to_rebalance(view: Outlook, plan: Plan, kappa: float) -> Objection | None:
-    """Rebalance if (g − carry now)·H > κ·cost."""
-    gain = (view.target_g_quote - view.carry_now_quote) * view.horizon_years
-    cost = kappa * plan.cost.total_quote
-    if gain > cost:
+def objection_to_move(view: Outlook, profit: Profit, *, outside_trigger: bool) -> Objection | None:
+    """Inside the trigger a change must earn kappa times its cost beyond what staying earns; everywhere, waiting for a
+    better moment must not be worth more than moving now: C(x) <= −c(x)."""
+    gained = (view.target_g - view.carry_now) * view.horizon_years
+    needed = profit.kappa * view.change_cost
+    if not outside_trigger and gained <= needed:
+        message = "the price is inside the trigger, and moving would not earn its own cost"
+        return _does_not_pay("inside_trigger", message, gained, needed)
+    patience = worth_of_waiting(view)
+    if patience.value <= patience.moving_value:
         return None
-    return _does_not_pay("moving_does_not_pay", "moving would not earn its own cost", gain, cost)
+    figures = (
+        Figure("waiting_fraction_of_capital", patience.value),
+        Figure("moving_fraction_of_capital", patience.moving_value),
+        Figure("wait_until_down_pct", _pct(-patience.threshold_down_log)),
+        Figure("wait_until_up_pct", _pct(patience.threshold_up_log)),
+    )
+    return Objection("waiting_is_worth_more", "waiting is worth more than moving now", figures)
 
 
-def objection_to_leave(view: Outlook, plan: Plan) -> Objection | None:
-    """Leave for good if what providing loses over the horizon exceeds going out and coming back."""
-    gain = -view.carry_now_quote * view.horizon_years
-    cost = 2.0 * plan.cost.gas_quote
-    if gain > cost:
+def worth_of_waiting(view: Outlook) -> Waiting:
+    """C(x) and −c(x) of what is held against the target; the gas is that of the plan at hand."""
+    terms = replace(view.terms, gas_fraction=view.gas_fraction)
+    return book.waiting(view.held, terms, view.target_g, view.target_weight_now)
+
+
+def objection_to_leave(view: Outlook) -> Objection | None:
+    """Leave if what providing loses over the horizon exceeds going out and coming back, and the swap to the mix."""
+    gained = -view.carry_now * view.horizon_years
+    needed = 2 * view.gas_fraction + view.swap_cost_fraction
+    if gained > needed:
         return None
-    return _does_not_pay("leaving_does_not_pay", "providing does not pay, but leaving costs more", gain, cost)
+    return _does_not_pay("leaving_does_not_pay", "providing does not pay, but leaving costs more", gained, needed)
 
 
-def _does_not_pay(code: str, message: str, gain: float, cost: float) -> Objection:
-    figures = (Figure("gain_quote_raw", gain), Figure("needed_quote_raw", cost))
+def depth_figures(observation: Observation, depth_ticks: int) -> tuple[Figure, ...]:
+    """Worth of the pool's tokens within so many ticks of the price."""
+    below, above = depth_quote(observation, depth_ticks)
+    return (Figure("depth_below_quote_raw", below), Figure("depth_above_quote_raw", above))
+
+
+def _does_not_pay(code: str, message: str, gained: float, needed: float) -> Objection:
+    figures = (Figure("gain_fraction_of_capital", gained), Figure("needed_fraction_of_capital", needed))
     return Objection(code, message + " over the horizon", figures)
 
 
-def _active_depth(observation: Observation, positions: tuple[Position, ...]) -> float:
-    """L·√S of the positions that are in range, raw quote units: what φ and σ²/4 multiply."""
-    tick = observation.pool.tick
-    return sum(p.liquidity for p in positions if p.lower_tick <= tick < p.upper_tick) * _root_price(observation)
+def _idle_weight(observation: Observation) -> float:
+    """The base token's share of the wallet; a half where there is nothing."""
+    wallet = observation.wallet
+    price = (observation.pool.sqrt_price_x96 / (1 << 96)) ** 2
+    in_token1 = (wallet.balance_0 * price, float(wallet.balance_1))
+    total = sum(in_token1)
+    if total == 0:
+        return 0.5
+    return in_token1[1 if observation.quote_is_token0 else 0] / total
 
 
-def _root_price(observation: Observation) -> float:
-    """√S for a price S of the base token in the quote token, raw units."""
-    root = observation.pool.sqrt_price_x96 / Q96
-    return 1 / root if observation.quote_is_token0 else root
-
-
-def _target_g(
-    observation: Observation,
-    others: float,
-    target: Ladder,
-    phi_depth: float,
-    sigma: float,
-    plan: Plan,
-    profit: Profit,
-) -> float:
-    """Gain per year of the ranges that the plan mints, raw quote units: carry in range, less the next re-centrings.
-
-    ``others`` is the L·√S of everybody else, ``phi_depth`` the fees of all per year. What is minted counts,
-    not what the ladder asks for: without a swap only one side of a range may be there.
-    """
-    if plan.value_quote == 0:
-        return 0.0
-    tick = observation.pool.tick
-    t_down = max(tick - target.trigger_lower_tick, 1) * LOG_TICK
-    t_up = max(target.trigger_upper_tick - tick, 1) * LOG_TICK
-    depths = [_depth(observation, minted) for step in plan.steps if isinstance(step, Mint) for minted in step.ranges]
-    carry = 0.0
-    for lower, upper, depth in depths:
-        # Own ranges that overlap are in range together and share the same fees.
-        own = math.fsum(other for low, high, other in depths if low < upper and lower < high)
-        diluted_phi = phi_depth / (others + own)
-        carry += (
-            profit.haircut * (diluted_phi - sigma * sigma / 4) * depth * _in_range_share(lower, upper, t_down, t_up)
-        )
-    cost_each_time = plan.cost.gas_quote + plan.cost.swap_fee_quote + plan.cost.price_impact_quote
-    g = carry - cost_each_time * sigma * sigma / (t_down * t_up)
-    return min(g, profit.max_g_per_year * plan.value_quote)
-
-
-def _depth(observation: Observation, minted: MintRange) -> tuple[float, float, float]:
-    """A range's ends as log distances from the price (token1 per token0), and its L·√S from its worth."""
-    pool = observation.pool
-    amounts = (minted.amount_0_desired, minted.amount_1_desired)
-    worth = value_in_quote(*amounts, pool.sqrt_price_x96, observation.quote_is_token0)
-    lower, upper = (minted.lower_tick - pool.tick) * LOG_TICK, (minted.upper_tick - pool.tick) * LOG_TICK
-    if lower >= 0:
-        value = math.exp(-lower / 2) - math.exp(-upper / 2)
-    elif upper <= 0:
-        value = math.exp(upper / 2) - math.exp(lower / 2)
-    else:
-        value = 2 - math.exp(lower / 2) - math.exp(-upper / 2)
-    return lower, upper, max(worth, 1) / value
-
-
-def _in_range_share(lower: float, upper: float, t_down: float, t_up: float) -> float:
-    """T_in/E[τ] of a driftless walk from 0: expected time in [lower, upper] over the time to −t_down or t_up.
-
-    From Green's function of the walk: G(0, y) ∝ the distance to the trigger on y's side.
-    """
-
-    def weight(near: float, far: float, trigger: float) -> float:
-        """∫(trigger − y)dy over the part of [near, far] between 0 and the trigger."""
-        near, far = max(near, 0.0), min(far, trigger)
-        return trigger * (far - near) - (far * far - near * near) / 2 if far > near else 0.0
-
-    inside = t_down * weight(lower, upper, t_up) + t_up * weight(-upper, -lower, t_down)
-    return inside / (t_down * t_up * (t_down + t_up) / 2)
+def _pct(log_distance: float) -> float:
+    return 100 * math.expm1(log_distance)

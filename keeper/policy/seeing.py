@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keeper.model.decision import Forecast, Objection, Regime
+from keeper.model.decision import Figure, Forecast, Objection, Regime
+from keeper.model.ticks import MAX_TICK, MIN_TICK
 from keeper.policy.carry import carry
 from keeper.policy.cost import recentring_gas_quote
 from keeper.policy.scene import Scene, Stance
@@ -11,6 +12,7 @@ from keeper.policy.situation import Situation
 from keeper.policy.valuation import positions_value, usable_idle, value_in_quote
 
 PIPS = 1_000_000
+ALONE = 1e6
 Q96 = float(1 << 96)
 
 
@@ -20,9 +22,16 @@ def scene_of(settings: StrategySettings, situation: Situation, forecast: Forecas
     rates = carry(observation.history, forecast, settings, observation.block.timestamp)
     if isinstance(rates, Objection):
         return rates
+    pool = observation.pool
+    if not MIN_TICK < pool.tick < MAX_TICK - 1:
+        figure = Figure("tick", pool.tick)
+        return Objection("price_at_the_end", "the pool's price stands at the end of all ticks", (figure,))
+    if pool.liquidity == 0:
+        return Objection("no_liquidity", "the pool has no liquidity at its price", (Figure("liquidity", 0),))
     capital = _capital_quote(situation, settings)
     depth = _others_depth_quote(situation)
-    dilution = capital / depth if depth > 0 else float(PIPS)
+    # Alone in the pool all fees are ours, and there is nobody to dilute: q is as good as endless.
+    dilution = min(max(capital, 1) / depth, ALONE) if depth > 0 else ALONE
     return Scene(
         observation=observation,
         forecast=forecast,
@@ -46,6 +55,14 @@ def stance(settings: StrategySettings, regime: Regime) -> Stance:
         return Stance("neutral", 0.0, "neutral")
     lead = abs(regime.probability_positive - regime.probability_negative)
     return Stance(regime.label, min(lead, 1.0), "regime")
+
+
+def drift_annual(settings: StrategySettings, stance: Stance) -> float:
+    """μ that the stance stands for: the rule's ``drift_pct_per_year`` times its strength; nothing where it has none."""
+    if stance.label == "neutral":
+        return 0.0
+    size = float(settings.range.get("drift_pct_per_year", 0.0)) / 100 * stance.strength
+    return size if stance.label == "positive" else -size
 
 
 def _capital_quote(situation: Situation, settings: StrategySettings) -> int:

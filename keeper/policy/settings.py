@@ -9,7 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from keeper.policy.dates import DAY_SECONDS, days_since_epoch
 
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 PluginSettings = dict[str, Any]
@@ -45,13 +47,19 @@ class Schedule(Section):
 
 
 class Profit(Section):
-    """The gas-adjusted check: horizon of the forecast, safety factor on costs, haircut on the carry."""
+    """The gas-adjusted check: horizon of the forecast, safety factor on costs, haircut on the carry.
+
+    ``gate: none`` lets the range rule act at its triggers whether or not that pays (a yardstick for comparisons).
+    ``aside_mix``: what to hold while standing aside, the wanted mix of the range rule or just what was taken out.
+    """
 
     horizon_days: float = Field(default=3.0, gt=0, le=365)
     kappa: float = Field(default=2.0, ge=0, le=100)
     haircut: float = Field(default=0.5, gt=0, le=1)
     hurdle: float = Field(default=1.0, ge=0, le=100)
     max_g_per_year: float = Field(default=1.0, gt=0, le=100)
+    gate: Literal["pays", "none"] = "pays"
+    aside_mix: Literal["target", "held"] = "target"
     min_fee_history_hours: float = Field(default=12.0, ge=1, le=24 * 90)
 
 
@@ -61,6 +69,12 @@ class Limits(Section):
     max_slippage_bps: int = Field(default=30, ge=0, le=1_000)
     max_twap_deviation_ticks: int = Field(default=100, ge=1, le=5_000)
     twap_seconds: int = Field(default=600, ge=30, le=86_400)
+    long_twap_seconds: int | None = Field(default=1_800, ge=60, le=86_400)
+    max_long_twap_deviation_ticks: int = Field(default=300, ge=1, le=10_000)
+    max_oracle_deviation_ticks: int = Field(default=150, ge=1, le=10_000)
+    min_oracle_cardinality: int = Field(default=2, ge=1, le=65_535)
+    min_depth_quote: Decimal | None = Field(default=None, gt=0)
+    depth_ticks: int = Field(default=200, ge=1, le=5_000)
     cooldown_minutes: int = Field(default=60, ge=0, le=30 * 1_440)
     max_rebalances_per_day: int = Field(default=4, ge=0, le=1_000)
     max_price_impact_bps: int = Field(default=20, ge=0, le=1_000)
@@ -70,6 +84,12 @@ class Limits(Section):
     gas_reserve_native: Decimal = Field(default=Decimal("0.05"), ge=0)
     plan_lifetime_seconds: int = Field(default=600, ge=30, le=86_400)
     on_unknown_position: Literal["adopt", "ignore", "halt"] = "halt"
+
+    @property
+    def twap_windows_seconds(self) -> tuple[int, ...]:
+        """Every window whose mean the guards look at."""
+        windows = {self.twap_seconds, self.long_twap_seconds or self.twap_seconds}
+        return tuple(sorted(windows))
 
 
 class Compound(Section):
@@ -89,8 +109,27 @@ class SwapSettings(Section):
 class Reward(Section):
     """An incentive paid on in-range liquidity, as the operator knows it."""
 
-    apr_pct_full_range: float = Field(ge=0, le=100_000)
-    until: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    apr_pct_full_range: float = Field(ge=0, le=100_000, description="yearly rate on a full-range position, per cent")
+    until: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="last day it is paid, UTC")
+
+    @field_validator("until")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        days_since_epoch(value)
+        return value
+
+
+class OracleSettings(Section):
+    """A price feed outside the pool (Chainlink's AggregatorV3): the base token in the quote token, or the two of them
+    in a third one."""
+
+    feed: Address
+    inverse: bool = Field(default=False, description="the feed gives the quote token in the base token")
+    quote_feed: Address | None = Field(
+        default=None, description="feed of the quote token, in what `feed` is counted in"
+    )
+    max_age_seconds: int = Field(default=3_900, ge=1, le=7 * DAY_SECONDS)
+    sequencer_feed: Address | None = Field(default=None, description="uptime feed of a rollup's sequencer")
 
 
 class StrategySettings(Section):
@@ -110,6 +149,7 @@ class StrategySettings(Section):
     profit: Profit = Profit()
     rewards: tuple[Reward, ...] = ()
     limits: Limits = Limits()
+    oracle: OracleSettings | None = None
     compound: Compound | None = None
     swap: SwapSettings = SwapSettings()
     native_price_quote: Decimal | None = Field(

@@ -28,6 +28,10 @@ class Situation:
         tick = self.observation.pool.tick
         return any(not held.trigger_lower_tick <= tick < held.trigger_upper_tick for held in self.held)
 
+    def opened_before(self, timestamp: int | None) -> bool:
+        """Whether any range held was opened before that moment (None: no moment)."""
+        return timestamp is not None and any(held.opened_timestamp < timestamp for held in self.held)
+
     @property
     def swaps_just_made(self) -> int:
         """How many swaps, made a moment ago, were the last acts of all."""

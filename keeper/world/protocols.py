@@ -10,7 +10,7 @@ from keeper.model.decision import Decision
 from keeper.model.ledger import Effects
 from keeper.model.memory import Memory, OpenSubmission
 from keeper.model.observation import Observation
-from keeper.model.outcome import Outcome
+from keeper.model.outcome import Held, Outcome
 from keeper.model.plan import Plan, Step
 
 
@@ -43,6 +43,8 @@ class Journal(Protocol):
     def memory(self, strategy: str) -> Memory: ...
 
     def record_decision(self, decision: Decision) -> int: ...
+
+    def abandon(self, decision_id: int, held: Held) -> Held: ...
 
     def open_plan(self, decision_id: int, plan: Plan) -> OpenSubmission: ...
 

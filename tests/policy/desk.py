@@ -138,7 +138,7 @@ class Desk:
         for number in range(1, blocks + 1):
             self.whale_swap(start + (tick - start) * number // blocks)
             self.wait(120)
-        self.wait(700)
+        self.wait(1_900)
 
     @property
     def tick(self) -> int:
@@ -201,14 +201,14 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
     raw |= changes
     journal = open_journal(f"sqlite:///{folder}/keeper.db", "wallet")
     now = int(anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-    anvil.mine(now + 700)  # the mean of ten minutes is the price of now
+    anvil.mine(now + 1_900)  # the means of ten minutes and of half an hour are the price of now
     for sample in warm.samples:
         journal.samples.add(deployment.pool, CHAIN_ID, sample)
     node = HttpNode([anvil.url], chain_id=CHAIN_ID)
     venue = build(node, warm.contracts, deployment.pool)
     strategy = build_strategy(StrategySettings.model_validate(raw))
     observer = ChainObserver(node, venue, owner, journal.samples, chain_id=CHAIN_ID, quote_is_token0=quote_is_token0,
-                             twap_windows_seconds=(strategy.settings.limits.twap_seconds,))  # fmt: skip
+                             twap_windows_seconds=strategy.settings.limits.twap_windows_seconds)  # fmt: skip
     failing = FailingNode(node)
     clock = iter(range(10**9))
     sender = Sender(failing, keystore.load(key, "x"), journal.transactions, CHAIN_ID,

@@ -13,7 +13,7 @@ from keeper.model.liquidity import amounts_on_burn, amounts_to_mint, liquidity_f
 from keeper.model.observation import Position
 from keeper.model.ticks import MAX_TICK, MIN_TICK, sqrt_price_at_tick
 from keeper.policy.bounds import bounded_swap, minimums_on_burn, minimums_to_add, twap_band
-from keeper.policy.guards import price_objection
+from keeper.policy.price_guards import short_twap_objection as price_objection
 from tests.policy.world import observation, settings
 
 LIMITS = settings().limits

@@ -18,7 +18,7 @@ from keeper.policy.strategy import Strategy
 from tests.policy.world import ADDRESS_0, HOUR, NOW, held, history, memory, observation, scene, settings
 
 RICH = (20_000 * 10**6, 10**18)
-IN_RANGE = Position(7, 198_600, 201_360, 10**16, 0, 0)
+IN_RANGE = Position(7, 198_900, 201_060, 10**16, 0, 0)
 LEFT_BEHIND = Position(7, 201_000, 203_400, 10**16, 0, 0)
 
 
@@ -71,13 +71,15 @@ def test_price_outside_the_trigger_rebalances_if_it_pays() -> None:
 def test_a_rebalance_that_gas_eats_is_refused() -> None:
     obs = observation(positions=(LEFT_BEHIND,), base_fee_wei=10**14)
     obs = replace(obs, wallet=replace(obs.wallet, native_wei=10**24))
-    assert codes(run(obs, memory(held(LEFT_BEHIND)))) == ["moving_does_not_pay"]
+    assert codes(run(obs, memory(held(LEFT_BEHIND)))) == ["waiting_is_worth_more"]
 
 
 def test_inside_the_trigger_nothing_moves_and_the_reason_has_figures() -> None:
     decision = run(observation(positions=(IN_RANGE,)), memory(held(IN_RANGE)))
     assert codes(decision) == ["inside_trigger"]
-    assert {f.name for f in decision.verdict.objections[0].figures} == {"ticks_to_trigger"}
+    figures = {f.name: f.value for f in decision.verdict.objections[0].figures}
+    assert figures.keys() == {"ticks_to_trigger", "gain_fraction_of_capital", "needed_fraction_of_capital"}
+    assert figures["ticks_to_trigger"] == 1_060
 
 
 @pytest.mark.parametrize(
@@ -130,9 +132,11 @@ def test_guards_stand_before_every_act() -> None:
 
 
 def test_the_stored_trigger_counts_not_the_edge() -> None:
-    outside_edge = Position(7, 200_400, 201_600, 10**16, 0, 0)
+    outside_edge = Position(7, 200_040, 202_200, 10**16, 0, 0)
     wide_trigger = memory(held(outside_edge, lower_trigger=190_000, upper_trigger=210_000))
-    assert codes(run(observation(positions=(outside_edge,)), wide_trigger)) == ["inside_trigger"]
+    dear = observation(positions=(outside_edge,), base_fee_wei=10**13)
+    assert codes(run(dear, wide_trigger)) == ["inside_trigger"]
+    assert codes(run(dear, memory(held(outside_edge)))) != ["inside_trigger"]
     tight_trigger = memory(held(IN_RANGE, lower_trigger=199_920, upper_trigger=199_980))
     assert codes(run(observation(positions=(IN_RANGE,)), tight_trigger)) != ["inside_trigger"]
 
@@ -193,7 +197,7 @@ def test_unknown_positions() -> None:
     obs = observation(balances=RICH, positions=(IN_RANGE,))
     assert "unknown_position" in codes(run(obs))
     assert codes(run(obs, limits={"on_unknown_position": "ignore"})) == []
-    adopted = run(obs, limits={"on_unknown_position": "adopt"})
+    adopted = run(observation(positions=(IN_RANGE,)), limits={"on_unknown_position": "adopt"})
     assert adopted.verdict.action == "hold" and codes(adopted) == ["inside_trigger"]
 
 

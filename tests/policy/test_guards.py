@@ -10,7 +10,7 @@ from keeper.model.decision import Objection
 from keeper.model.memory import FailingAct, PastAct
 from keeper.model.observation import Observation, Position, Twap
 from keeper.model.plan import Approve, Collect, Cost, Exit, Plan, Step, Swap
-from keeper.policy import guards
+from keeper.policy import guards, price_guards
 from keeper.policy.settings import Limits
 from tests.policy.world import NOW, memory, observation, settings
 
@@ -38,11 +38,12 @@ def figures(objection: Objection | None) -> dict[str, object]:
 def test_spot_against_mean(spot: int, mean: int, holds: bool) -> None:
     obs = observation(tick=0)
     obs = replace(obs, pool=replace(obs.pool, tick=spot), twaps=(Twap(60, spot), Twap(600, mean)))
-    objection = guards.price_objection(obs, Limits())
+    objection = price_guards.short_twap_objection(obs, Limits())
     assert (objection is not None) is holds
     if holds:
         assert figures(objection) == {
             "deviation_ticks": abs(spot - mean), "allowed_ticks": 100, "twap_mean_tick": mean, "spot_tick": spot,
+            "twap_seconds": 600,
         }  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from tests.policy.desk import NAME, ORDERS, Desk, Warm, at_desk
 
 LADDER = [{"scale": 1, "share_pct": 50}, {"scale": 2, "share_pct": 30}, {"scale": 4, "share_pct": 20}]
 THREE = {"kind": "fixed", "lower_pct": 3, "upper_pct": 3, "ladder": LADDER}
+# A change inside the trigger must promise very much.
+PATIENT = {"horizon_days": 3, "kappa": 20, "hurdle": 0, "haircut": 1, "min_fee_history_hours": 2, "max_g_per_year": 100}
 QUOTES = pytest.mark.parametrize("base_is_quote", [False, True], ids=["stable quote", "base quote"])
 
 
@@ -82,7 +84,12 @@ def test_a_ladder_of_three_is_opened_moved_and_closed(warm: Warm, tmp_path: Path
 def test_fees_are_compounded(warm: Warm, tmp_path: Path, base_is_quote: bool) -> None:
     least = "0.005" if base_is_quote else "10"
     desk = at_desk(
-        warm, tmp_path, base_is_quote=base_is_quote, compound={"min_fees_quote": least, "max_cost_pct": 50}, range=THREE
+        warm,
+        tmp_path,
+        base_is_quote=base_is_quote,
+        compound={"min_fees_quote": least, "max_cost_pct": 50},
+        range=THREE,
+        profit=PATIENT,
     )
     desk.run()
     start = desk.tick

@@ -133,7 +133,7 @@ def observation(
             known_upper_tick=high,
         ),
         quote_is_token0=quote_is_token0,
-        twaps=(Twap(600, tick if twap_tick is None else twap_tick),),
+        twaps=tuple(Twap(seconds, tick if twap_tick is None else twap_tick) for seconds in (600, 1_800)),
         positions=positions,
         wallet=Wallet(OWNER, *balances, 10**19, allowances),
         gas=GasState(base_fee_wei, 10**8, native),

@@ -85,6 +85,20 @@ class SqlJournal:
         self._latest = (decision_id, decision)
         return decision_id
 
+    def abandon(self, decision_id: int, held: Held) -> Held:
+        """Keep why a decision to act was given up just before anything was prepared; it is seen in `keeper status`."""
+        with self._engine.begin() as connection:
+            decision = self._decision(connection, decision_id)
+            reasons = "; ".join(f"{each.message} [{each.code}]" for each in held.objections)
+            row = {
+                "strategy": decision.strategy,
+                "kind": "abandoned",
+                "message": f"decision {decision_id}, {decision.plan.action}: {reasons}",
+                "timestamp": decision.observation.block.timestamp,
+            }
+            connection.execute(insert(tables.events).values(row))
+        return held
+
     def open_plan(self, decision_id: int, plan: Plan) -> OpenSubmission:
         """Write the plan and its next steps. TransientError if this block had its plan already, or one is open."""
         with self._engine.begin() as connection:

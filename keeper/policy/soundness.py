@@ -1,0 +1,99 @@
+"""What a plug-in may do wrong, turned into a reason to hold: it throws, or gives numbers that are none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+from keeper.model.decision import Figure, Forecast, Ladder, Objection, Regime
+from keeper.model.memory import RegimeMemory
+from keeper.model.observation import History, Observation
+from keeper.policy.scene import NoRange, Scene
+from keeper.policy.strategy import Detector, Forecaster, RangeRule
+
+PPM = 1_000_000
+
+
+def history_fault(history: History) -> Objection | None:
+    """Samples must be in order, each moment once, and have a price: else nothing is computed from them."""
+    for before, after in pairwise(history.samples):
+        if after.timestamp <= before.timestamp:
+            figures = (Figure("timestamp", after.timestamp), Figure("timestamp_before", before.timestamp))
+            return Objection("history_damaged", "the price history is out of order or holds a moment twice", figures)
+    for sample in history.samples:
+        if sample.sqrt_price_x96 <= 0:
+            return Objection(
+                "history_damaged",
+                "the price history holds a price of nothing",
+                (Figure("timestamp", sample.timestamp),),
+            )
+    return None
+
+
+def forecast_soundly(forecaster: Forecaster, observation: Observation) -> Forecast:
+    """The forecast, or a refusal that says what the forecaster did."""
+    now = observation.block.timestamp
+    try:
+        made = forecaster.forecast(observation.history, observation.implied, now)
+    except Exception as error:  # noqa: BLE001 - a plug-in may be anybody's: the decision is to hold, with the reason
+        return Forecast(_name(forecaster), None, None, 0, 0, _failure("the forecaster", error))
+    numbers = [made.sigma_annual, made.standard_error, *_numbers(made.figures)]
+    for member in made.members:
+        numbers += [member.sigma_annual, member.standard_error, *_numbers(member.figures)]
+    if all(number is None or math.isfinite(number) for number in numbers):
+        return made
+    return Forecast(made.kind, None, None, made.horizon_seconds, made.samples, "the forecaster gave no finite number")
+
+
+def detect_soundly(
+    detector: Detector, history: History, forecast: Forecast, memory: RegimeMemory | None, now_timestamp: int
+) -> Regime:
+    """The regime; neutral, with the reason, where the detector fails."""
+    try:
+        made = detector.detect(history, forecast, memory, now_timestamp)
+    except Exception as error:  # noqa: BLE001 - as above: no opinion, and why
+        return _no_regime(_name(detector), memory, now_timestamp, _failure("the detector", error))
+    shares = (made.probability_positive, made.probability_negative, made.probability_neutral)
+    if all(math.isfinite(n) for n in (*shares, *_numbers(made.figures))):
+        return made
+    return _no_regime(made.kind, memory, now_timestamp, "the detector gave no finite number")
+
+
+def choose_soundly(rule: RangeRule, scene: Scene) -> Ladder | NoRange:
+    """The rule's ladder if it can be placed, or why not."""
+    try:
+        made = rule.choose(scene)
+    except Exception as error:  # noqa: BLE001 - as above: no range, and why
+        return NoRange(_failure("the range rule", error))
+    if not all(math.isfinite(number) for number in _numbers(made.figures)):
+        return NoRange("the range rule gave no finite number")
+    return made if isinstance(made, NoRange) else _placeable(made, scene)
+
+
+def _placeable(ladder: Ladder, scene: Scene) -> Ladder | NoRange:
+    spacing = scene.observation.pool.tick_spacing
+    for each in ladder.ranges:
+        if each.lower_tick >= each.upper_tick or each.lower_tick % spacing or each.upper_tick % spacing:
+            figures = (Figure("lower_tick", each.lower_tick), Figure("upper_tick", each.upper_tick))
+            return NoRange("the range rule gave a range that no pool of this spacing can hold", figures)
+    if sum(each.share_ppm for each in ladder.ranges) != PPM:
+        return NoRange("the shares of the range rule's ranges do not sum to one")
+    return ladder
+
+
+def _no_regime(kind: str, memory: RegimeMemory | None, now_timestamp: int, reason: str) -> Regime:
+    since = memory.since_timestamp if memory is not None and memory.label == "neutral" else now_timestamp
+    return Regime(kind, "neutral", 0.0, 0.0, 1.0, since, reason)
+
+
+def _numbers(figures: Iterable[Figure]) -> list[float]:
+    return [float(figure.value) for figure in figures if isinstance(figure.value, int | float)]
+
+
+def _failure(who: str, error: Exception) -> str:
+    return f"{who} failed: {type(error).__name__}: {error}"
+
+
+def _name(plugin: object) -> str:
+    return type(plugin).__name__.lower()
