@@ -72,7 +72,7 @@ TOPICS: Final[dict[str, str]] = {
     "Mint(address,address,int24,int24,uint128,uint256,uint256)": "0x7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde",  # noqa: E501
     "Swap(address,address,int256,int256,uint160,uint128,int24)": "0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67",  # noqa: E501
     "Initialize(uint160,int24)": "0x98636036cb66a9c19a37435efc1e90142190214e8abeb821bdba3f2990dd4c95",
-    "SetFeeProtocol(uint8,uint8,uint8,uint8)": "0x973d8d92bb299f4af6ce49b52a8adb85ae46b9f214c4c4fc06ac77401237b133",  # noqa: E501
+    "SetFeeProtocol(uint8,uint8,uint8,uint8)": "0x973d8d92bb299f4af6ce49b52a8adb85ae46b9f214c4c4fc06ac77401237b133",
     "Flash(address,address,uint256,uint256,uint256,uint256)": "0xbdbdb71d7860376ba52b25a5028beea23581364a40522f6bcfb86bb1f2dca633",  # noqa: E501
 }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from keeper.model.full_math import Q96
+from keeper.model.liquidity import amount0_delta, amount1_delta
 from keeper.model.observation import PoolState
 from keeper.world.feeds.swaps import PoolMark, PoolSwap
 
@@ -62,10 +63,10 @@ def _in_one_stretch(
     """The exact growth if liquidity was the same all along, which the amounts themselves show; else None."""
     move = abs(after - before)
     if pays_0:
-        moved = -(-(-(-(liquidity * Q96 * move) // before)) // after)  # SqrtPriceMath.getAmount0Delta, rounding up
+        moved = amount0_delta(before, after, liquidity, round_up=True)
         grain = liquidity * Q96 // (after * after) + 1
     else:
-        moved = -(-liquidity * move // Q96)
+        moved = amount1_delta(before, after, liquidity, round_up=True)
         grain = liquidity // Q96 + 1
     fee = paid - moved
     expected = -(-moved * pool.fee_pips // (_FEE_UNITS - pool.fee_pips))

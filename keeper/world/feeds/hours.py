@@ -83,7 +83,8 @@ def _events(past: Past, pool: PoolState) -> list[_Event]:
     changes = [mark for mark in past.marks if mark.kind == "fee_protocol"]
     fee_protocol = changes[0].value_0 if changes else past.fee_protocol
     events: list[_Event] = []
-    for item in sorted((*past.swaps, *past.marks), key=lambda each: (each.block_number, each.log_index)):
+    items: list[PoolSwap | PoolMark] = [*past.swaps, *past.marks]
+    for item in sorted(items, key=lambda each: (each.block_number, each.log_index)):
         growth: Growth | None = (0, 0)
         if isinstance(item, PoolSwap):
             known = price_x96 > 0

@@ -30,8 +30,8 @@ _WORDS: Final = {_SWAP: 5, _BIRTH: 2, _CUT: 4, _FLASH: 4}
 # What nodes and providers say when too much was asked at once …
 _TOO_MUCH: Final = (
     "more than", "too many", "too large", "too big", "too wide", "block range", "range limit", "exceeds limit",
-    "exceeds the range", "exceed maximum", "exceeds max", "max range", "maximum is set to", "limited to", "limit exceeded",
-    "response size", "query timeout", "timed out", "timeout", "time out", "deadline exceeded", "bigger than",
+    "exceeds the range", "exceed maximum", "exceeds max", "max range", "maximum is set to", "limited to",
+    "limit exceeded", "response size", "query timeout", "timed out", "timeout", "time out", "deadline exceeded", "bigger than",
     "backend response too large", "smaller range", "limit the query", "up to a", "eth_getlogs is limited",
 )  # fmt: skip
 # … and when what was asked lies too far back for them.
@@ -78,7 +78,7 @@ class SwapLogs:
         return self._blocks
 
     def read_down_from(self, last_block: int, lowest_block: int, deadline: float) -> TapePiece:
-        """The events of ``last_block`` and as many blocks below it, down to ``lowest_block``, as the node gives at once.
+        """The events of ``last_block`` and of as many blocks below it as the node gives at once, down to a lowest one.
 
         Smaller pieces are tried until ``deadline`` (of the clock).
 
@@ -144,13 +144,14 @@ class SwapLogs:
             "address": self._pool, "fromBlock": hex(first_block), "toBlock": hex(last_block),
             "topics": [[_SWAP, _BIRTH, _CUT, _FLASH]],
         }  # fmt: skip
-        logs, first, last = self.node.batch_outcomes(
+        answers: list[Any] = self.node.batch_outcomes(
             [
                 ("eth_getLogs", [wanted]),
                 ("eth_getBlockByNumber", [hex(first_block), False]),
                 ("eth_getBlockByNumber", [hex(last_block), False]),
             ]
         )
+        logs, first, last = answers
         if isinstance(logs, RpcError):
             raise logs
         lowest, highest = _block(first, first_block), _block(last, last_block)

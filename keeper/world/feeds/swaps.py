@@ -101,6 +101,9 @@ class TapeStore(Protocol):
     def cut(self, above_block: int, segments: Sequence[Segment]) -> None:
         """Forget everything above a block; ``segments`` is what stays covered."""
 
+    def forget_below(self, block: int, segments: Sequence[Segment]) -> None:
+        """Forget everything below a block; ``segments`` is what stays covered."""
+
     def swaps(self, after_timestamp: int, until_timestamp: int) -> list[PoolSwap]:
         """The swaps after one moment and up to another, in order."""
 

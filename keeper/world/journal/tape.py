@@ -17,6 +17,7 @@ _DEEPEST_BLOCKS: Final = 100_000
 _MOST_CHECKPOINTS: Final = 512
 _BLOCK_ENDS: Final = 64  # the newest blocks with events are remembered one by one
 _WIDE: Final = frozenset({"amount_0", "amount_1", "sqrt_price_x96", "liquidity", "value_0", "value_1"})
+_PLACED: Final = ((tables.swaps, "block_number"), (tables.tape_marks, "block_number"), (tables.tape_blocks, "number"))
 
 
 class StoredTape:
@@ -43,7 +44,9 @@ class StoredTape:
 
     def write(self, piece: TapePiece, segments: Sequence[Segment]) -> None:
         """Add a piece; ``segments`` is then all that is covered."""
-        ends = {swap.block_number: TapeBlock(swap.block_number, swap.block_hash, swap.timestamp) for swap in piece.swaps}
+        ends = {
+            swap.block_number: TapeBlock(swap.block_number, swap.block_hash, swap.timestamp) for swap in piece.swaps
+        }
         newest = [ends[number] for number in sorted(ends)[-_BLOCK_ENDS:]]
         with self._engine.begin() as connection:
             self._insert(connection, tables.swaps, piece.swaps)
@@ -57,10 +60,15 @@ class StoredTape:
     def cut(self, above_block: int, segments: Sequence[Segment]) -> None:
         """Forget everything above a block; ``segments`` is what stays covered."""
         with self._engine.begin() as connection:
-            for table, column in (
-                (tables.swaps, "block_number"), (tables.tape_marks, "block_number"), (tables.tape_blocks, "number"),
-            ):  # fmt: skip
+            for table, column in _PLACED:
                 connection.execute(delete(table).where(*self._mine(table), table.c[column] > above_block))
+            self._set_segments(connection, segments)
+
+    def forget_below(self, block: int, segments: Sequence[Segment]) -> None:
+        """Forget everything below a block; ``segments`` is what stays covered."""
+        with self._engine.begin() as connection:
+            for table, column in _PLACED:
+                connection.execute(delete(table).where(*self._mine(table), table.c[column] < block))
             self._set_segments(connection, segments)
 
     def swaps(self, after_timestamp: int, until_timestamp: int) -> list[PoolSwap]:
@@ -93,9 +101,7 @@ class StoredTape:
         with self._engine.begin() as connection:
             return [_numbers(row._mapping) for row in connection.execute(wanted)]
 
-    def _insert(
-        self, connection: Connection, table: Table, items: Iterable[PoolSwap | PoolMark | TapeBlock]
-    ) -> None:
+    def _insert(self, connection: Connection, table: Table, items: Iterable[PoolSwap | PoolMark | TapeBlock]) -> None:
         rows = [self._key | {name: _text(name, value) for name, value in asdict(item).items()} for item in items]
         if rows:
             connection.execute(insert_missing(connection, table), rows)
