@@ -1,9 +1,10 @@
 """What a swap added to ``feeGrowthGlobal``, worked out from its event alone.
 
 Within one stretch of constant liquidity L the fee is the amount paid less what moved the price,
-``paid - ceil(L * move)`` (``SwapMath.computeSwapStep``), and the growth ``fee * 2**128 // L``: exact integers. A swap
-that crossed into other liquidity pays, per unit of liquidity, f/(1 - f) of the move of sqrt P for token1 and of
-1/sqrt P for token0, however the liquidity changed on the way: exact but for the rounding of each step.
+``paid - ceil(L * move)`` (``SwapMath.computeSwapStep``), and the growth ``fee * 2**128 // L``: exact integers. Where
+liquidity changed at one or two ticks, ``crossings`` finds them. A longer swap pays, per unit of liquidity, f/(1 - f) of
+the move of sqrt P for token1 and of 1/sqrt P for token0, however liquidity changed on the way: exact but for the
+rounding of each step, about one raw unit of fee.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ from __future__ import annotations
 from typing import Final
 
 from keeper.model.full_math import Q96
-from keeper.model.liquidity import amount0_delta, amount1_delta
 from keeper.model.observation import PoolState
+from keeper.world.feeds.crossings import FEE_UNITS, Move, growth_over_ticks
 from keeper.world.feeds.swaps import PoolMark, PoolSwap
 
 GROWTH_MODULUS: Final = 1 << 256
-_FEE_UNITS: Final = 1_000_000
-_STEP_UNITS: Final = 4  # what rounding may leave between the two reckonings, raw units
 _EMPTY_FACTOR: Final = 8  # liquidity below this part of both ends': the price must have passed through emptiness
 
 Growth = tuple[int, int]
@@ -40,10 +39,13 @@ def swap_growth(
     if liquidity == 0 or (after != before_x96 and (after < before_x96) != pays_0):
         return None
     cut = fee_protocol % 16 if pays_0 else fee_protocol >> 4
-    growth = _in_one_stretch(before_x96, after, liquidity, paid, cut, pool, pays_0=pays_0)
+    received = -(swap.amount_1 if pays_0 else swap.amount_0)
+    move = Move(pays_0, paid, received, after, liquidity, pool.fee_pips, pool.tick_spacing, cut)
+    growth = _in_one_stretch(before_x96, move)
+    if growth is None and liquidity_before:
+        growth = growth_over_ticks(before_x96, liquidity_before, move, pool.ticks)
     if growth is None:
-        least = min(liquidity, liquidity_before or liquidity)
-        growth = _along_the_path(before_x96, after, least, paid, cut, pool.fee_pips, pays_0=pays_0)
+        growth = _along_the_path(before_x96, min(liquidity, liquidity_before or liquidity), move)
     if growth is None:
         return None
     return (growth, 0) if pays_0 else (0, growth)
@@ -57,36 +59,22 @@ def flash_growth(mark: PoolMark, liquidity: int, fee_protocol: int) -> Growth:
     return shares[0], shares[1]
 
 
-def _in_one_stretch(
-    before: int, after: int, liquidity: int, paid: int, cut: int, pool: PoolState, *, pays_0: bool
-) -> int | None:
+def _in_one_stretch(before_x96: int, move: Move) -> int | None:
     """The exact growth if liquidity was the same all along, which the amounts themselves show; else None."""
-    move = abs(after - before)
-    if pays_0:
-        moved = amount0_delta(before, after, liquidity, round_up=True)
-        grain = liquidity * Q96 // (after * after) + 1
-    else:
-        moved = amount1_delta(before, after, liquidity, round_up=True)
-        grain = liquidity // Q96 + 1
-    fee = paid - moved
-    expected = -(-moved * pool.fee_pips // (_FEE_UNITS - pool.fee_pips))
-    # A step ends at every word of the tick bitmap, and each rounds for itself.
-    words = 1 + (move * 20_000 // min(before, after)) // (256 * pool.tick_spacing)
-    if fee < 0 or abs(fee - expected) > _STEP_UNITS * words + grain:
-        return None
-    return ((fee - (fee // cut if cut else 0)) << 128) // liquidity
+    fee = move.paid - move.amount_in(before_x96, move.after_x96, move.liquidity)
+    return move.share(fee, move.liquidity) if move.is_fee_of_last(fee, before_x96) else None
 
 
-def _along_the_path(
-    before: int, after: int, least_liquidity: int, paid: int, cut: int, fee_pips: int, *, pays_0: bool
-) -> int | None:
-    move = abs(after - before)
-    if move == 0:
+def _along_the_path(before: int, least_liquidity: int, move: Move) -> int | None:
+    after, fee_pips = move.after_x96, move.fee_pips
+    distance = abs(after - before)
+    if distance == 0:
         return None
-    net = paid * (_FEE_UNITS - fee_pips) // _FEE_UNITS
-    mean_liquidity = net * before * after // (move * Q96) if pays_0 else net * Q96 // move
+    net = move.paid * (FEE_UNITS - fee_pips) // FEE_UNITS
+    mean_liquidity = net * before * after // (distance * Q96) if move.pays_0 else net * Q96 // distance
     if mean_liquidity * _EMPTY_FACTOR < least_liquidity:
         return None
-    rest = _FEE_UNITS - fee_pips
-    growth = (move << 224) * fee_pips // (before * after * rest) if pays_0 else (move << 32) * fee_pips // rest
-    return growth - (growth // cut if cut else 0)
+    rest = FEE_UNITS - fee_pips
+    whole = distance << 224 if move.pays_0 else distance << 32
+    growth = whole * fee_pips // (before * after * rest) if move.pays_0 else whole * fee_pips // rest
+    return growth - (growth // move.cut if move.cut else 0)
