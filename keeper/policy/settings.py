@@ -132,6 +132,40 @@ class OracleSettings(Section):
     sequencer_feed: Address | None = Field(default=None, description="uptime feed of a rollup's sequencer")
 
 
+class PriceHistory(Section):
+    """How much of the pool's past is kept and read back when the keeper first sees the pool."""
+
+    days: int = Field(default=90, ge=2, le=1_095)
+    backfill: bool = True
+
+
+class Oracle(Section):
+    """Chainlink's price of the base token in the quote token: one feed, or two with a common denominator."""
+
+    feed: Address
+    inverse: bool = Field(default=False, description="the feed gives the quote token in the base token")
+    max_age_seconds: int = Field(default=3_900, ge=1, le=7 * 86_400)
+    quote_feed: Address | None = Field(default=None, description="feed of the quote token, where `feed` is in USD")
+    quote_max_age_seconds: int = Field(default=90_000, ge=1, le=7 * 86_400)
+    sequencer_feed: Address | None = Field(default=None, description="uptime feed of an L2's sequencer")
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Oracle:
+        if self.inverse and self.quote_feed is not None:
+            raise ValueError("inverse turns a single feed round; with quote_feed leave it out")
+        return self
+
+
+class Implied(Section):
+    """Volatility that Deribit's options imply."""
+
+    currency: Literal["ETH", "BTC"]
+    source: Literal["dvol", "option_chain", "both"] = "dvol"
+    max_age_hours: float = Field(default=6.0, gt=0, le=72)
+    refresh_seconds: int = Field(default=300, ge=10, le=86_400)
+    url: str = Field(default="https://www.deribit.com", pattern=r"^https?://[^\s/?#]+/?$")
+
+
 class StrategySettings(Section):
     """One file of ``strategies/``."""
 
@@ -152,6 +186,9 @@ class StrategySettings(Section):
     oracle: OracleSettings | None = None
     compound: Compound | None = None
     swap: SwapSettings = SwapSettings()
+    history: PriceHistory = PriceHistory()
+    oracle: Oracle | None = None
+    implied: Implied | None = None
     native_price_quote: Decimal | None = Field(
         default=None, gt=0, description="price of the native coin in the quote token, where the pool does not hold it"
     )

@@ -32,7 +32,7 @@ _TOO_MUCH: Final = (
     "more than", "too many", "too large", "too big", "too wide", "block range", "range limit", "exceeds limit",
     "exceeds the range", "exceed maximum", "exceeds max", "max range", "maximum is set to", "limited to",
     "limit exceeded", "response size", "query timeout", "timed out", "timeout", "time out", "deadline exceeded",
-    "bigger than", "backend response too large", "smaller range", "limit the query", "up to a", "eth_getlogs is limited",
+    "bigger than", "response too large", "smaller range", "limit the query", "up to a", "eth_getlogs is limited",
 )  # fmt: skip
 # … and when what was asked lies too far back for them.
 _TOO_OLD: Final = (
