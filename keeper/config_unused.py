@@ -11,7 +11,7 @@ AVAILABLE_MODES = ("dry", "wallet")
 # Place -> the value which asks for nothing; an empty value never does.
 _OF_KEEPER: dict[Place, Any] = {("safe",): None, ("alerts",): None, ("dashboard",): None, ("metrics",): None,
                                 ("signer", "url"): None}  # fmt: skip
-_OF_STRATEGY: dict[Place, Any] = {("view",): "neutral", ("rewards",): None, ("regime", "act"): False, ("safe",): None}
+_OF_STRATEGY: dict[Place, Any] = {("safe",): None}
 
 
 def warn_of_unused_in_keeper(document: Document) -> None:

@@ -22,11 +22,10 @@ MOST_COST_GROWTH_PCT = 125
 
 def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Decision:
     """One decision: forecast, regime, target, plan, verdict."""
-    now = observation.block.timestamp
     forecast = forecast_soundly(strategy.forecaster, observation)
-    regime = detect_soundly(strategy.detector, observation.history, forecast, memory.regime, now)
+    regime = detect_soundly(strategy.detector, observation, forecast, memory.regime)
     situation = situate(strategy.settings, observation, memory)
-    sight = history_fault(observation.history) or scene_of(strategy.settings, situation, forecast, regime)
+    sight = history_fault(observation) or scene_of(strategy.settings, situation, forecast, regime)
     aimed = sight if isinstance(sight, Objection) else aim(strategy, situation, sight)
     plan, verdict = judge(strategy, situation, aimed)
     return Decision(

@@ -153,13 +153,16 @@ def objection_to_move(view: Outlook, profit: Profit, *, outside_trigger: bool) -
     patience = worth_of_waiting(view)
     if patience.value <= patience.moving_value:
         return None
-    figures = (
+    figures = [
         Figure("waiting_fraction_of_capital", patience.value),
         Figure("moving_fraction_of_capital", patience.moving_value),
-        Figure("wait_until_down_pct", _pct(-patience.threshold_down_log)),
-        Figure("wait_until_up_pct", _pct(patience.threshold_up_log)),
-    )
-    return Objection("waiting_is_worth_more", "waiting is worth more than moving now", figures)
+    ]
+    # A threshold at the end of the search stands for: however far.
+    if patience.threshold_down_log < 0.99 * book.FURTHEST_WAITING_LOG:
+        figures.append(Figure("wait_until_down_pct", _pct(-patience.threshold_down_log)))
+    if patience.threshold_up_log < 0.99 * book.FURTHEST_WAITING_LOG:
+        figures.append(Figure("wait_until_up_pct", _pct(patience.threshold_up_log)))
+    return Objection("waiting_is_worth_more", "waiting is worth more than moving now", tuple(figures))
 
 
 def worth_of_waiting(view: Outlook) -> Waiting:

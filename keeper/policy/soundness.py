@@ -8,19 +8,24 @@ from itertools import pairwise
 
 from keeper.model.decision import Figure, Forecast, Ladder, Objection, Regime
 from keeper.model.memory import RegimeMemory
-from keeper.model.observation import History, Observation
+from keeper.model.observation import Observation
 from keeper.policy.scene import NoRange, Scene
 from keeper.policy.strategy import Detector, Forecaster, RangeRule
 
 PPM = 1_000_000
 
 
-def history_fault(history: History) -> Objection | None:
-    """Samples must be in order, each moment once, and have a price: else nothing is computed from them."""
+def history_fault(observation: Observation) -> Objection | None:
+    """Samples must be in order, each moment once, none later than the block, and have a price: else nothing is
+    computed from them."""
+    history, now = observation.history, observation.block.timestamp
     for before, after in pairwise(history.samples):
         if after.timestamp <= before.timestamp:
             figures = (Figure("timestamp", after.timestamp), Figure("timestamp_before", before.timestamp))
             return Objection("history_damaged", "the price history is out of order or holds a moment twice", figures)
+    if history.samples and history.samples[-1].timestamp > now:
+        figures = (Figure("timestamp", history.samples[-1].timestamp), Figure("block_timestamp", now))
+        return Objection("history_damaged", "the price history knows of a time after the block", figures)
     for sample in history.samples:
         if sample.sqrt_price_x96 <= 0:
             return Objection(
@@ -33,7 +38,9 @@ def history_fault(history: History) -> Objection | None:
 
 def forecast_soundly(forecaster: Forecaster, observation: Observation) -> Forecast:
     """The forecast, or a refusal that says what the forecaster did."""
-    now = observation.block.timestamp
+    now, fault = observation.block.timestamp, history_fault(observation)
+    if fault is not None:
+        return Forecast(_name(forecaster), None, None, 0, len(observation.history.samples), fault.message)
     try:
         made = forecaster.forecast(observation.history, observation.implied, now)
     except Exception as error:  # noqa: BLE001 - a plug-in may be anybody's: the decision is to hold, with the reason
@@ -47,11 +54,14 @@ def forecast_soundly(forecaster: Forecaster, observation: Observation) -> Foreca
 
 
 def detect_soundly(
-    detector: Detector, history: History, forecast: Forecast, memory: RegimeMemory | None, now_timestamp: int
+    detector: Detector, observation: Observation, forecast: Forecast, memory: RegimeMemory | None
 ) -> Regime:
     """The regime; neutral, with the reason, where the detector fails."""
+    now_timestamp, fault = observation.block.timestamp, history_fault(observation)
+    if fault is not None:
+        return _no_regime(_name(detector), memory, now_timestamp, fault.message)
     try:
-        made = detector.detect(history, forecast, memory, now_timestamp)
+        made = detector.detect(observation.history, forecast, memory, now_timestamp)
     except Exception as error:  # noqa: BLE001 - as above: no opinion, and why
         return _no_regime(_name(detector), memory, now_timestamp, _failure("the detector", error))
     shares = (made.probability_positive, made.probability_negative, made.probability_neutral)

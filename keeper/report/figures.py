@@ -81,11 +81,27 @@ _NAMES = {
     "sigma": "volatility σ",
     "phi": "fee intensity φ",
     "rho": "fees over loss to arbitrage ρ",
-    "net_intensity": "net carry intensity",
-    "net_intensity_hurdle": "which must exceed",
-    "carry_now": "carry of what is held",
-    "target_gain": "gain of the new range",
+    "reward_phi": "rewards as fee intensity φ_r",
+    "lvr": "loss to arbitrage σ²/4",
+    "net_now": "N now, φ + φ_r − σ²/4",
+    "net_mean": "N̄, the pool's long-run N",
+    "shrinkage": "B, how much of N's distance from it is believed",
+    "net_used": "N used, after shrinking and haircut",
+    "net_hurdle": "which must exceed",
+    "fee_history": "days of fees known",
+    "dilution": "q, capital over others' depth",
+    "carry_now": "what is held earns",
+    "target_g": "g of the new ranges",
+    "expected_fee": "of it fees",
+    "expected_lvr": "less loss to arbitrage",
+    "expected_recentring_cost": "less re-centring",
+    "expected_drift_and_risk": "drift and risk",
+    "expected_cycle": "expected cycle",
+    "expected_in_range_share": "share of it in range",
 }
+# A share of the capital, and a rate of it by the year.
+_RATES = ("_annual", "_per_year")
+_FRACTIONS = ("_fraction_of_capital", "_share")
 
 
 def figure(item: Figure, observation: Observation) -> str:
@@ -100,14 +116,21 @@ def figure(item: Figure, observation: Observation) -> str:
         small = "price" in name or "ceiling" in name or "fee" in name
         shown = f"{number(Decimal(value) / _GWEI)} gwei" if small else f"{number(Decimal(value) / _WEI)} native coin"
         return f"{_words(name.removesuffix('_wei'))} {shown}"
-    if name.endswith("_annual"):
-        return f"{_words(name.removesuffix('_annual'))} {value * 100:.2f} % a year"
+    for suffix in _RATES:
+        if name.endswith(suffix):
+            return f"{_words(name.removesuffix(suffix))} {value * 100:.2f} % a year"
+    for suffix in _FRACTIONS:
+        if name.endswith(suffix):
+            words = _words(name) if name in _NAMES else _words(name.removesuffix(suffix))
+            return f"{words} {number(value * 100, 4)} %" + (" of the capital" if "capital" in suffix else "")
     if name.endswith("_log"):
         return f"{_words(name.removesuffix('_log'))} {math.expm1(value) * 100:.2f} %"
     for unit in ("minutes", "hours", "days", "seconds", "ticks", "bps", "pct"):
         if name.endswith(f"_{unit}"):
             label = "%" if unit == "pct" else unit
             return f"{_words(name.removesuffix('_' + unit))} {number(value, 4)} {label}"
+    if name.startswith("probability_"):
+        return f"{_words(name)} {value:.0%}"
     return f"{_words(name)} {number(value, 4)}"
 
 

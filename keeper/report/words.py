@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from keeper.model.decision import Decision, Ladder
-from keeper.model.observation import Observation, Position
+from keeper.model.decision import Decision, Forecast, Ladder
+from keeper.model.observation import Observation
 from keeper.model.plan import Plan, Step
-from keeper.report.display import symbol, whole
+from keeper.report.display import symbol
 from keeper.report.figures import (
     amount,
     base_token,
@@ -16,12 +16,11 @@ from keeper.report.figures import (
     duration,
     figure,
     number,
-    price_at,
-    price_now,
     price_range,
     quote_token,
     when,
 )
+from keeper.report.seen import seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Paragraph:
 def explain(decision: Decision) -> tuple[Paragraph, ...]:
     """The whole decision, from what was seen to the verdict."""
     return (
-        Paragraph("Seen", tuple(_seen(decision.observation))),
+        Paragraph("Seen", tuple(seen(decision.observation))),
         Paragraph("Remembered", tuple(_remembered(decision))),
         Paragraph("Forecast", tuple(_forecast(decision))),
         Paragraph("Chosen", tuple(_chosen(decision.target, decision.observation))),
@@ -70,41 +69,6 @@ def lines(decision: Decision) -> list[str]:
     return text
 
 
-def _seen(observation: Observation) -> Iterator[str]:
-    pool, block = observation.pool, observation.block
-    quote, base = quote_token(observation), base_token(observation)
-    yield f"pool {symbol(pool.token0)}/{symbol(pool.token1)} {pool.fee_pips / 10_000:g} % ({pool.address})"
-    price = number(price_now(observation).to_decimal())
-    yield f"price {price} {symbol(quote)} for one {symbol(base)} (tick {pool.tick})"
-    for twap in observation.twaps:
-        mean = number(price_at(twap.mean_tick, observation).to_decimal())
-        yield f"mean price over {duration(twap.window_seconds)} {mean}, {abs(pool.tick - twap.mean_tick)} ticks away"
-    for position in observation.positions:
-        yield _position(position, observation)
-    if not observation.positions:
-        yield "no position is open"
-    wallet = observation.wallet
-    yield (
-        f"idle in the wallet {amount(wallet.balance_0, pool.token0)} and {amount(wallet.balance_1, pool.token1)}, "
-        f"{number(whole(wallet.native_wei, 18))} native coin for gas"
-    )
-    gas_gwei = (observation.gas.base_fee_wei + observation.gas.priority_fee_wei) / 10**9
-    native = number(observation.gas.native_price.to_decimal())
-    yield f"gas {number(gas_gwei, 4)} gwei, native coin at {native} {symbol(quote)}"
-    history = observation.history
-    yield f"{len(history.samples)} price samples {duration(history.sample_seconds)} apart, block hash {block.hash}"
-
-
-def _position(position: Position, observation: Observation) -> str:
-    pool = observation.pool
-    inside = position.lower_tick <= pool.tick < position.upper_tick
-    fees = f"{amount(position.uncollected_0, pool.token0)} and {amount(position.uncollected_1, pool.token1)}"
-    return (
-        f"position {position.token_id}: {price_range(position.lower_tick, position.upper_tick, observation)}, "
-        f"{'in' if inside else 'OUT OF'} range, uncollected fees {fees}"
-    )
-
-
 def _remembered(decision: Decision) -> Iterator[str]:
     memory, now = decision.memory, decision.observation.block.timestamp
     reason = f" ({memory.state_reason})" if memory.state_reason else ""
@@ -131,11 +95,23 @@ def _forecast(decision: Decision) -> Iterator[str]:
         )
     for item in forecast.figures:
         yield figure(item, decision.observation)
+    yield from (f"- {_member(member)}" for member in forecast.members)
     yield (
         f"regime {regime.label} since {when(regime.since_timestamp)} ({regime.kind}: up "
         f"{regime.probability_positive:.0%}, down {regime.probability_negative:.0%}, "
         f"neither {regime.probability_neutral:.0%})"
     )
+    if regime.reason:
+        yield f"because {regime.reason}"
+    for item in regime.figures:
+        yield figure(item, decision.observation)
+
+
+def _member(member: Forecast) -> str:
+    if member.sigma_annual is None:
+        return f"went without {member.kind}: {member.refusal}"
+    error = "" if member.standard_error is None else f" ± {member.standard_error * 100:.2f} %"
+    return f"{member.kind} {member.sigma_annual * 100:.2f} %{error} a year"
 
 
 def _chosen(target: Ladder | None, observation: Observation) -> Iterator[str]:
@@ -154,6 +130,13 @@ def _chosen(target: Ladder | None, observation: Observation) -> Iterator[str]:
     yield f"to be looked at again when the price leaves {triggers}"
     for item in target.figures:
         yield figure(item, observation)
+    if target.hedge is not None:
+        base, hedge = base_token(observation), target.hedge
+        yield (
+            f"hedged by a perpetual short of {amount(hedge.short_base_raw, base)} (to be placed by you): "
+            f"{amount(hedge.gamma_base_raw_per_pct, base)} more for each per cent the price falls, set anew after a "
+            f"move of {number(hedge.reset_pct, 3)} %"
+        )
 
 
 def _plan(plan: Plan, observation: Observation) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from keeper.model import canonical
 from keeper.model.decision import Forecast, Ladder, Regime, TargetRange
-from keeper.model.memory import HeldRange, Memory
+from keeper.model.memory import HeldRange, Memory, RegimeLabel
 from keeper.model.observation import (
     Allowance,
     Block,
@@ -146,6 +146,10 @@ def forecast(sigma_annual: float = 0.6) -> Forecast:
 
 
 NEUTRAL = Regime("neutral", "neutral", 0.0, 0.0, 1.0, 0)
+
+
+def regime(label: RegimeLabel, positive: float = 0.0, negative: float = 0.0) -> Regime:
+    return Regime("test", label, positive, negative, 1.0 - positive - negative, 0)
 
 
 def carry(sigma_annual: float = 0.6, phi_annual: float = 0.3, haircut: float = 1.0) -> Carry:

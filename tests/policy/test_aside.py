@@ -1,0 +1,134 @@
+"""Standing aside: leaving into the wanted mix, and the quote just before sending."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from keeper.model.decision import Decision
+from keeper.model.memory import Memory, PastAct
+from keeper.model.observation import Observation, Position
+from keeper.model.plan import Swap
+from keeper.policy.aside import plan_aside, plan_mix
+from keeper.policy.decide import decide, requote
+from keeper.policy.forecasters import ewma
+from keeper.policy.ranges import sigma
+from keeper.policy.regimes import neutral
+from keeper.policy.situation import situate
+from keeper.policy.strategy import Strategy
+from keeper.policy.valuation import value_in_quote
+from tests.policy.world import HOUR, NOW, held, history, memory, observation, settings
+
+# All of it in token1 (200,000 lies above).
+ABOVE = Position(7, 198_000, 199_800, 10**16, 0, 0)
+
+
+def run(obs: Observation, past: Memory, **changes: Any) -> Decision:
+    whole = settings(**changes)
+    parts = (ewma.build(ewma.Settings()), neutral.build(neutral.Settings()), sigma.build(sigma.Settings()))
+    return decide(Strategy("test", whole, "d" * 64, *parts), obs, past)
+
+
+def base_share(obs: Observation, amount_0: int, amount_1: int, root: int) -> float:
+    base = (0, amount_1) if obs.quote_is_token0 else (amount_0, 0)
+    first = obs.quote_is_token0
+    return value_in_quote(*base, root, first) / value_in_quote(amount_0, amount_1, root, first)
+
+
+@pytest.mark.parametrize("quote_is_token0", [True, False])
+@pytest.mark.parametrize("wanted", [0.0, 0.25, 0.5, 1.0])
+def test_what_comes_out_is_swapped_to_the_wanted_mix(quote_is_token0: bool, wanted: float) -> None:
+    obs = observation(positions=(ABOVE,), quote_is_token0=quote_is_token0)
+    given = settings(range={"kind": "sigma", "target_weight": wanted})
+    draft = plan_aside(obs, (ABOVE,), given)
+    assert draft.objections == () and draft.plan.steps[0].kind == "exit"
+    swaps = [step for step in draft.plan.steps if isinstance(step, Swap)]
+    # Everything is token1: the base where token0 is the quote.
+    if wanted == (1.0 if quote_is_token0 else 0.0):
+        assert swaps == [] and draft.sqrt_price_after_swap_x96 is None
+        return
+    after = draft.sqrt_price_after_swap_x96
+    assert after is not None and not swaps[0].zero_for_one
+    freed = sum(w.liquidity for w in draft.plan.steps[0].withdrawals)  # type: ignore[union-attr]
+    assert freed == ABOVE.liquidity
+    from keeper.policy.valuation import principal
+
+    _, amount_1 = principal(ABOVE, obs.pool)
+    share = base_share(obs, swaps[0].expected_out, amount_1 - swaps[0].amount_in, after)
+    assert share == pytest.approx(wanted, abs=0.02)
+    assert draft.plan.cost.swap_fee_quote > 0
+
+
+def test_the_operator_may_want_no_swap() -> None:
+    obs = observation(positions=(ABOVE,))
+    for changes in ({"profit": {"aside_mix": "held"}}, {"swap": {"route": "none"}}):
+        assert [step.kind for step in plan_aside(obs, (ABOVE,), settings(**changes)).plan.steps] == ["exit"]
+
+
+def left(seconds_ago: int) -> Memory:
+    return memory(recent=(PastAct("exit", "exit", NOW - seconds_ago, 0),))
+
+
+def test_the_swap_follows_its_exit_once() -> None:
+    obs = observation(balances=(0, 10**18), past=history(phi_annual=0.02, tick=200_000))
+    made = run(obs, left(60))
+    assert (made.verdict.action, made.verdict.objections) == ("exit", ())
+    assert made.plan.next_steps[-1].kind == "swap"
+    swapped = memory(recent=(*left(60).recent, PastAct("exit", "swap", NOW - 30, 0)))
+    for past in (left(HOUR), swapped, memory()):
+        assert run(obs, past).verdict.action == "hold"
+    # Not against the guards, and not for what the operator took out.
+    assert "spot_far_from_twap" in [o.code for o in run(replace(obs, twaps=tuple(
+        replace(t, mean_tick=199_800) for t in obs.twaps)), left(60)).verdict.objections]  # fmt: skip
+    assert run(obs, replace(left(60), state="exited")).plan.steps == ()
+
+
+def test_a_mix_near_enough_is_left_alone() -> None:
+    near = observation(tick=0, decimals=(18, 18), balances=(10**18 * 51 // 100, 10**18 * 49 // 100))
+    situation = situate(settings(), near, left(60))
+    assert plan_mix(situation, settings()) is None
+    off = replace(near, wallet=replace(near.wallet, balance_0=10**18 * 53 // 100, balance_1=10**18 * 47 // 100))
+    assert plan_mix(situate(settings(), off, left(60)), settings()) is not None
+
+
+def moved(made: Decision, **gas: int) -> Observation:
+    obs = made.observation
+    return replace(obs, block=replace(obs.block, hash="0x" + "cd" * 32, number=101), gas=replace(obs.gas, **gas))
+
+
+def test_a_plan_that_has_become_dearer_by_a_quarter_is_given_up() -> None:
+    obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**26, balances=(2 * 10**18, 10**18),
+                      past=history(tick=0))  # fmt: skip
+    made = run(obs, memory())
+    cost = made.plan.cost
+    assert made.verdict.objections == () and cost.gas_quote and cost.swap_fee_quote
+    assert requote(made, moved(made)) is None
+    each_wei = cost.gas_quote / (obs.gas.base_fee_wei + obs.gas.priority_fee_wei)
+    just = obs.gas.base_fee_wei + int(0.25 * cost.total_quote / each_wei)
+    assert requote(made, moved(made, base_fee_wei=just - 10**6)) is None
+    dear = requote(made, moved(made, base_fee_wei=just + 10**6))
+    assert dear is not None and dear.code == "requote"
+    assert requote(made, replace(moved(made, base_fee_wei=10**15), block=obs.block)) is None  # the same block
+
+
+def test_a_pool_that_has_grown_thin_makes_the_swap_dear() -> None:
+    obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**22, balances=(2 * 10**18, 10**18),
+                      past=history(tick=0))  # fmt: skip
+    made = run(obs, memory())
+    assert made.verdict.objections == ()
+    thin = observation(tick=0, decimals=(18, 18), pool_liquidity=10**20, balances=(2 * 10**18, 10**18))
+    fresh = moved(made)
+    objection = requote(made, replace(fresh, pool=thin.pool))
+    assert objection is not None and objection.code == "requote"
+    empty = requote(made, replace(fresh, pool=replace(thin.pool, ticks=(), liquidity=10**12, known_lower_tick=-60,
+                                                      known_upper_tick=60)))  # fmt: skip
+    assert empty is not None and "price" in empty.message
+
+
+def test_an_exit_goes_whatever_gas_costs() -> None:
+    obs = observation(positions=(ABOVE,), past=history(phi_annual=0.02, tick=200_000), base_fee_wei=10**7)
+    made = run(obs, memory(held(ABOVE), state="exiting"))
+    assert made.verdict.action == "exit"
+    assert requote(made, moved(made, base_fee_wei=10**13)) is None
