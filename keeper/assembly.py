@@ -20,7 +20,7 @@ from keeper.errors import ConfigError
 from keeper.model.memory import StrategyState
 from keeper.model.outcome import Outcome
 from keeper.model.price import Token
-from keeper.policy.settings import Implied, Oracle, PriceHistory, Schedule, StrategySettings
+from keeper.policy.settings import Implied, OracleSettings, PriceHistory, Schedule, StrategySettings
 from keeper.policy.settings import PoolKey as PoolKeySettings
 from keeper.policy.strategy import Strategy
 from keeper.world.chain.contracts import Contracts
@@ -153,7 +153,6 @@ def open_hands(
     """
     node, venue = eyes or open_eyes(chain, settings, connect(chain))
     pool = venue.pool
-    limits, history = settings.limits, settings.history
     base, quote = (pool.token1, pool.token0) if settings.quote == "token0" else (pool.token0, pool.token1)
     observer = ChainObserver(
         node,
@@ -164,6 +163,10 @@ def open_hands(
         quote_is_token0=settings.quote == "token0",
         twap_windows_seconds=settings.limits.twap_windows_seconds,
         native_price_quote=settings.native_price_quote,
+        history_hours=settings.history.days * 24,
+        tape=open_tape(chain, journal, pool.address, settings.history),
+        oracle=None if settings.oracle is None else oracle_feed(settings.oracle, venue.multicall, base, quote),
+        implied=None if settings.implied is None else implied_feed(settings.implied),
     )
     return Hands(venue, observer, executor(node, venue), owner)
 
@@ -176,7 +179,7 @@ def open_tape(chain: ChainAccess, journal: SqlJournal, pool_address: str, histor
     return PoolTape(store, SwapLogs(node, pool_address), days=history.days, backfill=history.backfill)
 
 
-def oracle_feed(settings: Oracle, multicall: Multicall, base: Token, quote: Token) -> ChainlinkFeed:
+def oracle_feed(settings: OracleSettings, multicall: Multicall, base: Token, quote: Token) -> ChainlinkFeed:
     """The price feed that the settings name."""
     second = settings.quote_feed
     return ChainlinkFeed(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from keeper.policy.dates import DAY_SECONDS, days_since_epoch
 
@@ -129,7 +129,14 @@ class OracleSettings(Section):
         default=None, description="feed of the quote token, in what `feed` is counted in"
     )
     max_age_seconds: int = Field(default=3_900, ge=1, le=7 * DAY_SECONDS)
+    quote_max_age_seconds: int = Field(default=90_000, ge=1, le=7 * DAY_SECONDS)
     sequencer_feed: Address | None = Field(default=None, description="uptime feed of a rollup's sequencer")
+
+    @model_validator(mode="after")
+    def _turns_one_way(self) -> OracleSettings:
+        if self.inverse and self.quote_feed is not None:
+            raise ValueError("inverse turns a single feed round; with quote_feed leave it out")
+        return self
 
 
 class PriceHistory(Section):
@@ -137,23 +144,6 @@ class PriceHistory(Section):
 
     days: int = Field(default=90, ge=2, le=1_095)
     backfill: bool = True
-
-
-class Oracle(Section):
-    """Chainlink's price of the base token in the quote token: one feed, or two with a common denominator."""
-
-    feed: Address
-    inverse: bool = Field(default=False, description="the feed gives the quote token in the base token")
-    max_age_seconds: int = Field(default=3_900, ge=1, le=7 * 86_400)
-    quote_feed: Address | None = Field(default=None, description="feed of the quote token, where `feed` is in USD")
-    quote_max_age_seconds: int = Field(default=90_000, ge=1, le=7 * 86_400)
-    sequencer_feed: Address | None = Field(default=None, description="uptime feed of an L2's sequencer")
-
-    @model_validator(mode="after")
-    def _is_one_way(self) -> Oracle:
-        if self.inverse and self.quote_feed is not None:
-            raise ValueError("inverse turns a single feed round; with quote_feed leave it out")
-        return self
 
 
 class Implied(Section):
@@ -187,7 +177,6 @@ class StrategySettings(Section):
     compound: Compound | None = None
     swap: SwapSettings = SwapSettings()
     history: PriceHistory = PriceHistory()
-    oracle: Oracle | None = None
     implied: Implied | None = None
     native_price_quote: Decimal | None = Field(
         default=None, gt=0, description="price of the native coin in the quote token, where the pool does not hold it"

@@ -1,6 +1,7 @@
 """A price from Chainlink's feeds (``AggregatorV3Interface``), read at the observation's own block.
 
-One feed of base in quote, the same the other way round, or two feeds with a common denominator: base/USD over quote/USD.
+One feed of base in quote, the same the other way round, or two feeds with a common denominator: base/USD over
+quote/USD, each with an age of its own (a stable coin's feed may be a day old where ether's must be an hour).
 On a rollup the feed may be old without looking so while the sequencer is down: its uptime feed tells
 (answer 0 is up, 1 is down, ``startedAt`` since when).
 """
@@ -49,8 +50,9 @@ class _Round:
 class ChainlinkFeed:
     """Implements ``OracleFeed`` for one pair.
 
-    ``inverse``: the feed gives the quote token in the base token. ``quote_feed``: both feeds give their token in a third
-    currency. ``sequencer_feed``: of an L2, whose answers count only while the sequencer has been up for an hour.
+    ``inverse``: the feed gives the quote token in the base token. ``quote_feed``: both feeds give their token in a
+    third currency; the answer is then as old as the first. ``sequencer_feed``: of a rollup, whose answers count only
+    while the sequencer has been up for an hour.
     """
 
     def __init__(
@@ -83,8 +85,7 @@ class ChainlinkFeed:
             if self._inverse:
                 ratio = 1 / ratio
             if self._quote_feed is not None:
-                other, other_updated = self._value(answers, self._quote_feed, block.timestamp)
-                ratio, updated = ratio / other, min(updated, other_updated)
+                ratio /= self._value(answers, self._quote_feed, block.timestamp)[0]
         except (_UnusableError, TransientError) as error:
             return MissingInput("oracle", str(error))
         price = Price(

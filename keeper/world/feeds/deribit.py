@@ -45,7 +45,7 @@ class _Cache:
 
 
 class DeribitFeed:
-    """Implements ``ImpliedFeed`` for one currency (ETH, BTC). Each source is asked at most every ``refresh_seconds``."""
+    """Implements ``ImpliedFeed`` for one currency (ETH, BTC); a source is asked at most every ``refresh_seconds``."""
 
     def __init__(
         self,
@@ -140,10 +140,11 @@ class DeribitFeed:
         result = self._ask("get_instruments", asked)
         found: dict[str, tuple[int, float]] = {}
         for each in result if isinstance(result, list) else ():
-            if isinstance(each, dict):
-                name, expiry, strike = (each.get(key) for key in ("instrument_name", "expiration_timestamp", "strike"))
-                if isinstance(name, str) and _number(expiry) is not None and _number(strike) is not None:
-                    found[name] = int(expiry) // 1_000, float(strike)
+            if not isinstance(each, dict):
+                continue
+            expiry, strike = _number(each.get("expiration_timestamp")), _number(each.get("strike"))
+            if expiry is not None and strike is not None:
+                found[str(each.get("instrument_name"))] = int(expiry) // 1_000, strike
         return found
 
     def _marks(self, summaries: Sequence[dict[str, Any]]) -> list[OptionMark]:
