@@ -9,10 +9,12 @@ rounding of each step, about one raw unit of fee.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from keeper.model.full_math import Q96
-from keeper.model.observation import PoolState
+from keeper.model.observation import PoolState, TickState
+from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.feeds.crossings import FEE_UNITS, Move, growth_over_ticks
 from keeper.world.feeds.swaps import PoolMark, PoolSwap
 
@@ -45,7 +47,7 @@ def swap_growth(
     if growth is None and liquidity_before:
         growth = growth_over_ticks(before_x96, liquidity_before, move, pool.ticks)
     if growth is None:
-        growth = _along_the_path(before_x96, min(liquidity, liquidity_before or liquidity), move)
+        growth = _along_the_path(before_x96, min(liquidity, liquidity_before or liquidity), move, pool.ticks)
     if growth is None:
         return None
     return (growth, 0) if pays_0 else (0, growth)
@@ -65,7 +67,8 @@ def _in_one_stretch(before_x96: int, move: Move) -> int | None:
     return move.share(fee, move.liquidity) if move.is_fee_of_last(fee, before_x96) else None
 
 
-def _along_the_path(before: int, least_liquidity: int, move: Move) -> int | None:
+def _along_the_path(before: int, least_liquidity: int, move: Move, book: Sequence[TickState]) -> int | None:
+    """Fees by the path of the price alone, and half a raw unit for every step, which is what rounding up comes to."""
     after, fee_pips = move.after_x96, move.fee_pips
     distance = abs(after - before)
     if distance == 0:
@@ -77,4 +80,7 @@ def _along_the_path(before: int, least_liquidity: int, move: Move) -> int | None
     rest = FEE_UNITS - fee_pips
     whole = distance << 224 if move.pays_0 else distance << 32
     growth = whole * fee_pips // (before * after * rest) if move.pays_0 else whole * fee_pips // rest
+    low, high = sorted((before, after))
+    steps = 1 + sum(low < sqrt_price_at_tick(tick.tick) < high for tick in book)
+    growth += (steps << 127) // max(1, mean_liquidity)
     return growth - (growth // move.cut if move.cut else 0)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from keeper.chainlab.calls import read, transact
+from keeper.chainlab.artifacts import node_modules
+from keeper.chainlab.calls import create, read, transact
+from keeper.chainlab.solidity import CompiledContract, compile_contract
 from keeper.model.observation import Block
 from keeper.world.feeds.pool_events import PoolTape
 from keeper.world.feeds.swap_logs import SwapLogs
@@ -73,6 +75,39 @@ class Reel:
         deployment = self.desk.deployment
         rpc = self.desk.chain.anvil.rpc
         return transact(rpc, sender or deployment.deployer, to or deployment.pool, signature, *arguments)
+
+
+@pytest.fixture(scope="session")
+def contracts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CompiledContract]:
+    """The contracts of this folder, compiled."""
+    folder = Path(__file__).parent / "contracts"
+    sources = {path.name: path for path in sorted(folder.glob("*.sol"))}
+    return compile_contract(sources, node_modules(), tmp_path_factory.mktemp("solidity"))
+
+
+@dataclass
+class Aggregator:
+    """A price feed on the chain, and who may push rounds onto it."""
+
+    desk: Desk
+    address: str
+
+    def push(self, answer: int, *, age: int = 0, started: int | None = None, behind: int = 0) -> None:
+        """A new round, ``age`` seconds old at the block that it comes with."""
+        now = int(self.desk.latest()["timestamp"], 16) + 1
+        updated = now - age
+        arguments = answer, updated if started is None else started, updated, behind
+        rpc, sender = self.desk.chain.anvil.rpc, self.desk.deployment.deployer
+        transact(rpc, sender, self.address, "push(int256,uint256,uint256,uint80)", *arguments)
+
+
+@pytest.fixture
+def aggregator(desk: Desk, contracts: dict[str, CompiledContract]) -> Callable[[int], Aggregator]:
+    def make(decimals: int) -> Aggregator:
+        code = contracts["Aggregator"].creation_code
+        return Aggregator(desk, create(desk.chain.anvil.rpc, desk.deployment.deployer, code, ("uint8",), decimals))
+
+    return make
 
 
 @pytest.fixture

@@ -157,7 +157,9 @@ def test_a_node_without_old_logs_is_asked_no_further(reel: Reel, words: str) -> 
     floor = reel.head().number - 7
 
     def young(request: Request, answer: Any) -> Any:
-        return RpcError(words) if request[0] == "eth_getLogs" and int(request[1][0]["fromBlock"], 16) < floor else answer
+        return (
+            RpcError(words) if request[0] == "eth_getLogs" and int(request[1][0]["fromBlock"], 16) < floor else answer
+        )
 
     node = Between(reel.desk.node, young)
     tape = reel.tape(node=node, first_blocks=4)
@@ -271,7 +273,7 @@ def test_a_node_that_hangs_holds_nobody_up(reel: Reel) -> None:
     reel.step(3)
 
     class Silent:
-        def batch_outcomes(self, requests: Sequence[Request]) -> list[Any]:
+        def batch_outcomes(self, _requests: Sequence[Request]) -> list[Any]:
             raise TransientError("no answer after 2 attempts: no answer in time")
 
     now = [0.0]
@@ -305,8 +307,8 @@ def test_bars_are_what_the_logs_of_the_hour_say(reel: Reel) -> None:
         if not before or bar is None:
             continue
         ticks = [before[-1].tick, *(row.tick for row in inside)]
-        volumes = [sum(abs(getattr(row, name)) for row in inside) for name in ("amount_0", "amount_1")]
-        assert bar == Bar(min(ticks), max(ticks), *volumes, len(inside))
+        paid_0, paid_1 = (sum(abs(getattr(row, name)) for row in inside) for name in ("amount_0", "amount_1"))
+        assert bar == Bar(min(ticks), max(ticks), paid_0, paid_1, len(inside))
         busy += bar.swaps > 0
     assert busy >= 5
 
@@ -338,7 +340,7 @@ def test_the_history_is_the_same_after_a_restart(reel: Reel) -> None:
 
 def test_what_is_missing_of_the_tape_is_said(reel: Reel) -> None:
     reel.step(2)
-    node = Between(reel.desk.node, lambda request, answer: RpcError("no such method"))
+    node = Between(reel.desk.node, lambda _request, _answer: RpcError("no such method"))
     seen = reel.observer(reel.tape(node=node)).observe()
     ((name, reason),) = [(each.name, each.reason) for each in seen.missing]
     assert name == "tape" and "no such method" in reason
