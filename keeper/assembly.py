@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from keeper import plugins
 from keeper.config import Chain
 from keeper.config_strategies import (
+    PLUGIN_SECTIONS,
     plugin_settings,
     settings_body,
     settings_digest,
@@ -47,15 +49,30 @@ BPS = 10_000
 TAPE_SECONDS = 5.0
 
 
-def build_strategy(settings: StrategySettings) -> Strategy:
-    """The strategy of validated settings. KeyError for a plug-in that is not there."""
-    plugged = ("forecaster", "regime", "range")
-    complete = settings.model_copy(update={name: _complete(name, getattr(settings, name)) for name in plugged})
+def build_strategy(settings: StrategySettings, artifacts: Mapping[str, bytes] | None = None) -> Strategy:
+    """The strategy of validated settings; ``artifacts`` are the files that its plug-ins are built from, by SHA-256.
+
+    Raises:
+        KeyError: a plug-in that is not there.
+        ConfigError: a file that a plug-in is built from is not among the artifacts, or is not what it can use.
+    """
+    complete = settings.model_copy(update={name: _complete(name, getattr(settings, name)) for name in PLUGIN_SECTIONS})
+    held = {} if artifacts is None else artifacts
+
+    def artifact(digest: str) -> bytes:
+        body = held.get(digest)
+        if body is None or hashlib.sha256(body).hexdigest() != digest:
+            raise ConfigError(f"strategy {settings.name!r} is built from a file that is not at hand (SHA-256 {digest})")
+        return body
 
     def plugin(section: str) -> Any:
         values = getattr(complete, section)
-        module = plugins.find(section, values["kind"])
-        return module.build(module.Settings.model_validate(values))
+        oriented = settings.quote == "token0"
+        try:
+            module = plugins.find(section, values["kind"])
+            return plugins.build(module, values, quote_is_token0=oriented, artifact=artifact)
+        except ValueError as error:
+            raise ConfigError(f"strategy {settings.name!r}, {section}: {error}") from error
 
     return Strategy(
         name=complete.name,
@@ -67,9 +84,21 @@ def build_strategy(settings: StrategySettings) -> Strategy:
     )
 
 
-def rebuild_strategy(body: bytes | str) -> Strategy:
-    """The strategy of settings as a journal keeps them."""
-    return build_strategy(settings_from_body(body))
+def artifact_digests(settings: StrategySettings) -> tuple[str, ...]:
+    """SHA-256 (hex) of every file that the strategy's plug-ins are built from."""
+    sections = {name: getattr(settings, name) for name in PLUGIN_SECTIONS}
+    return tuple(
+        digest
+        for section, values in sections.items()
+        for digest in plugins.artifact_digests(plugins.find(section, values["kind"]), values).values()
+    )
+
+
+def rebuild_strategy(body: bytes | str, stored: Callable[[str], bytes | None] = lambda _digest: None) -> Strategy:
+    """The strategy of settings as a journal keeps them; ``stored`` gives what the journal keeps under a digest."""
+    settings = settings_from_body(body)
+    found = {digest: stored(digest) for digest in artifact_digests(settings)}
+    return build_strategy(settings, {digest: each for digest, each in found.items() if each is not None})
 
 
 def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -239,12 +268,17 @@ def dry_executor(owner: str) -> Callable[[HttpNode, UniswapV3], Executor]:
 
 
 class StrategyRunner:
-    """One strategy with its hands and its journal; the daemon's ``Runner``."""
+    """One strategy with its hands and its journal; the daemon's ``Runner``.
 
-    def __init__(self, strategy: Strategy, hands: Hands, journal: SqlJournal) -> None:
+    ``artifacts`` are the files that its plug-ins were built from: the journal keeps them beside the settings.
+    """
+
+    def __init__(
+        self, strategy: Strategy, hands: Hands, journal: SqlJournal, artifacts: Mapping[str, bytes] | None = None
+    ) -> None:
         self.strategy, self._hands, self._journal = strategy, hands, journal
         self._seen_sqrt_price_x96: int | None = None
-        journal.record_settings(strategy.settings_digest, settings_body(strategy.settings))
+        journal.record_settings(strategy.settings_digest, settings_body(strategy.settings), artifacts or {})
 
     @property
     def schedule(self) -> Schedule:

@@ -154,7 +154,8 @@ class ConfiguredFleet:
             hands = open_hands(
                 sight.chain, settings, self._journal, executor, owner=self._owner, eyes=(sight.node, sight.venue)
             )
-        return StrategyRunner(build_strategy(settings), hands, self._journal)
+        artifacts = sight.file.artifacts
+        return StrategyRunner(build_strategy(settings, artifacts), hands, self._journal, artifacts)
 
     def _patience(self) -> float:
         """The clock that waiting for a receipt goes by: once asked to stop, time is up."""

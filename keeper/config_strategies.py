@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from keeper import plugins
 from keeper.config import Execution, LoadedConfig, Safe
+from keeper.config_artifacts import read_artifacts
 from keeper.config_mistakes import ConfigErrors, Mistake, suggestion
 from keeper.config_unused import mode_refusal, warn_of_unused_in_strategy
 from keeper.config_validation import FEE_SENTENCE, validate
@@ -32,7 +33,8 @@ NO_STRATEGY = "no strategy in this folder; `keeper new-strategy NAME` writes one
 class StrategyFile:
     """A valid strategy, where it was read, and its canonical form: the bytes the journal keeps and their digest.
 
-    ``lines`` are the lines of the keys at the top of the file; ``warnings`` name what is written and not used.
+    ``lines`` are the lines of the keys at the top of the file; ``warnings`` name what is written and not used;
+    ``artifacts`` are the files that its plug-ins are built from, by their SHA-256 (hex).
     """
 
     file: Path
@@ -41,6 +43,7 @@ class StrategyFile:
     digest: str
     lines: Mapping[str, int]
     warnings: tuple[Mistake, ...] = ()
+    artifacts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def mistake(self, key: str, sentence: str) -> Mistake:
         """A mistake at one of the keys at the top of the file."""
@@ -136,12 +139,20 @@ def examine_strategy(
     if settings is None or document.mistakes:
         return None, document
     defaults = {name: _plugged(document, name, getattr(settings, name)) for name in PLUGIN_SECTIONS}
-    settings = settings.model_copy(update={**defaults, **plugged})
+    sections = {name: values for name, values in {**defaults, **plugged}.items() if values is not None}
+    artifacts: dict[str, bytes] = {}
+    for name, values in sections.items():
+        oriented = settings.quote == "token0"
+        sections[name], found = read_artifacts(document, name, values, quote_is_token0=oriented)
+        artifacts |= found
+    if document.mistakes:
+        return None, document
+    settings = settings.model_copy(update=sections)
     body = settings_body(settings)
     lines = {str(place[0]): line for place, line in document.lines.items() if len(place) == 1}
     warn_of_unused_in_strategy(document)
     digest, warnings = hashlib.sha256(body).hexdigest(), tuple(document.warnings)
-    return StrategyFile(file, settings, body, digest, lines, warnings), document
+    return StrategyFile(file, settings, body, digest, lines, warnings, artifacts), document
 
 
 def plugin_settings(section: str, kind: str) -> type[BaseModel]:

@@ -1,6 +1,10 @@
 """Finding plug-ins: a file name in a plug-in folder is its name in the YAML; third parties use entry points.
 
 A file whose name starts with an underscore is no plug-in. Executors are not among them: ``execution.mode`` chooses one.
+
+A plug-in of a strategy may ask for more than its settings: ``ORIENTED = True`` for ``build(settings,
+quote_is_token0=…)``, and ``ARTIFACTS = ("weights",)`` for the bytes of the file that its setting ``weights`` names, as
+``build(settings, weights=…)``. Its ``Settings`` then have ``weights_sha256`` too, which is completed on loading.
 """
 
 from __future__ import annotations
@@ -9,7 +13,9 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Any
 
 # YAML section -> folder of modules, entry-point group for third parties.
 ROOMS = {
@@ -40,3 +46,27 @@ def find(section: str, kind: str) -> ModuleType:
             module: ModuleType = entry.load()
             return module
     return importlib.import_module(f"{folder}.{kind}")
+
+
+def artifacts(module: ModuleType) -> tuple[str, ...]:
+    """The settings of the plug-in that name files whose bytes it is built from."""
+    return tuple(getattr(module, "ARTIFACTS", ()))
+
+
+def artifact_digests(module: ModuleType, values: Mapping[str, Any]) -> dict[str, str]:
+    """Setting -> SHA-256 (hex) of its file, as completed settings hold it; those without a digest stay out."""
+    digests = {name: values.get(f"{name}_sha256") for name in artifacts(module)}
+    return {name: digest for name, digest in digests.items() if digest is not None}
+
+
+def build(
+    module: ModuleType, values: Mapping[str, Any], *, quote_is_token0: bool, artifact: Callable[[str], bytes]
+) -> Any:
+    """The plug-in of these settings, with all that it asks for; ``artifact`` gives a file's bytes by their digest.
+
+    Raises:
+        ValueError: the settings, or a file, are not what the plug-in can use.
+    """
+    asked: dict[str, Any] = {"quote_is_token0": quote_is_token0} if getattr(module, "ORIENTED", False) else {}
+    asked |= {name: artifact(digest) for name, digest in artifact_digests(module, values).items()}
+    return module.build(module.Settings.model_validate(values), **asked)

@@ -81,7 +81,7 @@ HOMES: dict[str, frozenset[str]] = {
 }
 
 # Seconds of import time each: only inside the function that needs them, so that `keeper --help` stays instant.
-HEAVY = frozenset({"arch", "pandas", "plotly", "pyarrow", "sqlalchemy", "statsmodels", "torch", "web3"})
+HEAVY = frozenset({"arch", "numba", "pandas", "plotly", "pyarrow", "sqlalchemy", "statsmodels", "torch", "web3"})
 STARTS_FAST = frozenset({"", "__main__", "cli", "commands", "errors", "plugins", "redaction", "resources"})
 
 PURE = frozenset({"model", "policy"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ def command(strategy: str | None, config: Path, journal: str | None, as_json: bo
         stored = decisions.stored_decisions(query, strategy)
         strategies: dict[bytes, Strategy] = {}
         for each in with_progress(stored, length=count, label="replaying"):
-            found = difference(each, strategies)
+            found = difference(each, strategies, lambda digest: queries.artifact(query, digest))
             if found is not None:
                 field, then, now = found
                 different.append(
@@ -60,8 +60,13 @@ def command(strategy: str | None, config: Path, journal: str | None, as_json: bo
     return 1 if different else 0
 
 
-def difference(stored: StoredDecision, strategies: dict[bytes, Strategy]) -> tuple[str, str, str] | None:
-    """The first field in which the decision, made again, differs: its path, the value then, the value now."""
+def difference(
+    stored: StoredDecision, strategies: dict[bytes, Strategy], artifact: Callable[[str], bytes | None]
+) -> tuple[str, str, str] | None:
+    """The first field in which the decision, made again, differs: its path, the value then, the value now.
+
+    ``artifact`` gives the files that the journal keeps, by digest.
+    """
     from keeper.assembly import rebuild_strategy
     from keeper.errors import FatalError
     from keeper.model import canonical
@@ -70,7 +75,7 @@ def difference(stored: StoredDecision, strategies: dict[bytes, Strategy]) -> tup
     if not stored.settings:
         raise FatalError(f"the settings of decision {stored.id} are not in the journal: it cannot be made again")
     if stored.settings not in strategies:
-        strategies[stored.settings] = rebuild_strategy(stored.settings)
+        strategies[stored.settings] = rebuild_strategy(stored.settings, artifact)
     decision = stored.decision
     again = decide(strategies[stored.settings], decision.observation, decision.memory)
     if canonical.encode(again) == stored.canonical:

@@ -192,7 +192,6 @@ def _book(
         low, high = lower_tick * LOG_TICK - at, upper_tick * LOG_TICK - at
         if observation.quote_is_token0:
             low, high = -high, -low
-        low, high = max(low, -FURTHEST_LOG), min(high, FURTHEST_LOG)
         worth = value_in_quote(amount_0, amount_1, pool.sqrt_price_x96, observation.quote_is_token0)
         if low < high:
             found.append((low, high, worth / capital_quote / _unit_value(low, high)))

@@ -17,6 +17,7 @@ from keeper.report.figures import (
     quote_token,
     when,
 )
+from keeper.report.forecast_page import render_forecast_page, write_forecast_page
 from keeper.report.page import render_page, write_page
 from keeper.report.reconciliation import Reconciliation, reconcile
 from keeper.report.run import Act, Run
@@ -47,10 +48,12 @@ __all__ = [
     "profit_and_loss",
     "quote_token",
     "reconcile",
+    "render_forecast_page",
     "render_page",
     "step_in_words",
     "symbol",
     "when",
     "whole",
+    "write_forecast_page",
     "write_page",
 ]

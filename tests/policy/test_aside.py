@@ -12,6 +12,7 @@ from keeper.model.memory import Memory, PastAct
 from keeper.model.observation import Observation, Position
 from keeper.model.plan import Swap
 from keeper.policy.aside import plan_aside, plan_mix
+from keeper.policy.cost import fresh_cost_quote
 from keeper.policy.decide import decide, requote
 from keeper.policy.forecasters import ewma
 from keeper.policy.ranges import sigma
@@ -125,6 +126,15 @@ def test_a_pool_that_has_grown_thin_makes_the_swap_dear() -> None:
     empty = requote(made, replace(fresh, pool=replace(thin.pool, ticks=(), liquidity=10**12, known_lower_tick=-60,
                                                       known_upper_tick=60)))  # fmt: skip
     assert empty is not None and "price" in empty.message
+
+
+def test_the_swap_is_priced_again_without_the_liquidity_that_is_leaving() -> None:
+    """Own liquidity is half of the pool: with it in the way the swap would look twice as cheap."""
+    own = Position(7, -600, 1_200, 10**22, 0, 0)
+    obs = observation(tick=0, decimals=(18, 18), pool_liquidity=10**22, positions=(own,), past=history(tick=0))
+    made = run(obs, memory(held(own, -900, -300)))
+    assert made.plan.action == "rebalance" and any(isinstance(step, Swap) for step in made.plan.steps)
+    assert fresh_cost_quote(made.plan, moved(made)) == pytest.approx(made.plan.cost.total_quote, rel=1e-9, abs=2)
 
 
 def test_an_exit_goes_whatever_gas_costs() -> None:

@@ -15,6 +15,7 @@ from keeper.policy import book, book_kernel
 from keeper.policy.book import Book, Terms
 from keeper.policy.ladder import LOG_TICK
 from keeper.policy.rebalance import plan_change
+from tests.policy.test_renewal import VECTORS
 from tests.policy.world import observation, settings
 
 SIGMA = 0.7
@@ -182,3 +183,24 @@ def test_an_endless_range_has_a_rate() -> None:
     assert found.fee_per_year - found.lvr_per_year == pytest.approx(
         found.fee_per_year * net / NEUTRAL.phi_annual, rel=1e-3
     )
+
+
+def test_what_a_plan_leaves_idle_is_counted_half_and_half() -> None:
+    obs = observation(tick=0, decimals=(18, 18), balances=(10**18, 10**18))
+    target = Ladder("fixed", (TargetRange(-600, 600, 1_000_000),), -600, 600, "")
+    plan = plan_change(obs, target, (), settings(), leftover_bps=10).plan
+    left = replace(plan, leftover_quote=plan.value_quote // 5)
+    assert book.book_of_plan(obs, left).idle_base == pytest.approx(0.1)
+    assert book.book_of_plan(obs, left).idle_quote == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("case", VECTORS["objective"], ids=range(len(VECTORS["objective"])))
+def test_one_range_around_the_price_is_the_renewal_objective(case: dict[str, dict[str, float]]) -> None:
+    given, wanted = case["inputs"], case["outputs"]
+    terms = Terms(given["sigma"], given["mu"], given["phi"], given["w_star"], given["risk_aversion"], given["gas"],
+                  given["swap_cost"], given["delay"], 1 / given["q"])  # fmt: skip
+    found = book.gain(one_range(given["a"], given["b"]), terms, given["trigger_lower"], given["trigger_upper"])
+    assert found.g_per_year == pytest.approx(wanted["g_per_year"], rel=1e-6)
+    assert found.probability_up == pytest.approx(wanted["p_up"], rel=1e-6)
+    assert found.cycle_days / 365 - given["delay"] == pytest.approx(wanted["E_tau_years"], rel=1e-6)
+    assert found.in_range_share == pytest.approx(wanted["T_in_years"] / wanted["E_tau_years"], rel=1e-6)

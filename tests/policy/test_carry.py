@@ -90,8 +90,9 @@ def test_with_a_months_past_a_fleeting_day_moves_it_little() -> None:
     found = known(_noisy(40), profit={"haircut": 1.0})
     assert found.days == 40 and found.net_mean_annual == pytest.approx(0.3 - 0.09, abs=0.04)
     assert found.shrinkage < 0.35
-    between = sorted((found.net_mean_annual, found.net_now_annual))
-    assert between[0] <= found.net_used_annual <= between[1]
+    away = found.net_now_annual - found.net_mean_annual
+    assert abs(away) > 0.01
+    assert found.net_used_annual == pytest.approx(found.net_mean_annual + found.shrinkage * away, rel=1e-12)
     assert found.net_standard_error == pytest.approx(0.4 / math.sqrt(12) / math.sqrt(5), rel=0.5)
 
 

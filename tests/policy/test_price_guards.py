@@ -107,3 +107,6 @@ def test_a_shallow_pool_is_refused_with_its_depth() -> None:
     enough, too_much = depth / 10**6, (depth + 10**6) / 10**6
     assert codes(obs, min_depth_quote=str(enough)) == []
     assert codes(obs, min_depth_quote=str(too_much)) == ["too_shallow"]
+    # Deep on one side alone is not deep.
+    wall = replace(obs.pool, known_upper_tick=obs.pool.tick + 10)
+    assert codes(replace(obs, pool=wall), min_depth_quote=str(enough)) == ["too_shallow"]

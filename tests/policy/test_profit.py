@@ -188,3 +188,14 @@ def test_the_scene_measures_the_capital_its_gas_and_its_place_in_the_pool() -> N
     limited = settings(capital={"max_quote": "50"})
     small = scene_of(limited, situate(limited, obs, memory()), forecast(), regime("neutral"))
     assert hasattr(small, "capital_quote") and small.capital_quote == pytest.approx(50 * 10**18, rel=1e-6)
+
+
+def test_the_haircut_is_on_both_sides_of_the_hurdle() -> None:
+    def shown(haircut: float) -> dict[str, Any]:
+        made = run(observation(balances=RICH), profit={"haircut": haircut, "hurdle": 3.0})
+        return {figure.name: figure.value for figure in made.verdict.figures}
+
+    whole, half = shown(1.0), shown(0.5)
+    for name in ("net_hurdle_annual", "net_used_annual"):
+        assert half[name] == pytest.approx(whole[name] / 2)
+    assert whole["net_hurdle_annual"] > 0

@@ -9,6 +9,7 @@ from keeper.model.decision import Forecast, Regime
 from keeper.model.memory import RegimeMemory
 from keeper.model.observation import History
 from keeper.policy.settings import Section
+from keeper.policy.signals.hysteresis import no_opinion
 
 
 class Settings(Section):
@@ -21,8 +22,7 @@ class Settings(Section):
 @dataclass(frozen=True, slots=True)
 class Neutral:
     def detect(self, history: History, forecast: Forecast, memory: RegimeMemory | None, now_timestamp: int) -> Regime:
-        since = now_timestamp if memory is None else memory.since_timestamp
-        return Regime("neutral", "neutral", 0.0, 0.0, 1.0, since)
+        return no_opinion("neutral", "no detector is set", memory, now_timestamp)
 
 
 def build(settings: Settings) -> Neutral:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -65,9 +65,15 @@ class SqlJournal:
         with self.reading() as query:
             return memory(query, strategy)
 
-    def record_settings(self, digest: str, body: bytes) -> None:
-        """Keep the settings that decisions name by ``digest``; canonical bytes, needed to make them again."""
+    def record_settings(self, digest: str, body: bytes, artifacts: Mapping[str, bytes] | None = None) -> None:
+        """Keep the settings that decisions name by ``digest``; canonical bytes, needed to make them again.
+
+        ``artifacts`` are the files they name, by SHA-256 (hex); kept too, each once.
+        """
         with self._engine.begin() as connection:
+            for file_digest, file in (artifacts or {}).items():
+                row = {"digest": file_digest, "body": file}
+                connection.execute(insert_missing(connection, tables.artifacts), row)
             connection.execute(insert_missing(connection, tables.settings), {"digest": digest, "body": body})
 
     def record_decision(self, decision: Decision) -> int:

@@ -131,6 +131,8 @@ def _prepare(engine: Engine, location: Location, mode: str) -> None:
             f"the journal {location} belongs to mode {found.get('mode')!r}, not {mode!r}; "
             "each mode needs a journal of its own"
         )
+    with engine.begin() as connection:
+        tables.artifacts.create(connection, checkfirst=True)  # came later than the schema, and takes nothing from it
 
 
 def _words(error: OperationalError) -> str:

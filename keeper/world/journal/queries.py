@@ -235,3 +235,9 @@ def ledger_totals(query: Query, chain_id: int, owner: str) -> dict[str, dict[str
 
 def _codes(objections: str | None) -> tuple[str, ...]:
     return tuple(objections.split(",")) if objections else ()
+
+
+def artifact(query: Query, digest: str) -> bytes | None:
+    """The file kept under that SHA-256 (hex); None if there is none."""
+    rows = query("SELECT body FROM artifacts WHERE digest = ?", (digest,))
+    return bytes(rows[0][0]) if rows else None

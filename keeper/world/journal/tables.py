@@ -55,6 +55,11 @@ settings = Table(
     "settings", metadata, Column("digest", Text, primary_key=True), Column("body", LargeBinary, nullable=False)
 )
 
+# The files that settings were made with (a model's weights), by SHA-256: what replay rebuilds a strategy from.
+artifacts = Table(
+    "artifacts", metadata, Column("digest", Text, primary_key=True), Column("body", LargeBinary, nullable=False)
+)
+
 strategies = Table(
     "strategies",
     metadata,

@@ -1,0 +1,1 @@
+"""Mathematics of volatility that the forecasters and the walk-forward study share: arrays in, figures out."""
