@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keeper import plugins
+from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
 from keeper.config import Chain
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
@@ -21,21 +22,15 @@ from keeper.cycle import run_cycle
 from keeper.errors import ConfigError
 from keeper.model.memory import StrategyState
 from keeper.model.outcome import Outcome
-from keeper.model.price import Token
-from keeper.policy.settings import Implied, OracleSettings, PriceHistory, Schedule, StrategySettings
 from keeper.policy.settings import PoolKey as PoolKeySettings
+from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
 from keeper.world.chain.contracts import Contracts
-from keeper.world.chain.multicall import Multicall
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
-from keeper.world.feeds.chainlink import ChainlinkFeed, FeedAddress
-from keeper.world.feeds.deribit import DeribitFeed, Source
-from keeper.world.feeds.pool_events import PoolTape
-from keeper.world.feeds.swap_logs import SwapLogs
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.observer import ChainObserver
 from keeper.world.protocols import Executor, Signer
@@ -46,7 +41,6 @@ __all__ = ["ChainAccess", "Hands", "StrategyRunner", "build_strategy", "open_han
 
 GWEI = 10**9
 BPS = 10_000
-TAPE_SECONDS = 5.0
 
 
 def build_strategy(settings: StrategySettings, artifacts: Mapping[str, bytes] | None = None) -> Strategy:
@@ -193,42 +187,11 @@ def open_hands(
         twap_windows_seconds=settings.limits.twap_windows_seconds,
         native_price_quote=settings.native_price_quote,
         history_hours=settings.history.days * 24,
-        tape=open_tape(chain, journal, pool.address, settings.history),
+        tape=open_tape(chain.urls, chain.chain_id, journal, pool.address, settings.history),
         oracle=None if settings.oracle is None else oracle_feed(settings.oracle, venue.multicall, base, quote),
         implied=None if settings.implied is None else implied_feed(settings.implied),
     )
     return Hands(venue, observer, executor(node, venue), owner)
-
-
-def open_tape(chain: ChainAccess, journal: SqlJournal, pool_address: str, history: PriceHistory) -> PoolTape:
-    """The pool's tape in the journal. It has a node of its own, less patient: a slow answer about the past must not
-    hold up an observation."""
-    node = HttpNode(chain.urls, chain_id=chain.chain_id, timeout_seconds=TAPE_SECONDS, retries=1)
-    store = journal.tape(chain.chain_id, pool_address)
-    return PoolTape(store, SwapLogs(node, pool_address), days=history.days, backfill=history.backfill)
-
-
-def oracle_feed(settings: OracleSettings, multicall: Multicall, base: Token, quote: Token) -> ChainlinkFeed:
-    """The price feed that the settings name."""
-    second = settings.quote_feed
-    return ChainlinkFeed(
-        multicall,
-        base,
-        quote,
-        FeedAddress(settings.feed, settings.max_age_seconds),
-        inverse=settings.inverse,
-        quote_feed=None if second is None else FeedAddress(second, settings.quote_max_age_seconds),
-        sequencer_feed=settings.sequencer_feed,
-    )
-
-
-def implied_feed(settings: Implied) -> DeribitFeed:
-    """The volatility feed that the settings name."""
-    sources: tuple[Source, ...] = ("dvol", "option_chain") if settings.source == "both" else (settings.source,)
-    age = int(settings.max_age_hours * 3_600)
-    return DeribitFeed(
-        settings.currency, sources, url=settings.url, max_age_seconds=age, refresh_seconds=settings.refresh_seconds
-    )
 
 
 def wallet_executor(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from keeper.assembly import implied_feed, oracle_feed
+from keeper.assembly_feeds import implied_feed, oracle_feed
 from keeper.commands._finding import Finding
 from keeper.config import Chain
 from keeper.config_strategies import StrategyFile

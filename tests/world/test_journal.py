@@ -372,7 +372,8 @@ def test_bars_are_kept_with_samples_and_with_decisions(journal_url: str) -> None
     for each in made:
         journal.record_decision(each)
     with journal.reading() as query:
-        assert [each.canonical for each in decisions.stored_decisions(query)] == [canonical.encode(each) for each in made]
+        found = [each.canonical for each in decisions.stored_decisions(query)]
+        assert found == [canonical.encode(each) for each in made]
 
 
 def test_a_journal_of_an_older_version_is_refused(journal_url: str) -> None:
