@@ -46,8 +46,9 @@ class TapedHistory:
             while wanted and wanted[0] == run[-1] - HOUR_SECONDS and len(run) < _MOST_HOURS:
                 run.append(wanted.pop(0))
             made = hourly_samples(self._past(grid, run, head, pool, followed.segment), run, pool)
-            if made:
-                yield [_merged(sample, grid.at(sample.timestamp)) for sample in made]
+            if not made:
+                return  # no price is known so early, nor any earlier
+            yield [_merged(sample, grid.at(sample.timestamp)) for sample in made]
 
     def _past(self, grid: HourlyGrid, run: list[int], head: Sample, pool: PoolState, segment: Segment) -> Past:
         """What the tape knows of the hours of ``run`` (newest first) and of the time up to the nearest known sample."""

@@ -7,6 +7,7 @@ must be the fee on its own move. A wrong tick misses by millions of units, the r
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -85,13 +86,25 @@ def growth_over_ticks(before_x96: int, liquidity_before: int, move: Move, book: 
 
 def _through_book(before: int, liquidity: int, move: Move, book: Sequence[TickState]) -> list[Stretch]:
     """The stretches between the book's ticks; empty where they do not lead to the liquidity that the swap ended in."""
-    low, high = sorted((before, move.after_x96))
-    crossed = [(price, tick.liquidity_net) for tick in book if low <= (price := sqrt_price_at_tick(tick.tick)) <= high]
+    crossed = ticks_crossed(before, move.after_x96, book)
     path: list[Stretch] = []
     for price, net in reversed(crossed) if move.pays_0 else crossed:
         path.append((before, price, liquidity))
         before, liquidity = price, liquidity + (-net if move.pays_0 else net)
     return [*path, (before, move.after_x96, liquidity)] if liquidity == move.liquidity else []
+
+
+def ticks_crossed(from_x96: int, to_x96: int, book: Sequence[TickState]) -> list[tuple[int, int]]:
+    """Sqrt price (Q96) and net liquidity of the book's ticks between two prices, ascending."""
+    low, high = sorted((from_x96, to_x96))
+    begin = bisect_left(book, tick_at_sqrt_price(low), key=_tick)
+    end = bisect_right(book, tick_at_sqrt_price(high), key=_tick)
+    near = [(sqrt_price_at_tick(each.tick), each.liquidity_net) for each in book[begin:end]]
+    return [(price, net) for price, net in near if low <= price <= high]
+
+
+def _tick(state: TickState) -> int:
+    return state.tick
 
 
 def _ticks_between(before_x96: int, move: Move) -> Iterator[int]:

@@ -14,8 +14,7 @@ from typing import Final
 
 from keeper.model.full_math import Q96
 from keeper.model.observation import PoolState, TickState
-from keeper.model.ticks import sqrt_price_at_tick
-from keeper.world.feeds.crossings import FEE_UNITS, Move, growth_over_ticks
+from keeper.world.feeds.crossings import FEE_UNITS, Move, growth_over_ticks, ticks_crossed
 from keeper.world.feeds.swaps import PoolMark, PoolSwap
 
 GROWTH_MODULUS: Final = 1 << 256
@@ -80,7 +79,6 @@ def _along_the_path(before: int, least_liquidity: int, move: Move, book: Sequenc
     rest = FEE_UNITS - fee_pips
     whole = distance << 224 if move.pays_0 else distance << 32
     growth = whole * fee_pips // (before * after * rest) if move.pays_0 else whole * fee_pips // rest
-    low, high = sorted((before, after))
-    steps = 1 + sum(low < sqrt_price_at_tick(tick.tick) < high for tick in book)
+    steps = 1 + len(ticks_crossed(before, after, book))
     growth += (steps << 127) // max(1, mean_liquidity)
     return growth - (growth // move.cut if move.cut else 0)

@@ -66,8 +66,10 @@ class Segment:
     is_whole: bool
 
     def covers(self, from_timestamp: int, to_timestamp: int) -> bool:
-        """Whether everything after the first moment and up to the second is on it; UNIX seconds."""
-        return (self.is_whole or self.from_timestamp <= from_timestamp) and to_timestamp <= self.to_timestamp
+        """Whether everything after the first moment and up to the second is on it, as far as the pool was there;
+        UNIX seconds."""
+        begins = to_timestamp if self.is_whole else from_timestamp
+        return self.from_timestamp <= begins and to_timestamp <= self.to_timestamp
 
 
 @dataclass(frozen=True, slots=True)
