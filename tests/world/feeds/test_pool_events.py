@@ -321,6 +321,8 @@ def test_the_observer_keeps_samples_in_step_with_a_reorganisation(reel: Reel) ->
     observer.observe()
     reel.desk.chain.anvil.rpc("anvil_reorg", 6, [])
     seen = observer.observe()
+    kept = reel.journal.samples.between(reel.desk.deployment.pool, CHAIN_ID, 0, 1 << 60)
+    assert kept[-1].timestamp == seen.block.timestamp  # the blocks that are gone were later than the new ones
     fresh = Reel(reel.desk, reel.journal)
     with reel.journal._engine.begin() as connection:
         for table in ("samples", "swaps", "tape_marks", "tape_blocks", "tape_segments"):
