@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from keeper.known_chains import CHAIN_IDS, CONTRACTS
 from keeper.policy.settings import Compound, Limits, Profit, Schedule
 
 ROOT = Path(__file__).resolve().parent.parent
+# The chains of the templates. BNB is the one known chain without.
+SHIPPED_ON = ("arbitrum", "base", "ethereum", "optimism", "polygon")
 CANARY = "canary0123456789canary"
 
 KEEPER = """\
@@ -93,8 +96,22 @@ def test_what_ships_is_valid(tmp_path: Path) -> None:
     (tmp_path / "keeper.yaml").write_text((ROOT / "keeper.example.yaml").read_text())
     (tmp_path / "strategies").symlink_to(ROOT / "strategies")
     loaded = load_keeper(tmp_path / "keeper.yaml", {"BASE_RPC": "https://node.example"})
-    names = {strategy.settings.name for strategy in load_strategies(loaded, {})}
-    assert "eth-usdc" in names
+    with pytest.raises(ConfigErrors) as caught:  # the templates stand on many chains, the example names one of them
+        load_strategies(loaded, {})
+    elsewhere = [str(mistake) for mistake in caught.value.mistakes]
+    assert all(re.search(r":\d+: chain '\w+' is not in ", each) for each in elsewhere), elsewhere
+
+
+def test_the_templates_fit_together_where_their_chains_are_named(tmp_path: Path) -> None:
+    chains = "".join(f"  {name}: {{chain_id: {CHAIN_IDS[name]}, rpc: [https://node.example]}}\n" for name in SHIPPED_ON)
+    (tmp_path / "keeper.yaml").write_text(f"chains:\n{chains}")
+    (tmp_path / "strategies").symlink_to(ROOT / "strategies")
+    shipped = load_strategies(load_keeper(tmp_path / "keeper.yaml", {}), {})
+    assert {each.settings.chain for each in shipped} == set(SHIPPED_ON)
+    assert {each.settings.name for each in shipped} == {path.stem for path in (ROOT / "strategies").glob("*.yaml")}
+    assert {"eth-usdc", "eth-usdc-optimal", "eth-usdc-das", "stable-pair", "wsteth-eth", "base-limit", "hedged"} <= {
+        each.settings.name for each in shipped
+    }
 
 
 def test_the_template_shows_every_key_of_the_limits_and_the_profit_check() -> None:

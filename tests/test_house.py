@@ -91,7 +91,9 @@ def _declared() -> dict[str, list[str]]:
     project: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     runtime = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["postgres"]]
     groups = project["dependency-groups"]
-    extras = [item for extra in project["project"]["optional-dependencies"].values() for item in extra]
+    # PyTorch is several gigabytes on some platforms: no environment is made to hold it.
+    optional = project["project"]["optional-dependencies"]
+    extras = [item for name, items in optional.items() if name != "ml" for item in items]
     return {
         "requirements.lock": runtime,
         "requirements-dev.lock": [*runtime, *extras, *(item for item in groups["dev"] if isinstance(item, str))],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
-from keeper.model.observation import History, Observation
+from keeper.model.observation import History, Observation, Sample
+from keeper.policy.identity import ByIdentity
 
 DAY_SECONDS = 86_400
 SECONDS_PER_YEAR = 365 * DAY_SECONDS
@@ -25,16 +27,23 @@ class Activity:
     hours: float
 
 
-def fee_intensity(history: History, now_timestamp: int) -> Activity | None:
+def fee_intensity(history: History) -> Activity | None:
     """Exponentially weighted mean (half-life five days) of fee growth per √price, with a Newey-West standard error.
 
     Fee growth per unit of liquidity is g0 and g1 in token units; F/(L·√S) = g0·√P + g1/√P whichever token is the
-    quote. None where fewer than two samples carry fee growth.
+    quote. None where fewer than two samples carry fee growth. The newest sample weighs most, whatever the time is:
+    whether it is fresh enough is the forecaster's question.
     """
-    rates = intensities(history)
+    return _fee_intensity(ByIdentity(history.samples))
+
+
+@lru_cache(maxsize=64)
+def _fee_intensity(samples: ByIdentity[tuple[Sample, ...]]) -> Activity | None:
+    rates = intensities(samples.value)
     if len(rates) < 2:
         return None
-    weights = [0.5 ** ((now_timestamp - end) / HALF_LIFE_SECONDS) * seconds for end, seconds, _ in rates]
+    newest = rates[-1][0]
+    weights = [0.5 ** ((newest - end) / HALF_LIFE_SECONDS) * seconds for end, seconds, _ in rates]
     total = math.fsum(weights)
     mean = math.fsum(w * rate for w, (_, _, rate) in zip(weights, rates, strict=True)) / total
     deviations = [w * (rate - mean) / total for w, (_, _, rate) in zip(weights, rates, strict=True)]
@@ -42,10 +51,10 @@ def fee_intensity(history: History, now_timestamp: int) -> Activity | None:
     return Activity(mean, math.sqrt(_newey_west(deviations)), seconds / 3_600)
 
 
-def intensities(history: History) -> list[tuple[int, int, float]]:
+def intensities(samples: tuple[Sample, ...]) -> list[tuple[int, int, float]]:
     """(end timestamp, seconds, intensity per year) between neighbouring samples which both carry fee growth."""
     rates = []
-    for before, after in pairwise(history.samples):
+    for before, after in pairwise(samples):
         if before.fee_growth_global_0_x128 is None or after.fee_growth_global_0_x128 is None:
             continue
         if before.fee_growth_global_1_x128 is None or after.fee_growth_global_1_x128 is None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from keeper.model.decision import Figure, Forecast, Objection
 from keeper.model.observation import History, Sample
 from keeper.policy.activity import DAY_SECONDS, SECONDS_PER_YEAR, fee_intensity, intensities
 from keeper.policy.dates import end_of_day_timestamp
+from keeper.policy.identity import ByIdentity
 from keeper.policy.scene import Carry
 from keeper.policy.settings import Reward, StrategySettings
 
@@ -41,7 +43,7 @@ def carry(history: History, forecast: Forecast, settings: StrategySettings, now_
         )
         return Objection("sigma_implausible", f"a volatility of {sigma:.2%} a year is not to be believed", bounds)
     profit = settings.profit
-    activity = fee_intensity(history, now_timestamp)
+    activity = fee_intensity(history)
     hours = 0.0 if activity is None else activity.hours
     if activity is None or hours < profit.min_fee_history_hours:
         figures = (Figure("hours", hours), Figure("needed_hours", profit.min_fee_history_hours))
@@ -80,25 +82,31 @@ def reward_intensity(rewards: Iterable[Reward], now_timestamp: int, horizon_days
 
 def daily_net(history: History) -> list[float]:
     """N = φ − σ²/4 of each day that is known well enough, oldest first; days are counted back from the last sample."""
-    if not history.samples:
-        return []
-    last = history.samples[-1].timestamp
+    return list(_daily_net(ByIdentity(history.samples)))
+
+
+@lru_cache(maxsize=64)
+def _daily_net(kept: ByIdentity[tuple[Sample, ...]]) -> tuple[float, ...]:
+    samples = kept.value
+    if not samples:
+        return ()
+    last = samples[-1].timestamp
     fees: dict[int, list[float]] = {}
-    for end, seconds, rate in intensities(history):
+    for end, seconds, rate in intensities(samples):
         day = fees.setdefault((last - end) // DAY_SECONDS, [0.0, 0.0])
         day[0] += seconds
         day[1] += rate * seconds
     moves: dict[int, list[float]] = {}
-    for before, after in pairwise(history.samples):
+    for before, after in pairwise(samples):
         day = moves.setdefault((last - after.timestamp) // DAY_SECONDS, [0.0, 0.0])
         day[0] += after.timestamp - before.timestamp
         day[1] += _log_return(before, after) ** 2
     known = DAY_COVERED * DAY_SECONDS
-    return [
+    return tuple(
         fees[day][1] / fees[day][0] - moves[day][1] / moves[day][0] * SECONDS_PER_YEAR / 4
         for day in sorted(fees, reverse=True)
         if day in moves and fees[day][0] >= known and moves[day][0] >= known
-    ]
+    )
 
 
 def persistence(days: list[float], mean: float) -> float:

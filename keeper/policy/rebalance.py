@@ -101,6 +101,7 @@ def plan_change(
     swap_steps, objections = swap_steps_for(observation, fit, settings)
     exits: list[Step] = [exit_step(positions, band)] if positions else []
     plan = _plan(action, observation, settings, exits + swap_steps + mint_steps, value, leftover, fit)
+    plan = replace(plan, hedge=ladder.hedge)
     return Draft(plan, objections, fit.sqrt_price_x96 if fit.amount_in else None)
 
 

@@ -51,10 +51,13 @@ def stance(settings: StrategySettings, regime: Regime) -> Stance:
     """The operator's own view comes first; a regime counts only where it may act."""
     if settings.view != "neutral":
         return Stance("positive" if settings.view == "bullish" else "negative", 1.0, "view")
-    if not settings.regime.get("act", False) or regime.label == "neutral":
+    if not settings.regime.get("act", False):
         return Stance("neutral", 0.0, "neutral")
-    lead = abs(regime.probability_positive - regime.probability_negative)
-    return Stance(regime.label, min(lead, 1.0), "regime")
+    if regime.label == "neutral":
+        return Stance("neutral", 0.0, "regime")
+    lead = regime.probability_positive - regime.probability_negative
+    # A label that hysteresis keeps may have lost its lead: then it leans on nothing.
+    return Stance(regime.label, min(max(lead if regime.label == "positive" else -lead, 0.0), 1.0), "regime")
 
 
 def drift_annual(settings: StrategySettings, stance: Stance) -> float:

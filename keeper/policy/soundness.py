@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from keeper.model.decision import Figure, Forecast, Ladder, Objection, Regime
 from keeper.model.memory import RegimeMemory
-from keeper.model.observation import Observation
+from keeper.model.observation import Observation, Sample
+from keeper.policy.identity import ByIdentity
 from keeper.policy.scene import NoRange, Scene
 from keeper.policy.strategy import Detector, Forecaster, RangeRule
 
@@ -18,15 +20,20 @@ PPM = 1_000_000
 def history_fault(observation: Observation) -> Objection | None:
     """Samples must be in order, each moment once, none later than the block, and have a price: else nothing is
     computed from them."""
-    history, now = observation.history, observation.block.timestamp
-    for before, after in pairwise(history.samples):
+    samples, now = observation.history.samples, observation.block.timestamp
+    if samples and samples[-1].timestamp > now:
+        figures = (Figure("timestamp", samples[-1].timestamp), Figure("block_timestamp", now))
+        return Objection("history_damaged", "the price history knows of a time after the block", figures)
+    return _fault(ByIdentity(samples))
+
+
+@lru_cache(maxsize=64)
+def _fault(samples: ByIdentity[tuple[Sample, ...]]) -> Objection | None:
+    for before, after in pairwise(samples.value):
         if after.timestamp <= before.timestamp:
             figures = (Figure("timestamp", after.timestamp), Figure("timestamp_before", before.timestamp))
             return Objection("history_damaged", "the price history is out of order or holds a moment twice", figures)
-    if history.samples and history.samples[-1].timestamp > now:
-        figures = (Figure("timestamp", history.samples[-1].timestamp), Figure("block_timestamp", now))
-        return Objection("history_damaged", "the price history knows of a time after the block", figures)
-    for sample in history.samples:
+    for sample in samples.value:
         if sample.sqrt_price_x96 <= 0:
             return Objection(
                 "history_damaged",

@@ -118,7 +118,11 @@ def test_a_stop_while_a_transaction_is_pending_leaves_it_to_the_next_start(opera
 
 
 def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) -> None:
-    operator.rewrite("strategies/eth.yaml", "profit:", "schedule: {every_seconds: 1}\nview: bullish\nprofit:")
+    operator.rewrite(
+        "strategies/eth.yaml",
+        "profit:",
+        'schedule: {every_seconds: 1}\nsafe: {address: "0x5555555555555555555555555555555555555555", service_url: "https://x.example"}\nprofit:',
+    )
     process = start_daemon(operator)
     try:
         until(process, lambda: "in_range" in operator.keeper("positions", "--json").out)
@@ -137,7 +141,7 @@ def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) ->
     assert process.returncode == 0 and out == ""
     assert '"event": "cycle_acted"' in err and '"event": "daemon_stopped"' in err
     (unused,) = [line for line in err.splitlines() if '"event": "config_unused"' in line]
-    assert "strategies/eth.yaml:9: view is not used by this version" in unused
+    assert "strategies/eth.yaml:9: safe is not used by this version" in unused
     assert PRIVATE_KEY[2:] not in err and PASSWORD not in err
 
 

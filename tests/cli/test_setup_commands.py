@@ -150,6 +150,7 @@ def test_keys_that_this_version_does_not_use_are_named(keeper: Keeper, monkeypat
     strategy.write_text(
         STRATEGY + "view: bullish\nrewards: [{apr_pct_full_range: 4, until: 2027-01-31}]\n"
         "regime:\n  kind: neutral\n  act: true\n"
+        'safe: {address: "0x5555555555555555555555555555555555555555", service_url: "https://x.example"}\n'
     )
     shown = keeper("check", "--json")
     assert shown.code == 0 and shown.json["ok"] is True and "canary" not in shown.out
@@ -158,12 +159,10 @@ def test_keys_that_this_version_does_not_use_are_named(keeper: Keeper, monkeypat
         ("keeper.yaml", 8, "alerts is not used by this version"),
         ("keeper.yaml", 9, "dashboard is not used by this version"),
         ("keeper.yaml", 10, "metrics is not used by this version"),
-        ("strategies/a.yaml", 9, "view is not used by this version"),
-        ("strategies/a.yaml", 10, "rewards is not used by this version"),
-        ("strategies/a.yaml", 13, "regime.act is not used by this version"),
+        ("strategies/a.yaml", 14, "safe is not used by this version"),
     ]
     text = keeper("check")
-    assert text.code == 0 and "warning: strategies/a.yaml:9: view is not used by this version" in text.out
+    assert text.code == 0 and "warning: strategies/a.yaml:14: safe is not used by this version" in text.out
     strategy.write_text(STRATEGY + "view: neutral\nrewards: []\nregime: {kind: neutral, act: false}\nsafe: null\n")
     Path("keeper.yaml").write_text(KEEPER + "alerts: []\nmetrics: null\n")
     assert keeper("check", "--json").json["warnings"] == [], "what asks for nothing needs no warning"

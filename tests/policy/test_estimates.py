@@ -27,7 +27,7 @@ def paid(*points: tuple[int, int, int, int]) -> History:
 
 def test_fee_intensity_is_fee_growth_over_the_root_price() -> None:
     """F/(L·√S) = g0·√P + g1/√P per year, at a price of 4."""
-    seen = fee_intensity(paid((2 * HOUR, 2 * Q96, 0, 0), (HOUR, 2 * Q96, Q128, 0), (0, 2 * Q96, Q128, 4 * Q128)), NOW)
+    seen = fee_intensity(paid((2 * HOUR, 2 * Q96, 0, 0), (HOUR, 2 * Q96, Q128, 0), (0, 2 * Q96, Q128, 4 * Q128)))
     assert seen is not None and seen.hours == 2
     per_hour = SECONDS_PER_YEAR / HOUR
     older = 0.5 ** (HOUR / HALF_LIFE_SECONDS)
@@ -40,12 +40,12 @@ def test_fee_growth_may_pass_the_end_of_its_256_bits() -> None:
     wrapped = paid(
         (2 * HOUR, Q96, 2**256 - 5, 2**256 - 7), (HOUR, Q96, Q128 - 5, Q128 - 7), (0, Q96, 2 * Q128, 2 * Q128)
     )
-    seen = fee_intensity(wrapped, NOW)
+    seen = fee_intensity(wrapped)
     assert seen is not None and seen.phi_annual == pytest.approx(2 * SECONDS_PER_YEAR / HOUR, rel=1e-9)
 
 
 def test_a_long_gap_weighs_by_its_length() -> None:
-    seen = fee_intensity(paid((11 * HOUR, Q96, 0, 0), (HOUR, Q96, 10 * Q128, 0), (0, Q96, 100 * Q128, 0)), NOW)
+    seen = fee_intensity(paid((11 * HOUR, Q96, 0, 0), (HOUR, Q96, 10 * Q128, 0), (0, Q96, 100 * Q128, 0)))
     older = 10 * 0.5 ** (HOUR / HALF_LIFE_SECONDS)
     assert seen is not None
     assert seen.phi_annual == pytest.approx((older * 1 + 90) / (older + 1) * SECONDS_PER_YEAR / HOUR, rel=1e-9)

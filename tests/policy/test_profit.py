@@ -10,6 +10,7 @@ import pytest
 from keeper.model.decision import Decision
 from keeper.model.memory import Memory
 from keeper.model.observation import Observation, Position
+from keeper.model.plan import Hedge
 from keeper.policy import profit
 from keeper.policy.book import Book, Gain
 from keeper.policy.decide import decide
@@ -156,6 +157,7 @@ def test_a_regime_that_turned_replaces_what_was_opened_before() -> None:
         ("neutral", False, "positive", ("neutral", 0.0)),
         ("neutral", True, "positive", ("positive", 0.6)),
         ("neutral", True, "negative", ("negative", 0.6)),
+        ("neutral", True, "neutral", ("neutral", 0.0)),
         ("bearish", True, "positive", ("negative", 1.0)),
         ("bullish", False, "neutral", ("positive", 1.0)),
     ],
@@ -199,3 +201,26 @@ def test_the_haircut_is_on_both_sides_of_the_hurdle() -> None:
     for name in ("net_hurdle_annual", "net_used_annual"):
         assert half[name] == pytest.approx(whole[name] / 2)
     assert whole["net_hurdle_annual"] > 0
+
+
+def test_a_regime_that_turned_neutral_is_still_the_one_that_acts() -> None:
+    acting = settings(regime={"kind": "trend", "act": True})
+    assert stance(acting, regime("neutral")).source == "regime"
+    assert stance(settings(), regime("neutral")).source == "neutral"
+
+
+def test_a_label_that_is_kept_against_its_odds_leans_on_nothing() -> None:
+    acting = settings(regime={"kind": "trend", "act": True})
+    assert stance(acting, regime("positive", 0.2, 0.5)).strength == 0.0
+    assert stance(acting, regime("negative", 0.5, 0.2)).strength == 0.0
+
+
+def test_the_hedge_goes_with_the_plan() -> None:
+    rule = fixed.build(fixed.Settings())
+    short = Hedge(12, 3, 2.0)
+
+    class Hedged:
+        def choose(self, asked: Any) -> Any:
+            return replace(rule.choose(asked), hedge=short)
+
+    assert run(observation(balances=RICH), rule=Hedged()).plan.hedge == short

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from keeper.model.decision import Figure, Forecast
 from keeper.model.observation import History, Sample
+from keeper.policy.identity import ByIdentity
 
 SECONDS_PER_DAY = 86_400
 SECONDS_PER_YEAR = 365 * SECONDS_PER_DAY
@@ -41,26 +42,11 @@ class Past:
         return -(-timestamp // self.sample_seconds) * self.sample_seconds
 
 
-class _Held:
-    """The samples as a key of a cache, by identity: they cannot change, and the key keeps them alive."""
-
-    __slots__ = ("samples",)
-
-    def __init__(self, samples: tuple[Sample, ...]) -> None:
-        self.samples = samples
-
-    def __hash__(self) -> int:
-        return id(self.samples)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and other.samples is self.samples
-
-
 def usable_past(history: History, now_timestamp: int, min_returns: int) -> Past | str:
     """What was known of the pool at ``now_timestamp``; or one sentence why it is no ground for a forecast."""
     # Later moments know no more than the newest sample: what was made ready once serves until there is a new one.
     newest = max((sample.timestamp for sample in history.samples), default=now_timestamp)
-    past = _past(_Held(history.samples), history.sample_seconds, min(newest, now_timestamp))
+    past = _past(ByIdentity(history.samples), history.sample_seconds, min(newest, now_timestamp))
     if isinstance(past, str):
         return past
     if len(past.samples) < min_returns + 1:
@@ -74,8 +60,8 @@ def usable_past(history: History, now_timestamp: int, min_returns: int) -> Past 
 
 
 @lru_cache(maxsize=8)
-def _past(held: _Held, sample_seconds: int, now_timestamp: int) -> Past | str:
-    known = tuple(sample for sample in held.samples if sample.timestamp <= now_timestamp)
+def _past(held: ByIdentity[tuple[Sample, ...]], sample_seconds: int, now_timestamp: int) -> Past | str:
+    known = tuple(sample for sample in held.value if sample.timestamp <= now_timestamp)
     for sample in known:
         if not 0 < sample.sqrt_price_x96 < _HIGHEST_SQRT_PRICE_X96:
             return f"the price sample of timestamp {sample.timestamp} is no price"

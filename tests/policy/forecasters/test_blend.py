@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from keeper.model.decision import Forecast
 from keeper.model.observation import History, ImpliedQuote
 from keeper.policy.forecasters import blend
-from keeper.policy.volatility.training import realized_variance, trained_weights
+from keeper.policy.volatility.past import Past, usable_past
+from keeper.policy.volatility.training import _trained, realized_variance, trained_weights
 from tests.policy.forecasters.walks import DAY, HOUR, NOW, from_logs, quote, walk
 
 
@@ -81,6 +82,25 @@ def test_the_better_member_gets_the_weight() -> None:
     assert figures(found)["weight_m0"] + figures(found)["weight_m1"] == pytest.approx(1)
 
 
+@dataclass(frozen=True)
+class Peeks:
+    """Answers only where it is shown a sample later than the moment it is asked at."""
+
+    def forecast(self, history: History, _implied: Sequence[ImpliedQuote], now_timestamp: int) -> Forecast:
+        later = [sample for sample in history.samples if sample.timestamp > now_timestamp]
+        return Forecast("peeks", 0.6 if later else None, 0.1, DAY, 1, None if later else "nothing to peek at")
+
+
+def test_a_member_in_training_is_shown_nothing_later() -> None:
+    rule = blend.Blend(asked(weights="fitted"), (Peeks(), Says(0.6), Says(1.2)), ("peeks", "m1", "m2"))
+    found = rule.forecast(walk(0.6, hours=1_000), (), NOW)
+    past = usable_past(walk(0.6, hours=1_000), NOW, 2)
+    assert isinstance(past, Past)
+    weights, trained = trained_weights(rule.members, past, DAY, 168 * HOUR, 30)
+    assert trained >= 20 and weights[0] == pytest.approx(1 / 3)  # never answered, so it was never scored
+    assert figures(found)["went_without"] == "peeks"
+
+
 def test_a_member_without_past_forecasts_keeps_an_equal_share() -> None:
     past = walk(0.6, hours=1_000)
     found = of(Says(0.6), Says(1.2), Says(0.7, silent_before=NOW), weights="fitted").forecast(past, (), NOW)
@@ -97,10 +117,12 @@ def test_weights_stay_from_one_boundary_to_the_next() -> None:
     past = walk(0.6, hours=1_300, wobble=0.5)
     rule = of(Says(0.5), Says(0.9), weights="fitted")
     seen = set()
+    fitted = _trained.cache_info().misses
     for hour in range(0, 168, 12):
         samples = past.samples[hour : 1_001 + hour]
         found = rule.forecast(History("x", HOUR, samples), (), samples[-1].timestamp)
         seen.add(figures(found)["weight_m0"])
+    assert _trained.cache_info().misses - fitted == 2
     assert len(seen) == 2  # one Thursday midnight of 1970's weeks is crossed
 
 
