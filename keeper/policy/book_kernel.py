@@ -4,9 +4,10 @@ Log distances y from the price, years, rates as fractions of the capital. The wa
 θ = 2m/σ² = 2μ/σ² − 1, k = |θ|, E(d) = (1 − e^(−kd))/k. Green's function of the walk from 0 killed at −t_down and t_up
 (``renewal_kernel``) is a product of what one side asks and what the other side weighs:
 
-    y = z ≥ 0:   (2/σ²)·E(t_down)/E(t_down + t_up)·D(z),   D(z) = E(t_up − z), times e^(−kz) where the drift is against
-    y = −z < 0:  (2/σ²)·E(t_up)/E(t_down + t_up)·D(z),     D(z) = E(t_down − z), times e^(−kz) where the drift is against
+    y = z ≥ 0:   (2/σ²)·E(t_down)/E(t_down + t_up)·D(z),   D(z) = E(t_up − z)
+    y = −z < 0:  (2/σ²)·E(t_up)/E(t_down + t_up)·D(z),     D(z) = E(t_down − z)
 
+with D times e^(−kz) on the side that the drift is against,
 so that each side is integrated on its own: a grid of thresholds costs one integral per level and side, not per pair.
 Importing this module imports numba and loads or compiles the functions; what ``renewal_kernel`` says of a stale cache
 holds here too, of that file's functions.
@@ -33,7 +34,7 @@ BOOK = "f8[::1],f8[::1],f8[::1],f8[::1]"
 @compiled("f8(f8[::1])")
 def theta_of(market: Array) -> float:
     """θ = 2μ/σ² − 1, the walk's drift over its variance."""
-    return 2.0 * market[MU] / (market[SIGMA] * market[SIGMA]) - 1.0
+    return float(2.0 * market[MU] / (market[SIGMA] * market[SIGMA]) - 1.0)
 
 
 @compiled("f8(f8,f8,f8)")

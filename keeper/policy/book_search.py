@@ -37,7 +37,7 @@ def _stopped(
     cost = market[GAS] + market[SWAP_COST] * moved
     if side * theta < 0.0:
         cost *= math.exp(-abs(theta) * reach)
-    return 2.0 / (market[SIGMA] * market[SIGMA]) * (fees - losses + leans - target_g * spent) - cost
+    return float(2.0 / (market[SIGMA] * market[SIGMA]) * (fees - losses + leans - target_g * spent) - cost)
 
 
 @compiled("f8(f8,f8,f8,f8,f8)")

@@ -3,7 +3,7 @@
 Everything here takes plain floats already judged by ``renewal_terms``. ``terms`` is the tuple of
 ``Terms.packed()``. Importing this module imports numba (about a second) and loads or compiles the functions: import it
 only inside the function that needs it. numba's cache watches one file at a time: after a change here, the cached
-functions of ``renewal_search`` and ``renewal_waiting`` still hold the old ones until those files change or their
+functions of ``renewal_search`` and ``book_kernel`` still hold the old ones until those files change or their
 ``__pycache__/*.nbi`` go (an installation writes all anew; a test compares the two).
 
 With k = |θ|, θ = 2μ/σ² − 1 (that is 2m/σ² with m = μ − σ²/2) and E(d) = (1 − e^(−kd))/k, the Green's function of
