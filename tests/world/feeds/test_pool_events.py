@@ -470,3 +470,22 @@ def test_what_is_missing_of_the_tape_is_said(reel: Reel) -> None:
     ((name, reason),) = [(each.name, each.reason) for each in seen.missing]
     assert name == "tape" and "no such method" in reason
     assert all(sample.bar is None for sample in seen.history.samples)
+
+
+def test_hours_are_completed_a_few_at_an_observation_and_all_in_the_end(
+    reel: Reel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reel.step(17)
+    reel.desk.chain.anvil.mine(reel.head().timestamp + 3 * 3_600)
+    whole = reel.observer(reel.tape(), history_hours=48).observe().history
+    with reel.journal._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM samples")
+    monkeypatch.setattr("keeper.world.taped_history.BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr("keeper.world.taped_history._MOST_HOURS", 2)
+    observer = reel.observer(reel.tape(), history_hours=48)
+    barred = []
+    for _ in range(12):
+        history = observer.observe().history
+        barred.append(sum(sample.bar is not None for sample in history.samples))
+    assert barred[0] == 2 and barred[1] == 4  # newest first, and never more than asked at once
+    assert history == whole
