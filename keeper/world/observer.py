@@ -111,7 +111,7 @@ class ChainObserver:
         if self._taped is None:
             return
         pool, block = reading.pool, head.block
-        followed = self._taped.follow(block)
+        followed = self._taped.follow(block, pool.sqrt_price_x96)
         if followed.rewound_to is not None:
             self._samples.forget_after(pool.address, self._chain_id, followed.rewound_to)
             self._grid = HourlyGrid(self._history_hours)

@@ -34,9 +34,9 @@ class TapedHistory:
         self._clock = clock
         self._looked_at: int | None = None
 
-    def follow(self, block: Block) -> Followed:
+    def follow(self, block: Block, sqrt_price_x96: int) -> Followed:
         """As ``PoolTape.follow``."""
-        return self._tape.follow(block)
+        return self._tape.follow(block, sqrt_price_x96)
 
     def complete(self, grid: HourlyGrid, followed: Followed, block: Block, pool: PoolState) -> Iterator[list[Sample]]:
         """Samples of hours that can be completed now, newest first, a list at a time; the caller adds them to the grid

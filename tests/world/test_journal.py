@@ -346,7 +346,13 @@ def test_the_tape_comes_back_and_is_cut(journal_url: str) -> None:
     assert tape.last_swap(START + 12 * 125, 0) == swap_at(120, 3)
     assert tape.last_swap(START + 12 * 125, 121) is None
     assert [block.number for block in tape.checkpoints(125)] == [120, 110]
-    tape.cut(115, [segment(100, 115)])
+    moments = [replace(sample(1), timestamp=START + 12 * number) for number in (115, 116)]
+    for each in moments:
+        for chain_id in (1, 2):
+            journal.samples.add(words.POOL, chain_id, each)
+    tape.cut(115, START + 12 * 115, [segment(100, 115)])
+    assert journal.samples.between(words.POOL, 1, 0, 1 << 60) == moments[:1]
+    assert journal.samples.between(words.POOL, 2, 0, 1 << 60) == moments
     assert tape.swaps(0, 1 << 60) == [swap_at(110)]
     assert (tape.marks(0, 1 << 60), tape.segments()) == ([], [segment(100, 115)])
     assert [block.number for block in tape.checkpoints(1 << 40)] == [110]

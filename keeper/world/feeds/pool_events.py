@@ -66,12 +66,17 @@ class PoolTape:
         self._clock = clock
         self._segments: list[Segment] | None = None
         self._refusal: tuple[str, float] | None = None
+        self._price_x96: int | None = None
         self._rewound_to: int | None = None
         self._fresh_from: int | None = None
         self._has_more_past = False
 
-    def follow(self, block: Block) -> Followed:
-        """Bring the tape up to the block and further into the past. Never raises for what a node does."""
+    def follow(self, block: Block, sqrt_price_x96: int | None = None) -> Followed:
+        """Bring the tape up to the block and further into the past. Never raises for what a node does.
+
+        ``sqrt_price_x96`` is the pool's own at the block: swaps that do not lead to it are not all that there were.
+        """
+        self._price_x96 = sqrt_price_x96
         self._rewound_to = self._fresh_from = None
         self._has_more_past = False
         missing = None
@@ -124,9 +129,22 @@ class PoolTape:
                 from_parent_hash=top.from_parent_hash, is_whole=top.is_whole or segment.is_whole,
             )  # fmt: skip
             segments.pop()
+        self._require_price(piece, segment)
         self._fresh_from = piece.first.timestamp
         self._has_more_past |= piece.first.number != lowest or top is None  # a part of its own
         self._keep(piece, [*segments, segment])
+
+    def _require_price(self, piece: TapePiece, segment: Segment) -> None:
+        """A node may know a block before it knows the block's logs, and then says that there are none."""
+        births = [mark.value_0 for mark in piece.marks if mark.kind == "initialize"]
+        ends = [swap.sqrt_price_x96 for swap in piece.swaps[-1:]] or births
+        if not ends and segment.from_block < piece.first.number:
+            last = self.store.last_swap(piece.first.timestamp, segment.from_block)
+            ends = [] if last is None else [last.sqrt_price_x96]
+        if ends and self._price_x96 not in (None, ends[0]):
+            raise TransientError(
+                f"the node leaves swaps out: those up to block {piece.last.number} do not lead to the pool's price"
+            )
 
     def _read_below(self, top: Segment, deadline: float) -> bool:
         """One piece further into the past; False where the node refuses."""

@@ -463,6 +463,27 @@ def test_the_history_is_the_same_after_a_restart(reel: Reel) -> None:
     assert [sample.timestamp % 3_600 for sample in seen.history.samples] == [0] * len(seen.history.samples)
 
 
+def test_logs_that_come_later_than_their_block_are_not_taken_for_none(reel: Reel) -> None:
+    reel.step(8)
+    late = [False]
+    known = reel.head().number
+
+    def slow_index(request: Request, answer: Any) -> Any:
+        if request[0] != "eth_getLogs" or not late[0]:
+            return answer
+        return [log for log in answer if int(log["blockNumber"], 16) <= known]
+
+    observer = reel.observer(reel.tape(node=Between(reel.desk.node, slow_index)))
+    assert observer.observe().missing == ()
+    late[0] = True
+    reel.step(3)
+    (missing,) = observer.observe().missing
+    assert "leaves swaps out" in missing.reason
+    late[0] = False
+    assert observer.observe().missing == ()
+    assert reel.logs_on_tape() == reel.logs_on_chain()
+
+
 def test_what_is_missing_of_the_tape_is_said(reel: Reel) -> None:
     reel.step(2)
     node = Between(reel.desk.node, lambda _request, _answer: RpcError("no such method"))
