@@ -51,6 +51,8 @@ def test_another_mode_or_schema_is_refused(journal_url: str) -> None:
     again = open_journal(journal_url, "wallet")
     with again._engine.begin() as connection:
         connection.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    with pytest.raises(ConfigError, match="has schema 99"), read_journal(journal_url):
+        pytest.fail("an older journal has other columns: it must not be read")
     with pytest.raises(ConfigError, match="has schema 99"):
         open_journal(journal_url, "wallet")
 

@@ -14,6 +14,7 @@ from keeper.errors import ConfigError, FatalError
 from keeper.world.journal import tables
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.location import Location, PostgresDatabase, SqliteFile, locate, unreachable
+from keeper.world.journal.schema import SCHEMA_VERSION, require_schema
 
 _BUSY_SECONDS: Final = 10
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
@@ -111,7 +112,7 @@ def _postgres(location: PostgresDatabase) -> Engine:
 
 def _prepare(engine: Engine, location: Location, mode: str) -> None:
     meta = tables.meta
-    wanted = {"schema": str(tables.SCHEMA_VERSION), "mode": mode}
+    wanted = {"schema": str(SCHEMA_VERSION), "mode": mode}
     with engine.begin() as connection:
         existing = inspect(connection).get_table_names()
         if not existing:
@@ -121,11 +122,7 @@ def _prepare(engine: Engine, location: Location, mode: str) -> None:
         if not {"meta", "decisions"} <= set(existing):
             raise ConfigError(f"{location} is a database of something else; give the journal one of its own")
         found = {row.key: row.value for row in connection.execute(select(meta.c.key, meta.c.value))}
-    if found.get("schema") != wanted["schema"]:
-        raise ConfigError(
-            f"the journal {location} has schema {found.get('schema')}, this version of Range Keeper writes "
-            f"{wanted['schema']}; use the version that made it, or start a new journal"
-        )
+    require_schema(location, found.get("schema"))
     if found.get("mode") != mode:
         raise ConfigError(
             f"the journal {location} belongs to mode {found.get('mode')!r}, not {mode!r}; "

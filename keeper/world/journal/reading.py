@@ -10,6 +10,7 @@ from typing import Any
 from keeper.errors import ConfigError
 from keeper.world.journal.location import PostgresDatabase, SqliteFile, locate, unreachable
 from keeper.world.journal.query import Query, Row, psycopg_style
+from keeper.world.journal.schema import require_schema
 
 
 @contextmanager
@@ -35,9 +36,10 @@ def _sqlite(location: SqliteFile) -> Iterator[Query]:
 
         try:
             connection.execute("BEGIN")
-            query("SELECT value FROM meta WHERE key = 'mode'")
+            schema = query("SELECT value FROM meta WHERE key = 'schema'")
         except sqlite3.DatabaseError as error:
             raise ConfigError(f"the journal {path} cannot be read ({error}); is it a journal?") from error
+        require_schema(location, str(schema[0][0]) if schema else None)
         yield query
 
 
@@ -59,7 +61,8 @@ def _postgres(location: PostgresDatabase) -> Iterator[Query]:
             return connection.execute(psycopg_style(sql).encode(), tuple(parameters)).fetchall()
 
         try:
-            query("SELECT value FROM meta WHERE key = 'mode'")
+            schema = query("SELECT value FROM meta WHERE key = 'schema'")
         except psycopg.Error as error:
             raise ConfigError(f"the journal {location} cannot be read ({error}); is it a journal?") from error
+        require_schema(location, str(schema[0][0]) if schema else None)
         yield query

@@ -23,8 +23,6 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
-
 metadata = MetaData()
 
 # SQLite gives automatic row ids to INTEGER keys alone; PostgreSQL's INTEGER would end at 2^31.

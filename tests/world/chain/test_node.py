@@ -286,3 +286,12 @@ def test_many_threads_share_a_node() -> None:
 def test_a_node_without_urls_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="at least one rpc URL"):
         HttpNode([])
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[bad/CANARY1", "https://a b/CANARY1", "https://\u2100x/CANARY1", "http:///CANARY1"]
+)
+def test_half_a_url_is_a_mistake_and_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigError, match="not a URL of the form") as raised:
+        HttpNode([url])
+    assert "CANARY1" not in str(raised.value)
