@@ -71,9 +71,10 @@ class HourlyGrid:
 
 
 def _is_better(sample: Sample, known: Sample) -> bool:
-    """The later one; of the same moment the newer one, unless only the known one has its bar."""
+    """The later one; of the same moment one with its bar, else the known one: the store keeps the first as well, and
+    after a restart the history must be the same."""
     if sample.timestamp == known.timestamp:
-        return sample.bar is not None or known.bar is None
+        return sample.bar is not None
     return sample.timestamp > known.timestamp
 
 

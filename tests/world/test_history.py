@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from keeper.model import canonical
 from keeper.model.observation import Bar, Sample
 from keeper.world.history import HOUR_SECONDS as HOUR
 from keeper.world.history import HourlyGrid, hour_at_or_after
+from keeper.world.journal.opening import open_journal
 
 
 def at(*timestamps: int) -> list[Sample]:
@@ -73,3 +75,15 @@ def test_a_bar_is_not_lost_to_the_same_sample_without_one() -> None:
     grid.add([newer])
     assert grid.at(HOUR) == newer
     assert grid.at(2 * HOUR) is None
+
+
+def test_two_blocks_of_one_second_give_the_history_that_the_store_gives_after_a_restart(tmp_path: Path) -> None:
+    journal = open_journal(f"sqlite:///{tmp_path}/keeper.db", "dry")
+    live, pool = HourlyGrid(10), "0x" + "ab" * 20
+    for sample in (Sample(HOUR - 5, 2**96, 1, 1), Sample(HOUR - 5, 2**96 + 7, 2, 2)):
+        journal.samples.add(pool, 1, sample)
+        live.add((sample,))
+    after = HourlyGrid(10)
+    after.add(journal.samples.between(pool, 1, 0, HOUR))
+    assert live.history(HOUR) == after.history(HOUR)
+    journal.close()
