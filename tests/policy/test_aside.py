@@ -160,3 +160,18 @@ def test_the_swap_of_a_mix_is_priced_again() -> None:
     assert requote(made, moved(made)) is None
     dear = requote(made, moved(made, base_fee_wei=10**13))
     assert dear is not None and dear.code == "requote"
+
+
+def test_leaving_is_judged_by_what_leaving_costs() -> None:
+    """Not by the change that is not made: with the mix as it is there is no swap, and only the exit's gas counts."""
+    obs = observation(positions=(ABOVE,), past=history(phi_annual=0.02, tick=200_000), base_fee_wei=10**7)
+    costs = []
+    for mix in ("held", "target"):
+        made = run(obs, memory(held(ABOVE)), profit={"aside_mix": mix})
+        (against,) = [each for each in made.verdict.objections if each.code == "leaving_does_not_pay"]
+        needed = {figure.name: figure.value for figure in against.figures}["needed_fraction_of_capital"]
+        cost = made.plan.cost
+        swap = cost.swap_fee_quote + cost.price_impact_quote
+        costs.append(swap)
+        assert needed == pytest.approx((2 * cost.gas_quote + swap) / made.plan.value_quote)
+    assert costs[0] == 0 < costs[1]

@@ -140,3 +140,8 @@ def test_fee_growth_that_ran_backwards_is_not_believed() -> None:
     damaged = replace(whole, samples=(*whole.samples[:40], less, *whole.samples[41:]))
     found = carry(damaged, forecast(), settings(), NOW)
     assert isinstance(found, Objection) and found.code == "fees_implausible"
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(29, False), (30, True)])
+def test_a_long_run_begins_with_its_thirtieth_day(days: int, is_known: bool) -> None:
+    assert (known(_noisy(days)).net_mean_annual != 0.0) is is_known
