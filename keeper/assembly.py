@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keeper import plugins
+from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
 from keeper.config import Chain
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
@@ -174,6 +175,8 @@ def open_hands(
         TransientError: the chain does not answer.
     """
     node, venue = eyes or open_eyes(chain, settings, connect(chain))
+    pool = venue.pool
+    base, quote = (pool.token1, pool.token0) if settings.quote == "token0" else (pool.token0, pool.token1)
     observer = ChainObserver(
         node,
         venue,
@@ -183,6 +186,10 @@ def open_hands(
         quote_is_token0=settings.quote == "token0",
         twap_windows_seconds=settings.limits.twap_windows_seconds,
         native_price_quote=settings.native_price_quote,
+        history_hours=settings.history.days * 24,
+        tape=open_tape(chain.urls, chain.chain_id, journal, pool.address, settings.history),
+        oracle=None if settings.oracle is None else oracle_feed(settings.oracle, venue.multicall, base, quote),
+        implied=None if settings.implied is None else implied_feed(settings.implied),
     )
     return Hands(venue, observer, executor(node, venue), owner)
 

@@ -32,6 +32,7 @@ _SHAPE_ERRORS = {"string_type", "model_type", "dict_type", "list_type", "tuple_t
 _PATTERNS = {
     r"^0x[0-9a-fA-F]{40}$": "expected an address: 0x and 40 hexadecimal digits",
     r"^[a-z0-9][a-z0-9_-]{0,62}$": "expected lower-case letters, digits, - and _ (at most 63)",
+    r"^https?://[^\s/?#]+/?$": "expected the address of a server, such as https://www.deribit.com",
     r"^\d{4}-\d{2}-\d{2}$": "expected a date such as 2027-01-31",
 }
 _BOUNDS = {

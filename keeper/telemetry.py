@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
@@ -111,6 +112,17 @@ def cycle_deferred(strategy: str, reason: str) -> None:
 def cycle_broke(strategy: str, error: BaseException, in_a_row: int) -> None:
     """A defect: an error that nobody raised on purpose."""
     _log().error("cycle_broke", strategy=strategy, in_a_row=in_a_row, exc_info=error)
+
+
+def tape_extended(from_block: int, from_timestamp: int, swaps: int) -> None:
+    """The pool's past is read further back, newest first, a piece at a time."""
+    since = datetime.fromtimestamp(from_timestamp, UTC).isoformat()
+    _log().info("tape_extended", from_block=from_block, since=since, swaps=swaps)
+
+
+def tape_rewound(to_block: int, from_block: int) -> None:
+    """The chain was reorganised: what was read above a block is forgotten and read again."""
+    _log().warning("tape_rewound", to_block=to_block, from_block=from_block)
 
 
 def price_triggered(strategy: str) -> None:

@@ -5,10 +5,11 @@ Nothing here decides or signs: it builds the world around the same observer, dec
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from eth_utils.crypto import keccak
 
@@ -52,6 +53,8 @@ class DemoSettings:
     # that providing liquidity pays in the demo's market; real pools measure 0.7 to 1.2.
     rho: float = 2.0
     base_fee_gwei: float = 2.0
+    # Sections of the strategy in place of the demo's own: ``{"range": {"kind": "optimal"}}``.
+    strategy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def run_demo(settings: DemoSettings, progress: Progress) -> DemoEnd:
     with open_lab(path, LabSettings(warmup_days=WARMUP_DAYS, market=market)) as lab:
         first_block = int(lab.anvil.rpc("eth_blockNumber"), 16)
         _fund(lab, signer.address)
-        strategy = build_strategy(_strategy(lab.deployment))
+        strategy = build_strategy(_strategy(lab.deployment, settings.strategy))
         journal = open_journal(journal_url, "demo")
         try:
             chain = _access(lab)
@@ -146,7 +149,7 @@ def _fund(lab: Lab, owner: str) -> None:
     lab.market.fund(owner, *amounts, NATIVE_WEI)
 
 
-def _strategy(deployment: Deployment) -> StrategySettings:
+def _strategy(deployment: Deployment, instead: Mapping[str, Any]) -> StrategySettings:
     return StrategySettings.model_validate(
         {
             "name": STRATEGY_NAME,
@@ -166,6 +169,7 @@ def _strategy(deployment: Deployment) -> StrategySettings:
             "limits": {"gas_reserve_native": "0.05", "max_slippage_bps": 60, "max_price_impact_bps": 40},
             "compound": {"min_fees_quote": "1000"},
         }
+        | dict(instead)
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
+from keeper.commands._feeds_online import look_at_feeds
+from keeper.commands._finding import Finding
 from keeper.config import Chain, LoadedConfig
 from keeper.config_strategies import StrategyFile
 from keeper.errors import ConfigError, KeeperError, RpcError, TransientError
@@ -16,16 +17,6 @@ from keeper.world.chain.node import HttpNode
 
 MAX_BLOCK_AGE_SECONDS = 120
 MAX_CLOCK_AHEAD_SECONDS = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. ``unreachable``: it could not be looked at."""
-
-    subject: str
-    ok: bool
-    sentence: str
-    unreachable: bool = False
 
 
 def check_online(loaded: LoadedConfig, strategies: tuple[StrategyFile, ...]) -> Iterator[Finding]:
@@ -165,6 +156,7 @@ def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str |
         yield Finding(subject, False, "the pool was never given a price")
         return
     yield _oracle(subject, pool, settings.limits.twap_seconds, node)
+    yield from look_at_feeds(strategy, chain, node, pool)
     if owner is not None:
         yield _balances(subject, owner, ((token0, symbols[0]), (token1, symbols[1])), node)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from keeper.policy.dates import DAY_SECONDS, days_since_epoch
 
@@ -129,7 +129,31 @@ class OracleSettings(Section):
         default=None, description="feed of the quote token, in what `feed` is counted in"
     )
     max_age_seconds: int = Field(default=3_900, ge=1, le=7 * DAY_SECONDS)
+    quote_max_age_seconds: int = Field(default=90_000, ge=1, le=7 * DAY_SECONDS)
     sequencer_feed: Address | None = Field(default=None, description="uptime feed of a rollup's sequencer")
+
+    @model_validator(mode="after")
+    def _turns_one_way(self) -> OracleSettings:
+        if self.inverse and self.quote_feed is not None:
+            raise ValueError("inverse turns a single feed round; with quote_feed leave it out")
+        return self
+
+
+class PriceHistory(Section):
+    """How much of the pool's past is kept and read back when the keeper first sees the pool."""
+
+    days: int = Field(default=90, ge=2, le=1_095)
+    backfill: bool = True
+
+
+class Implied(Section):
+    """Volatility that Deribit's options imply."""
+
+    currency: Literal["ETH", "BTC"]
+    source: Literal["dvol", "option_chain", "both"] = "dvol"
+    max_age_hours: float = Field(default=6.0, gt=0, le=72)
+    refresh_seconds: int = Field(default=300, ge=10, le=86_400)
+    url: str = Field(default="https://www.deribit.com", pattern=r"^https?://[^\s/?#]+/?$")
 
 
 class StrategySettings(Section):
@@ -152,6 +176,8 @@ class StrategySettings(Section):
     oracle: OracleSettings | None = None
     compound: Compound | None = None
     swap: SwapSettings = SwapSettings()
+    history: PriceHistory = PriceHistory()
+    implied: Implied | None = None
     native_price_quote: Decimal | None = Field(
         default=None, gt=0, description="price of the native coin in the quote token, where the pool does not hold it"
     )

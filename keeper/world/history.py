@@ -16,6 +16,10 @@ class SampleStore(Protocol):
 
     def add(self, pool_address: str, chain_id: int, sample: Sample) -> None: ...
 
+    def replace(self, pool_address: str, chain_id: int, samples: Sequence[Sample]) -> None: ...
+
+    def forget_after(self, pool_address: str, chain_id: int, timestamp: int) -> None: ...
+
     def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> Sequence[Sample]: ...
 
 
@@ -35,16 +39,23 @@ class HourlyGrid:
         for sample in samples:
             hour = hour_at_or_after(sample.timestamp)
             known = self._by_hour.get(hour)
-            if known is None or known.timestamp <= sample.timestamp:
+            if known is None or _is_better(sample, known):
                 self._by_hour[hour] = sample
                 if self._cached is not None and hour <= self._cached[0]:
                     self._cached = None
 
+    def at(self, hour: int) -> Sample | None:
+        """The sample of a full hour."""
+        return self._by_hour.get(hour)
+
+    def full_hours(self, now_timestamp: int) -> range:
+        """All full hours of the grid, oldest first."""
+        last = now_timestamp // HOUR_SECONDS * HOUR_SECONDS
+        return range(last - (self.hours - 1) * HOUR_SECONDS, last + 1, HOUR_SECONDS)
+
     def missing(self, now_timestamp: int) -> list[int]:
         """The full hours of the grid that have no sample."""
-        last = now_timestamp // HOUR_SECONDS * HOUR_SECONDS
-        wanted = range(last - (self.hours - 1) * HOUR_SECONDS, last + 1, HOUR_SECONDS)
-        return [hour for hour in wanted if hour not in self._by_hour]
+        return [hour for hour in self.full_hours(now_timestamp) if hour not in self._by_hour]
 
     def history(self, now_timestamp: int) -> History:
         """The grid up to the last full hour."""
@@ -57,6 +68,13 @@ class HourlyGrid:
         history = History(canonical.digest(samples), HOUR_SECONDS, samples)
         self._cached = last, history
         return history
+
+
+def _is_better(sample: Sample, known: Sample) -> bool:
+    """The later one; of the same moment the newer one, unless only the known one has its bar."""
+    if sample.timestamp == known.timestamp:
+        return sample.bar is not None or known.bar is None
+    return sample.timestamp > known.timestamp
 
 
 def hour_at_or_after(timestamp: int) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from keeper.model.observation import GasState, Observation, Sample
+from keeper.model.observation import GasState, MissingInput, Observation, Sample
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.chain.codec import checksum
 from keeper.world.chain.head import Head, HeadNode, read_head
+from keeper.world.feeds.pool_events import PoolTape
 from keeper.world.history import HourlyGrid, SampleStore
 from keeper.world.native_price import check_native_price, native_price
+from keeper.world.protocols import ImpliedFeed, OracleFeed
+from keeper.world.taped_history import TapedHistory
 from keeper.world.v3.state import Reading
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
@@ -18,8 +21,9 @@ from keeper.world.venues.uniswap_v3 import UniswapV3
 class ChainObserver:
     """Implements ``Observer`` for one strategy: one pool, one owner.
 
-    Every observation adds a sample of the pool to ``samples``. Before the first one, full hours of the last
-    ``history_hours`` without a sample are filled from the pool's own oracle, as far as it remembers.
+    Every observation adds a sample of the pool to ``samples``. With a ``tape`` every hour that it covers has a sample
+    at the full hour and a bar. Before the first observation, full hours of the last ``history_hours`` that have no
+    sample then are filled from the pool's own oracle, as far as it remembers.
     ``native_price_quote`` is the operator's price of the native coin in whole quote tokens, where the pool does not
     hold the wrapped coin.
 
@@ -40,6 +44,9 @@ class ChainObserver:
         tick_window: int = 6_000,
         history_hours: int = 720,
         native_price_quote: Decimal | None = None,
+        tape: PoolTape | None = None,
+        oracle: OracleFeed | None = None,
+        implied: ImpliedFeed | None = None,
     ) -> None:
         pool = venue.pool
         check_native_price(pool.token0, pool.token1, venue.contracts.wrapped_native, native_price_quote)
@@ -50,7 +57,11 @@ class ChainObserver:
         self._quote_is_token0 = quote_is_token0
         self._native_price_quote = native_price_quote
         self._reader = venue.reader(checksum(owner), twap_windows_seconds, tick_window=tick_window)
+        self._history_hours = history_hours
         self._grid = HourlyGrid(history_hours)
+        self._taped = None if tape is None else TapedHistory(tape)
+        self._oracle = oracle
+        self._implied = implied
         self._is_filled = False
 
     def observe(self) -> Observation:
@@ -62,8 +73,14 @@ class ChainObserver:
         head = read_head(self._node, self._chain_id)
         reading = self._reader.read(head.block.hash)
         if not self._is_filled:
-            self._fill_history(head)
+            self._load_history(head)
         self._remember(head, reading)
+        missing = list(self._complete_history(head, reading))
+        if not self._is_filled:
+            self._fill_history(head)
+        oracle = self._oracle.quote(head.block) if self._oracle is not None else None
+        implied = self._implied.quotes(head.block.timestamp) if self._implied is not None else ((), ())
+        missing += [oracle] if isinstance(oracle, MissingInput) else []
         price = native_price(
             reading.pool, self._quote_is_token0, self._venue.contracts.wrapped_native, self._native_price_quote
         )
@@ -76,6 +93,9 @@ class ChainObserver:
             wallet=reading.wallet,
             gas=GasState(head.block.base_fee_wei, head.priority_fee_wei, price),
             history=self._grid.history(head.block.timestamp),
+            oracle=None if isinstance(oracle, MissingInput) else oracle,
+            implied=implied[0],
+            missing=(*missing, *implied[1]),
         )
 
     def _remember(self, head: Head, reading: Reading) -> None:
@@ -86,9 +106,29 @@ class ChainObserver:
         self._samples.add(pool.address, self._chain_id, sample)
         self._grid.add((sample,))
 
-    def _fill_history(self, head: Head) -> None:
+    def _complete_history(self, head: Head, reading: Reading) -> Iterator[MissingInput]:
+        """Hours that the tape covers get their sample and bar; yields what of the tape is missing."""
+        if self._taped is None:
+            return
+        pool, block = reading.pool, head.block
+        followed = self._taped.follow(block)
+        if followed.rewound_to is not None:
+            self._samples.forget_after(pool.address, self._chain_id, followed.rewound_to)
+            self._grid = HourlyGrid(self._history_hours)
+            self._load_history(head)
+            self._remember(head, reading)
+        for samples in self._taped.complete(self._grid, followed, block, pool):
+            self._samples.replace(pool.address, self._chain_id, samples)
+            self._grid.add(samples)
+        if followed.missing is not None:
+            yield MissingInput("tape", followed.missing)
+
+    def _load_history(self, head: Head) -> None:
         pool, now = self._venue.pool.address, head.block.timestamp
         self._grid.add(self._samples.between(pool, self._chain_id, now - (self._grid.hours + 1) * 3_600, now))
+
+    def _fill_history(self, head: Head) -> None:
+        pool, now = self._venue.pool.address, head.block.timestamp
         past = self._venue.past_ticks(head.block.hash, now, self._grid.missing(now))
         filled = [Sample(timestamp, sqrt_price_at_tick(tick), None, None) for timestamp, tick in sorted(past.items())]
         for sample in filled:

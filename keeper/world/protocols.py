@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from keeper.model.decision import Decision
 from keeper.model.ledger import Effects
 from keeper.model.memory import Memory, OpenSubmission
-from keeper.model.observation import Observation
+from keeper.model.observation import Block, ImpliedQuote, MissingInput, Observation, OracleQuote
 from keeper.model.outcome import Held, Outcome
 from keeper.model.plan import Plan, Step
 
@@ -27,6 +27,18 @@ class Observer(Protocol):
     """Reads everything a decision may know, at one block hash."""
 
     def observe(self) -> Observation: ...
+
+
+class OracleFeed(Protocol):
+    """A price from outside the pool, as it stands at one block. Never raises: what is amiss is said in the answer."""
+
+    def quote(self, block: Block) -> OracleQuote | MissingInput: ...
+
+
+class ImpliedFeed(Protocol):
+    """Volatility that options imply, as known at a moment (UNIX seconds): quotes, and what is missing. Never raises."""
+
+    def quotes(self, now_timestamp: int) -> tuple[tuple[ImpliedQuote, ...], tuple[MissingInput, ...]]: ...
 
 
 class Executor(Protocol):

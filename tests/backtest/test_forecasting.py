@@ -12,7 +12,7 @@ import pytest
 
 from keeper.backtest import ForecastStudy, ImpliedDays, PriceBars, read_price_bars, run_forecast_study, study_mapping
 from keeper.backtest.price_days import price_days
-from keeper.backtest.walk_forward import TRAINING_DAYS, walk_forward
+from keeper.backtest.walk_forward import TRAINING_DAYS, Walk, walk_forward
 from keeper.errors import ConfigError
 from tests.backtest.made import table, written
 
@@ -61,22 +61,27 @@ def test_realized_is_what_followed(prices: PriceBars, study: ForecastStudy) -> N
     assert scores.realized_sigma[0] == pytest.approx(came)
 
 
-def test_nothing_of_the_future_is_seen(prices: PriceBars) -> None:
+@pytest.fixture(scope="module")
+def walks(prices: PriceBars) -> tuple[Walk, ...]:
+    return walk_forward(price_days(prices, None), (1, 7), lambda _done, _what: None)
+
+
+@pytest.mark.parametrize("cut", [TRAINING_DAYS + 63, TRAINING_DAYS + 60])  # HAR, and GARCH and the blend, fit that day
+def test_nothing_of_the_future_is_seen(prices: PriceBars, walks: tuple[Walk, ...], cut: int) -> None:
     """Garble every price from a day on: all that was forecast before is the same."""
     past = price_days(prices, None)
-    cut = 430
-    assert past.bars is not None
-    wild = np.random.default_rng(9).gamma(1, size=(2, 5_000))
     bars = past.bars
+    assert bars is not None
+    wild = np.random.default_rng(9).gamma(1, size=(2, len(past) - cut - 1))
     edge = int(past.bar_ends[cut])
+    edges = (getattr(bars, name) for name in ("opens", "highs", "lows", "closes"))
     garbled = replace(
         past,
-        variances=np.concatenate((past.variances[: cut + 1], wild[0][: len(past) - cut - 1])),
-        returns=np.concatenate((past.returns[: cut + 1], wild[1][: len(past) - cut - 1])),
-        bars=type(bars)(*(np.concatenate((getattr(bars, name)[:edge], getattr(bars, name)[edge:] * 3))
-                          for name in ("opens", "highs", "lows", "closes"))),
-    )  # fmt: skip
-    for one, other in zip(*(walk_forward(each, (1, 7), lambda _d, _w: None) for each in (past, garbled)), strict=True):
+        variances=np.concatenate((past.variances[: cut + 1], wild[0])),
+        returns=np.concatenate((past.returns[: cut + 1], wild[1])),
+        bars=type(bars)(*(np.concatenate((values[:edge], values[edge:] * 3)) for values in edges)),
+    )
+    for one, other in zip(walks, walk_forward(garbled, (1, 7), lambda _done, _what: None), strict=True):
         for name, values in one.forecasts.items():
             assert np.array_equal(values[: cut + 1], other.forecasts[name][: cut + 1], equal_nan=True), name
             assert not np.array_equal(values[cut + 1 :], other.forecasts[name][cut + 1 :], equal_nan=True), name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,15 @@ class MemorySamples:
 
     def add(self, pool_address: str, chain_id: int, sample: Sample) -> None:
         self.rows[pool_address, chain_id, sample.timestamp] = sample
+
+    def replace(self, pool_address: str, chain_id: int, samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            self.rows[pool_address, chain_id, sample.timestamp] = sample
+
+    def forget_after(self, pool_address: str, chain_id: int, timestamp: int) -> None:
+        gone = [key for key in self.rows if key[:2] == (pool_address, chain_id) and key[2] > timestamp]
+        for key in gone:
+            del self.rows[key]
 
     def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> list[Sample]:
         return [

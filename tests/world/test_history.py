@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from keeper.model import canonical
-from keeper.model.observation import Sample
+from keeper.model.observation import Bar, Sample
 from keeper.world.history import HOUR_SECONDS as HOUR
 from keeper.world.history import HourlyGrid, hour_at_or_after
 
@@ -54,3 +56,20 @@ def test_order_of_arrival_does_not_matter() -> None:
 
 def test_the_hour_of_a_timestamp() -> None:
     assert [hour_at_or_after(t) for t in (0, 1, HOUR, HOUR + 1)] == [0, HOUR, HOUR, 2 * HOUR]
+
+
+def test_a_bar_is_not_lost_to_the_same_sample_without_one() -> None:
+    grid = HourlyGrid(10)
+    (plain,) = at(HOUR)
+    barred = replace(plain, bar=Bar(1, 2, 3, 4, 5))
+    grid.add([plain])
+    first = grid.history(HOUR)
+    grid.add([barred])
+    assert grid.history(HOUR).samples == (barred,)
+    assert grid.history(HOUR).digest != first.digest
+    grid.add([plain])
+    assert grid.at(HOUR) == barred
+    newer = replace(barred, sqrt_price_x96=9)
+    grid.add([newer])
+    assert grid.at(HOUR) == newer
+    assert grid.at(2 * HOUR) is None

@@ -49,14 +49,9 @@ class BaseLimit:
         base = ticks_around(observation, width, width)
         excess_0, excess_1, total = excess(observation, base, owned(scene))
         limit = limit_ends(observation, excess_0 > 0, math.log1p(settings.limit_width_pct / 100))
-        root, quote_is_token0 = observation.pool.sqrt_price_x96, observation.quote_is_token0
-        worth = value_in_quote(excess_0, excess_1, root, quote_is_token0)
-        share = worth * PPM // max(total, 1)
-        least = round(settings.min_limit_pct * PPM / 100)
-        if limit is None or share < least:
-            share = 0
-        elif PPM - share < least:
-            share = PPM
+        quote_is_token0 = observation.quote_is_token0
+        worth = value_in_quote(excess_0, excess_1, observation.pool.sqrt_price_x96, quote_is_token0)
+        share = 0 if limit is None else _limit_share_ppm(worth, total, settings.min_limit_pct)
         shares = ((base, PPM - share), (limit or base, share))
         trigger = width * settings.trigger_scale
         hours, now = settings.rebalance_hours, observation.block.timestamp
@@ -73,6 +68,14 @@ class BaseLimit:
             ),
             None if hours is None else now - round(hours * HOUR_SECONDS),
         )
+
+
+def _limit_share_ppm(worth: int, total: int, min_limit_pct: float) -> int:
+    """The limit order's share, in parts per million: none or all where one of the two would be too small."""
+    share, least = worth * PPM // max(total, 1), round(min_limit_pct * PPM / 100)
+    if share < least:
+        return 0
+    return PPM if PPM - share < least else share
 
 
 def owned(scene: Scene) -> tuple[int, int]:

@@ -48,8 +48,8 @@ class Bollinger:
         deviation = math.sqrt(math.fsum((price - mean) ** 2 for price in prices) / len(prices))
         low, high = mean - settings.deviations * deviation, mean + settings.deviations * deviation
         below, above = -math.log(max(low, LEAST_PRICE)), math.log(high)
-        shift = shift_into(below, above, math.log1p(settings.min_room_pct / 100))
         room = math.log1p(settings.min_room_pct / 100)
+        shift = shift_into(below, above, room)
         return ladder_around(
             scene.observation,
             "bollinger",

@@ -41,7 +41,7 @@ class Hedged:
     settings: Settings
 
     def choose(self, scene: Scene) -> Ladder | NoRange:
-        settings, observation = self.settings, scene.observation
+        settings = self.settings
         terms, cost = terms_of(scene), settings.hedge_cost_pct_per_year / 100
         floor, ceiling = (min(max(each, MIN_DISTANCE), MAX_DISTANCE) for each in settings.bounds_log)
         wanted = settings.min_g_pct_per_year / 100
@@ -49,33 +49,33 @@ class Hedged:
         if width is None:
             figures = (Figure("best_g_per_year", best), Figure("needed_g_per_year", wanted))
             return NoRange("no width between your bounds earns its costs and those of its hedge", figures)
+        is_floor = width == floor
         # The next tick inward would be narrower than what pays; a floor is the operator's own.
-        outward = 0.0 if width == floor else observation.pool.tick_spacing * LOG_TICK / 2
-        ends = ticks_around(observation, width + outward, width + outward)
-        trigger = (width + outward) * settings.trigger_scale
-        triggers = ticks_around(observation, trigger, trigger)
+        outward = 0.0 if is_floor else scene.observation.pool.tick_spacing * LOG_TICK / 2
+        note = " (your floor)" if is_floor else ""
+        return self._placed(scene, terms, width + outward, f"{math.expm1(width):.2%} is the narrowest that pays{note}")
+
+    def _placed(self, scene: Scene, terms: Terms, width: float, reason: str) -> Ladder | NoRange:
+        """The range on ticks, what it earns there, and its hedge."""
+        settings, observation = self.settings, scene.observation
+        ends = ticks_around(observation, width, width)
+        triggers = ticks_around(observation, width * settings.trigger_scale, width * settings.trigger_scale)
         placed = placed_bounds(scene, ends, triggers)
         earned = renewal(terms, placed)
-        hedge_cost = cost * weight(placed.a, placed.b, 0.0)
         if not math.isfinite(earned.g_per_year):
             return NoRange("the renewal objective has no finite value here")
         ranges = (TargetRange(*ends, PPM),)
         hedge = hedge_of(observation, ranges, scene.capital_quote, settings.reset_pct)
         if hedge is None:
             return NoRange("the capital is more liquidity than the pool can hold in this range")
-        return Ladder(
-            "hedged",
-            ranges,
-            *triggers,
-            f"{math.expm1(width):.2%} is the narrowest that pays" + (" (your floor)" if width == floor else ""),
-            (
-                Figure("width_log", width),
-                Figure("g_after_hedge_per_year", earned.g_per_year - hedge_cost),
-                Figure("hedge_cost_per_year", hedge_cost),
-                *renewal_figures(earned),
-            ),
-            hedge=hedge,
+        hedge_cost = settings.hedge_cost_pct_per_year / 100 * weight(placed.a, placed.b, 0.0)
+        figures = (
+            Figure("width_log", width),
+            Figure("g_after_hedge_per_year", earned.g_per_year - hedge_cost),
+            Figure("hedge_cost_per_year", hedge_cost),
+            *renewal_figures(earned),
         )
+        return Ladder("hedged", ranges, *triggers, reason, figures, hedge=hedge)
 
 
 def terms_of(scene: Scene) -> Terms:

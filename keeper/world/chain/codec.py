@@ -38,6 +38,8 @@ SELECTORS: Final[dict[str, bytes]] = {
         "ticks(int24)": "f30dba93",
         "tickBitmap(int16)": "5339c296",
         "observe(uint32[])": "883bdbfd",
+        # price feeds (AggregatorV3Interface)
+        "latestRoundData()": "feaf968c",
         # tokens
         "symbol()": "95d89b41",
         "decimals()": "313ce567",
@@ -69,6 +71,9 @@ TOPICS: Final[dict[str, str]] = {
     "Collect(address,address,int24,int24,uint128,uint128)": "0x70935338e69775456a85ddef226c395fb668b63fa0115f5f20610b388e6ca9c0",  # noqa: E501
     "Mint(address,address,int24,int24,uint128,uint256,uint256)": "0x7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde",  # noqa: E501
     "Swap(address,address,int256,int256,uint160,uint128,int24)": "0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67",  # noqa: E501
+    "Initialize(uint160,int24)": "0x98636036cb66a9c19a37435efc1e90142190214e8abeb821bdba3f2990dd4c95",
+    "SetFeeProtocol(uint8,uint8,uint8,uint8)": "0x973d8d92bb299f4af6ce49b52a8adb85ae46b9f214c4c4fc06ac77401237b133",
+    "Flash(address,address,uint256,uint256,uint256,uint256)": "0xbdbdb71d7860376ba52b25a5028beea23581364a40522f6bcfb86bb1f2dca633",  # noqa: E501
 }
 
 

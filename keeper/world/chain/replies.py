@@ -17,7 +17,7 @@ _MOST_DEPTH = 500
 _BRACKETS_AND_STRINGS = re.compile(rb'[\[{]+|[\]}]+|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-def _is_too_deep(reply: bytes) -> bool:
+def is_too_deep(reply: bytes) -> bool:
     """Whether brackets nest deeper than any honest answer's: some libraries raise Python's recursion limit so far that
     parsing a hundred thousand of them would overflow the stack and kill the process."""
     if reply.count(b"[") + reply.count(b"{") <= _MOST_DEPTH:
@@ -32,7 +32,7 @@ def _is_too_deep(reply: bytes) -> bool:
 
 
 def _parse(reply: bytes) -> Any:
-    if _is_too_deep(reply):
+    if is_too_deep(reply):
         raise UnreachableError("the node's answer is not JSON of any use")
     try:
         return json.loads(reply)

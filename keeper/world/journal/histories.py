@@ -10,10 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keeper.model import canonical
-from keeper.model.observation import Sample
+from keeper.model.observation import Bar, Sample
 from keeper.world.journal.query import Query, Row
 
-SAMPLE_COLUMNS = "sqrt_price_x96, fee_growth_global_0_x128, fee_growth_global_1_x128"
+SAMPLE_COLUMNS = (
+    "sqrt_price_x96, fee_growth_global_0_x128, fee_growth_global_1_x128, "
+    "bar_low_tick, bar_high_tick, bar_volume_0, bar_volume_1, bar_swaps"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +80,29 @@ def decode_runs(runs: str) -> list[int]:
 
 def sample_of(values: Row | list[object]) -> Sample:
     """A sample from its row: timestamp, then ``SAMPLE_COLUMNS``."""
-    timestamp, price, growth_0, growth_1 = values
+    timestamp, price, growth_0, growth_1, *bar = values
     return Sample(
         timestamp=int(str(timestamp)),
         sqrt_price_x96=int(str(price)),
         fee_growth_global_0_x128=None if growth_0 is None else int(str(growth_0)),
         fee_growth_global_1_x128=None if growth_1 is None else int(str(growth_1)),
+        bar=None if bar[0] is None else Bar(*(int(str(value)) for value in bar)),
     )
 
 
 def sample_columns(sample: Sample) -> dict[str, object]:
     """A sample as column values."""
-    growth_0, growth_1 = sample.fee_growth_global_0_x128, sample.fee_growth_global_1_x128
+    growth_0, growth_1, bar = sample.fee_growth_global_0_x128, sample.fee_growth_global_1_x128, sample.bar
     return {
         "timestamp": sample.timestamp,
         "sqrt_price_x96": str(sample.sqrt_price_x96),
         "fee_growth_global_0_x128": None if growth_0 is None else str(growth_0),
         "fee_growth_global_1_x128": None if growth_1 is None else str(growth_1),
+        "bar_low_tick": None if bar is None else bar.low_tick,
+        "bar_high_tick": None if bar is None else bar.high_tick,
+        "bar_volume_0": None if bar is None else str(bar.volume_0),
+        "bar_volume_1": None if bar is None else str(bar.volume_1),
+        "bar_swaps": None if bar is None else bar.swaps,
     }
 
 

@@ -25,13 +25,14 @@ from keeper.world.journal.outcomes import Account
 from keeper.world.journal.query import Query
 from keeper.world.journal.samples import StoredSamples
 from keeper.world.journal.sql import insert_missing, insert_row, query_on
+from keeper.world.journal.tape import StoredTape
 from keeper.world.journal.transactions import TransactionLog
 
 
 class SqlJournal:
     """The journal on SQLite or PostgreSQL; open it with ``opening.open_journal``.
 
-    ``transactions`` records what is signed and sent, ``samples`` keeps price samples.
+    ``transactions`` records what is signed and sent, ``samples`` keeps price samples, ``tape`` a pool's events.
     """
 
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:
@@ -48,6 +49,10 @@ class SqlJournal:
     def close(self) -> None:
         """Release the database; everything is durable already."""
         self._engine.dispose()
+
+    def tape(self, chain_id: int, pool_address: str) -> StoredTape:
+        """The tape of one pool."""
+        return StoredTape(self._engine, chain_id, pool_address)
 
     @contextmanager
     def reading(self) -> Iterator[Query]:

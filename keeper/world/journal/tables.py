@@ -7,6 +7,8 @@ per nonce; one ledger line per log.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -21,12 +23,26 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
 # SQLite gives automatic row ids to INTEGER keys alone; PostgreSQL's INTEGER would end at 2^31.
 _Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _sample_columns() -> list[Column[Any]]:
+    """A sample but for its moment. The columns of its bar are empty where the tape does not cover the hour."""
+    return [
+        Column("sqrt_price_x96", Text, nullable=False),
+        Column("fee_growth_global_0_x128", Text),
+        Column("fee_growth_global_1_x128", Text),
+        Column("bar_low_tick", Integer),
+        Column("bar_high_tick", Integer),
+        Column("bar_volume_0", Text),
+        Column("bar_volume_1", Text),
+        Column("bar_swaps", BigInteger),
+    ]
 
 
 def _identity() -> Column[int]:
@@ -63,9 +79,7 @@ samples = Table(
     Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
     Column("pool", Text, primary_key=True),
     Column("timestamp", BigInteger, primary_key=True, autoincrement=False),
-    Column("sqrt_price_x96", Text, nullable=False),
-    Column("fee_growth_global_0_x128", Text),
-    Column("fee_growth_global_1_x128", Text),
+    *_sample_columns(),
 )
 
 # What decisions were told about it, each distinct sample once; a history is runs of ``seq`` in its series.
@@ -85,9 +99,7 @@ series_samples = Table(
     Column("series_id", _Id, ForeignKey("series.id"), primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("timestamp", BigInteger, nullable=False),
-    Column("sqrt_price_x96", Text, nullable=False),
-    Column("fee_growth_global_0_x128", Text),
-    Column("fee_growth_global_1_x128", Text),
+    *_sample_columns(),
 )
 
 histories = Table(
