@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def main() -> None:
 
 def read_dvol(file: Path | None) -> list[ImpliedQuote]:
     """Closes of the index, each known when its day has ended."""
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     if file is None:
         return []
@@ -91,13 +92,18 @@ def asked(forecaster: Forecaster, hours: list[Hour], index: int, quotes: Sequenc
 def realized_pct(hours: list[Hour], index: int) -> float:
     """Volatility of the hours that followed, % a year."""
     prices = [hour.price for hour in hours[index : index + HORIZON_HOURS + 1]]
-    squares = math.fsum(math.log(after / before) ** 2 for before, after in zip(prices, prices[1:], strict=False))
+    squares = math.fsum(math.log(after / before) ** 2 for before, after in pairwise(prices))
     return 100 * math.sqrt(squares * HOURS_PER_YEAR / HORIZON_HOURS)
 
 
 def drawn(kind: str, hours: list[Hour], shown: list[int], said: list[Forecast]) -> str:
     points = [
-        (hours[index].timestamp, 100 * each.sigma_annual, 100 * (each.standard_error or 0.0), realized_pct(hours, index))
+        (
+            hours[index].timestamp,
+            100 * each.sigma_annual,
+            100 * (each.standard_error or 0.0),
+            realized_pct(hours, index),
+        )
         for index, each in zip(shown, said, strict=True)
         if each.sigma_annual is not None
     ]
@@ -110,7 +116,11 @@ def drawn(kind: str, hours: list[Hour], shown: list[int], said: list[Forecast]) 
         f"{path(frame, times, Curve('came', [p[3] for p in points]))}</svg>"
     )
     title = f"{kind} ({WORDS.get(kind, 'with its defaults')}): the volatility of ETH over the next {HORIZON_HOURS} h"
-    entries = (("said", "forecast"), ("box-error", "± its standard error"), ("came", f"what then came, {HORIZON_HOURS} h"))
+    entries = (
+        ("said", "forecast"),
+        ("box-error", "± its standard error"),
+        ("came", f"what then came, {HORIZON_HOURS} h"),
+    )
     over = plot(frame, times, [Curve("said", [p[1] for p in points])], [], title)
     return picture(title, "volatility, % a year", frame, [(250, under + over)], key(*entries), STYLE)
 

@@ -70,7 +70,7 @@ def beside(data: Path, name: str) -> Path | None:
 
 def read_hours(path: Path) -> list[Hour]:
     """Hourly closes with the bar of the hour; the stamp in the file is its opening, so it is known an hour later."""
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     table = pd.read_parquet(path, columns=["timestamp", "open", "high", "low", "close"])
     found = []
@@ -78,7 +78,9 @@ def read_hours(path: Path) -> list[Hour]:
         timestamp = int(stamp.timestamp()) + HOUR_SECONDS
         first, high, low, close = (_root(price) for price in prices)
         lowest, highest = tick_at_sqrt_price(min(low, first)), tick_at_sqrt_price(max(high, first))
-        found.append(Hour(timestamp, float(prices[-1]), Sample(timestamp, close, None, None, Bar(lowest, highest, 1, 1, 1))))
+        found.append(
+            Hour(timestamp, float(prices[-1]), Sample(timestamp, close, None, None, Bar(lowest, highest, 1, 1, 1)))
+        )
     return found
 
 
@@ -97,8 +99,10 @@ def thinned(values: list[int], most: int) -> list[int]:
     return values[:: max(1, math.ceil(len(values) / most))]
 
 
-def picture(title: str, y_axis: str, frame: Frame, panels: list[tuple[int, str]], key: str = "", style: str = "") -> str:
-    """One SVG file: panels of a height above each other, a title, the name of the vertical axis, a key, and the time."""
+def picture(
+    title: str, y_axis: str, frame: Frame, panels: list[tuple[int, str]], key: str = "", style: str = ""
+) -> str:
+    """One SVG file: panels of given heights under each other, a title, the name of the vertical axis, a key, time."""
     top, drawn = 56, []
     for height, drawing in panels:
         drawn.append(f'<svg x="12" y="{top}" width="876" height="{height}">{drawing}</svg>')

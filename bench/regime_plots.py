@@ -106,15 +106,15 @@ def drawn(kind: str, hours: list[Hour], shown: range, said: list[Regime]) -> str
         Curve("up", [said[place].probability_positive for place in places]),
         Curve("down", [said[place].probability_negative for place in places]),
     ]
-    lower = plot(chances, few, curves, [], "probabilities") + '<text x="30" y="12">probability of</text>' + _small_key()
+    lower = plot(chances, few, curves, [], "probabilities") + '<text x="46" y="12">probability of</text>' + _small_key()
     entries = (("box-positive", "label positive"), ("box-negative", "label negative"))
     return picture(title, "price of ETH, USD", frame, [(210, upper), (95, lower)], key(*entries), STYLE)
 
 
 def _small_key() -> str:
     return (
-        '<line class="curve up" x1="120" x2="142" y1="8" y2="8"/><text x="148" y="12">a rise</text>'
-        '<line class="curve down" x1="195" x2="217" y1="8" y2="8"/><text x="223" y="12">a fall</text>'
+        '<line class="curve up" x1="136" x2="158" y1="8" y2="8"/><text x="164" y="12">a rise</text>'
+        '<line class="curve down" x1="211" x2="233" y1="8" y2="8"/><text x="239" y="12">a fall</text>'
     )
 
 
