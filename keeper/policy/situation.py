@@ -33,6 +33,13 @@ class Situation:
         return timestamp is not None and any(held.opened_timestamp < timestamp for held in self.held)
 
     @property
+    def is_half_moved(self) -> bool:
+        """The ranges are left, a moment ago, and those that were to follow are not there yet."""
+        recent, now = self.memory.recent, self.observation.block.timestamp
+        in_transition = self.memory.in_transition and not self.positions and bool(recent)
+        return in_transition and now - recent[-1].timestamp < SAME_TRANSITION_SECONDS
+
+    @property
     def swaps_just_made(self) -> int:
         """How many swaps, made a moment ago, were the last acts of all."""
         count, now = 0, self.observation.block.timestamp
