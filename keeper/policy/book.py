@@ -27,7 +27,7 @@ DAYS_PER_YEAR = 365
 # Distances beyond these change nothing: a price does not move e^8-fold within any horizon that is judged here.
 FURTHEST_LOG = 8.0
 NEAREST_LOG = 1e-4
-FURTHEST_WAITING_LOG = 3.0
+FURTHEST_WAITING_LOG = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,10 @@ def carry_now(book: Book, terms: Terms) -> tuple[float, float]:
 def waiting(held: Book, terms: Terms, target_g: float, target_weight_now: float) -> Waiting:
     """Whether waiting with ``held`` is worth more than moving now to a target that gains ``target_g`` a year."""
     from keeper.policy import book_kernel as kernel
+    from keeper.policy.book_search import best_waiting
 
     arrays = _arrays(held, terms)
-    best, down, up = kernel.best_waiting(NEAREST_LOG, FURTHEST_WAITING_LOG, *arrays, target_g, target_weight_now)
+    best, down, up = best_waiting(NEAREST_LOG, FURTHEST_WAITING_LOG, *arrays, target_g, target_weight_now)
     moving = terms.gas_fraction + terms.swap_cost * abs(kernel.base_weight(0.0, *arrays) - target_weight_now)
     return Waiting(best, -moving, down, up)
 

@@ -1,8 +1,16 @@
 """Compiled integrals over a random walk between two triggers, for any set of ranges.
 
 Log distances y from the price, years, rates as fractions of the capital. The walk has drift m and volatility σ,
-θ = 2m/σ². G is Green's function of the walk killed at −t_down and t_up (scale function s'(y) = e^(−θy)), in a form
-that cannot overflow. Ten-point Gauss–Legendre between neighbouring breakpoints.
+θ = 2m/σ² = 2μ/σ² − 1, k = |θ|, E(d) = (1 − e^(−kd))/k. Green's function of the walk from 0 killed at −t_down and t_up
+(``renewal_kernel``) is a product of what one side asks and what the other side weighs:
+
+    y = z ≥ 0:   (2/σ²)·E(t_down)/E(t_down + t_up)·D(z),   D(z) = E(t_up − z)
+    y = −z < 0:  (2/σ²)·E(t_up)/E(t_down + t_up)·D(z),     D(z) = E(t_down − z)
+
+with D times e^(−kz) on the side that the drift is against,
+so that each side is integrated on its own: a grid of thresholds costs one integral per level and side, not per pair.
+Importing this module imports numba and loads or compiles the functions; what ``renewal_kernel`` says of a stale cache
+holds here too, of that file's functions.
 """
 
 from __future__ import annotations
@@ -10,170 +18,148 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from keeper.policy.renewal_kernel import NODES, WEIGHTS, compiled, graded, pieces, scale
 
 Array = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
 # Market: σ, μ, φ used, wanted base weight w*, risk aversion λ, gas γ, swap cost s, delay, others' depth / capital,
 # idle base, idle quote (both fractions of the capital at the price).
 SIGMA, MU, PHI, W_STAR, LAMBDA, GAS, SWAP_COST, DELAY, OTHERS, IDLE_BASE, IDLE_QUOTE = range(11)
-_SMALL = 1e-9
+BOOK = "f8[::1],f8[::1],f8[::1],f8[::1]"
+"""Lower and upper edges, depths, market."""
 
 
-@njit(cache=True, error_model="numpy")
-def green(y: float, t_down: float, t_up: float, theta: float, sigma: float) -> float:
-    """G(0, y): expected time spent near y, per unit of y, before the walk from 0 leaves (−t_down, t_up)."""
-    if theta < 0.0:
-        y, t_down, t_up, theta = -y, t_up, t_down, -theta
-    if y <= -t_down or y >= t_up:
-        return 0.0
-    width = t_down + t_up
-    scale = 2.0 / (sigma * sigma)
-    if theta * width < _SMALL:
-        return float(scale * (t_down + min(y, 0.0)) * (t_up - max(y, 0.0)) / width)
-    whole = -math.expm1(-theta * width)
-    if y >= 0.0:
-        return float(scale * math.expm1(-theta * t_down) * math.expm1(-theta * (t_up - y)) / (theta * whole))
-    below = math.exp(theta * y) * math.expm1(-theta * (t_down + y)) * math.expm1(-theta * t_up)
-    return float(scale * below / (theta * whole))
+@compiled("f8(f8[::1])")
+def theta_of(market: Array) -> float:
+    """θ = 2μ/σ² − 1, the walk's drift over its variance."""
+    return float(2.0 * market[MU] / (market[SIGMA] * market[SIGMA]) - 1.0)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled("f8(f8,f8,f8)")
 def probability_up(t_down: float, t_up: float, theta: float) -> float:
     """That the walk from 0 meets t_up before −t_down."""
-    width = t_down + t_up
-    if abs(theta) * width < _SMALL:
-        return float(t_down / width)
-    if theta > 0.0:
-        return float(math.expm1(-theta * t_down) / math.expm1(-theta * width))
-    return float(1.0 - math.expm1(theta * t_up) / math.expm1(theta * width))
+    k = abs(theta)
+    share = scale(k, t_down) / scale(k, t_down + t_up)
+    return share * math.exp(-k * t_up) if theta < 0.0 else share
 
 
-@njit(cache=True, error_model="numpy")
-def worth(y: float, lower: Array, upper: Array, depth: Array, market: Array) -> tuple[float, float]:
-    """(worth of the base token, worth of all) of ranges and idle tokens at y, as fractions of the capital at 0."""
-    base = market[IDLE_BASE] * math.exp(y)
-    total = base + market[IDLE_QUOTE]
-    root = math.exp(y / 2)
+@compiled(f"UniTuple(f8,3)(f8,{BOOK})")
+def holdings(y: float, lower: Array, upper: Array, depth: Array, market: Array) -> tuple[float, float, float]:
+    """(own, square, constant) such that, with root = e^(y/2), the base tokens are worth own·root + square·root² and the
+    quote tokens own·root + constant, from edge to edge of the ranges. ``own`` is the depth in range."""
+    own, square, constant = 0.0, market[IDLE_BASE], market[IDLE_QUOTE]
     for i in range(lower.size):
-        low, high = math.exp(lower[i] / 2), math.exp(upper[i] / 2)
-        at = min(max(root, low), high)
-        in_base = depth[i] * root * root * (1 / at - 1 / high)
-        base += in_base
-        total += in_base + depth[i] * (at - low)
-    return base, total
+        if y >= upper[i]:
+            constant += depth[i] * (math.exp(0.5 * upper[i]) - math.exp(0.5 * lower[i]))
+        elif y < lower[i]:
+            square += depth[i] * (math.exp(-0.5 * lower[i]) - math.exp(-0.5 * upper[i]))
+        else:
+            own += depth[i]
+            square -= depth[i] * math.exp(-0.5 * upper[i])
+            constant -= depth[i] * math.exp(0.5 * lower[i])
+    return own, square, constant
 
 
-@njit(cache=True, error_model="numpy")
+@compiled("f8(f8,f8,f8,f8)")
+def _share(root: float, own: float, square: float, constant: float) -> float:
+    base, quote = root * (own + square * root), own * root + constant
+    return base / (base + quote) if base + quote > 0.0 else 0.5
+
+
+@compiled(f"f8(f8,{BOOK})")
 def base_weight(y: float, lower: Array, upper: Array, depth: Array, market: Array) -> float:
     """The base token's share w(y) of what ranges and idle tokens are worth."""
-    base, total = worth(y, lower, upper, depth, market)
-    return float(base / total) if total > 0.0 else 0.5
+    own, square, constant = holdings(y, lower, upper, depth, market)
+    return _share(math.exp(0.5 * y), own, square, constant)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(f"UniTuple(f8,5)(f8,{BOOK})")
 def rates(
     y: float, lower: Array, upper: Array, depth: Array, market: Array
 ) -> tuple[float, float, float, float, float]:
     """(fee, LVR, drift and risk term, depth in range, weight) per year at y. Own depth dilutes the pool's fees once."""
-    own = 0.0
-    for i in range(lower.size):
-        if lower[i] <= y < upper[i]:
-            own += depth[i]
-    active = own * math.exp(y / 2)
-    sigma = market[SIGMA]
+    own, square, constant = holdings(y, lower, upper, depth, market)
+    root = math.exp(0.5 * y)
+    active, variance = own * root, market[SIGMA] * market[SIGMA]
     fee = market[PHI] * active * market[OTHERS] / (market[OTHERS] + own) if own > 0.0 else 0.0
-    away = base_weight(y, lower, upper, depth, market) - market[W_STAR]
-    lean = market[MU] * away - 0.5 * market[LAMBDA] * sigma * sigma * away * away
-    return fee, sigma * sigma / 4 * active, lean, active, away + market[W_STAR]
+    weight = _share(root, own, square, constant)
+    away = weight - market[W_STAR]
+    lean = market[MU] * away - 0.5 * market[LAMBDA] * variance * away * away
+    return fee, 0.25 * variance * active, lean, active, weight
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(f"UniTuple(f8,4)(f8,f8,f8,f8,{BOOK})")
+def _panel(
+    side: float, reach: float, left: float, right: float, lower: Array, upper: Array, depth: Array, market: Array
+) -> tuple[float, float, float, float]:
+    """∫ D(z)·(1, e^(y/2), w − w*, (w − w*)²) over z in [left, right], y = side·z. No edge of a range lies within."""
+    theta = theta_of(market)
+    k, against = abs(theta), side * theta < 0.0
+    half, middle = 0.5 * (right - left), 0.5 * (right + left)
+    own, square, constant = holdings(side * middle, lower, upper, depth, market)
+    w_star, whole = market[W_STAR], scale(k, reach)
+    total = level = first = second = 0.0
+    for index in range(10):
+        node = index >> 1
+        z = middle + half * (NODES[node] if index & 1 else -NODES[node])
+        # e^(−kz)·E(reach − z) = E(reach) − E(z)
+        mass = WEIGHTS[node] * (whole - scale(k, z) if against else scale(k, reach - z))
+        root = math.exp(0.5 * side * z)
+        away = _share(root, own, square, constant) - w_star
+        total += mass
+        level += mass * root
+        first += mass * away
+        second += mass * away * away
+    return half * total, half * level, half * first, half * second
+
+
+@compiled(f"UniTuple(f8,5)(f8,f8,{BOOK})")
+def one_side(
+    side: float, reach: float, lower: Array, upper: Array, depth: Array, market: Array
+) -> tuple[float, float, float, float, float]:
+    """∫ D(z)·(fee, LVR, drift and risk term, 1 in range, 1) over z in [0, reach], y = side·z (side is 1 or −1). Panels
+    end at the edges of the ranges, graded where the drift is strong."""
+    variance, k = market[SIGMA] * market[SIGMA], abs(theta_of(market))
+    fees = losses = leans = inside = spent = left = 0.0
+    while left < reach:
+        right = reach
+        for i in range(lower.size):
+            for edge in (side * lower[i], side * upper[i]):
+                if left < edge < right:
+                    right = edge
+        total = level = first = second = 0.0
+        for piece in range(pieces(k, left, right)):
+            begin, end = graded(k, left, right, piece)
+            if end > begin:
+                part = _panel(side, reach, begin, end, lower, upper, depth, market)
+                total += part[0]
+                level += part[1]
+                first += part[2]
+                second += part[3]
+        own, _, _ = holdings(side * 0.5 * (left + right), lower, upper, depth, market)
+        if own > 0.0:
+            fees += market[PHI] * own * market[OTHERS] / (market[OTHERS] + own) * level
+            losses += 0.25 * variance * own * level
+            inside += total
+        leans += market[MU] * first - 0.5 * market[LAMBDA] * variance * second
+        spent += total
+        left = right
+    return fees, losses, leans, inside, spent
+
+
+@compiled(f"UniTuple(f8,5)(f8,f8,{BOOK})")
 def integrals(
     t_down: float, t_up: float, lower: Array, upper: Array, depth: Array, market: Array
 ) -> tuple[float, float, float, float, float]:
     """∫G of (fee, LVR, drift and risk term, 1 in range, 1), y from −t_down to t_up."""
-    theta = 2 * (market[MU] - market[SIGMA] ** 2 / 2) / market[SIGMA] ** 2
-    count = 2 * lower.size + 3
-    points = np.empty(count)
-    points[0], points[1], points[2] = -t_down, 0.0, t_up
-    for i in range(lower.size):
-        points[3 + 2 * i] = min(max(lower[i], -t_down), t_up)
-        points[4 + 2 * i] = min(max(upper[i], -t_down), t_up)
-    points.sort()
-    fees = losses = leans = inside = spent = 0.0
-    for k in range(count - 1):
-        half = (points[k + 1] - points[k]) / 2
-        if half <= 0.0:
-            continue
-        middle = points[k] + half
-        for j in range(_NODES.size):
-            y = middle + half * _NODES[j]
-            density = green(y, t_down, t_up, theta, market[SIGMA]) * _WEIGHTS[j] * half
-            fee, loss, lean, active, _ = rates(y, lower, upper, depth, market)
-            fees += density * fee
-            losses += density * loss
-            leans += density * lean
-            inside += density if active > 0.0 else 0.0
-            spent += density
-    return fees, losses, leans, inside, spent
-
-
-@njit(cache=True, error_model="numpy")
-def waiting(
-    t_down: float,
-    t_up: float,
-    lower: Array,
-    upper: Array,
-    depth: Array,
-    market: Array,
-    target_g: float,
-    target_w: float,
-) -> float:
-    """E∫(r − g*)ds until the walk meets a threshold, less the cost of moving to the target from there."""
-    theta = 2 * (market[MU] - market[SIGMA] ** 2 / 2) / market[SIGMA] ** 2
-    fees, losses, leans, _, spent = integrals(t_down, t_up, lower, upper, depth, market)
-    up = probability_up(t_down, t_up, theta)
-    swap_up = abs(base_weight(t_up, lower, upper, depth, market) - target_w)
-    swap_down = abs(base_weight(-t_down, lower, upper, depth, market) - target_w)
-    cost = market[GAS] + market[SWAP_COST] * (up * swap_up + (1 - up) * swap_down)
-    return float(fees - losses + leans - target_g * spent - cost)
-
-
-@njit(cache=True, error_model="numpy")
-def best_waiting(
-    nearest: float,
-    furthest: float,
-    lower: Array,
-    upper: Array,
-    depth: Array,
-    market: Array,
-    target_g: float,
-    target_w: float,
-) -> tuple[float, float, float]:
-    """(C, t_down, t_up): the best thresholds on a logarithmic grid, refined three times around the best point."""
-    size = 10
-    low_d, high_d = math.log(nearest), math.log(furthest)
-    low_u, high_u = low_d, high_d
-    best, best_d, best_u = -np.inf, nearest, nearest
-    for _ in range(4):
-        step_d, step_u = (high_d - low_d) / (size - 1), (high_u - low_u) / (size - 1)
-        for i in range(size):
-            t_down = math.exp(low_d + i * step_d)
-            for j in range(size):
-                t_up = math.exp(low_u + j * step_u)
-                found = waiting(t_down, t_up, lower, upper, depth, market, target_g, target_w)
-                if found > best:
-                    best, best_d, best_u = found, t_down, t_up
-        low_d, high_d = (
-            max(math.log(nearest), math.log(best_d) - step_d),
-            min(math.log(furthest), math.log(best_d) + step_d),
-        )
-        low_u, high_u = (
-            max(math.log(nearest), math.log(best_u) - step_u),
-            min(math.log(furthest), math.log(best_u) + step_u),
-        )
-        size = 6
-    return best, best_d, best_u
+    k = abs(theta_of(market))
+    factor = 2.0 / (market[SIGMA] * market[SIGMA] * scale(k, t_down + t_up))
+    rise, fall = factor * scale(k, t_down), factor * scale(k, t_up)
+    up = one_side(1.0, t_up, lower, upper, depth, market)
+    down = one_side(-1.0, t_down, lower, upper, depth, market)
+    return (
+        rise * up[0] + fall * down[0], rise * up[1] + fall * down[1], rise * up[2] + fall * down[2],
+        rise * up[3] + fall * down[3], rise * up[4] + fall * down[4],
+    )  # fmt: skip

@@ -160,8 +160,11 @@ def objection_to_move(view: Outlook, profit: Profit, *, outside_trigger: bool) -
         message = "the price is inside the trigger, and moving would not earn its own cost"
         return _does_not_pay("inside_trigger", message, gained, needed)
     patience = worth_of_waiting(view)
-    if patience.value <= patience.moving_value:
+    # A worth that is no number says nothing for moving.
+    if math.isfinite(patience.value) and patience.value <= patience.moving_value:
         return None
+    if not math.isfinite(patience.value):
+        return Objection("waiting_is_worth_more", "the worth of waiting has no finite value here")
     figures = [
         Figure("waiting_fraction_of_capital", patience.value),
         Figure("moving_fraction_of_capital", patience.moving_value),

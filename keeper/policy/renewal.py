@@ -1,4 +1,4 @@
-"""The renewal objective: what a range earns per year between two moves, the best range, and whether waiting pays.
+"""The renewal objective: what a range earns per year between two moves, and the best range.
 
 A range is held until the price leaves its triggers, then centred anew: a renewal process, whose long-run rate is the
 mean net earnings of a cycle over its mean length (renewal–reward theorem):
@@ -22,20 +22,18 @@ from keeper.policy.renewal_terms import (
     Renewal,
     SearchLimits,
     Terms,
-    Waiting,
     check_distance,
     check_finite,
 )
 
 __all__ = [
-    "AtLimit", "Bounds", "Optimum", "Renewal", "SearchLimits", "Terms", "Waiting", "capital_factor", "carry_rate",
-    "optimum", "renewal", "stopping_cost", "value", "value_of_waiting", "weight",
+    "AtLimit", "Bounds", "Optimum", "Renewal", "SearchLimits", "Terms", "capital_factor", "optimum", "renewal", "value",
+    "weight",
 ]  # fmt: skip
 
 _SYMMETRIC_LEVELS = 7
 # Levels of the grid per distance: four cover a ratio of 66 between the limits, wider boxes get a fifth.
 _LEVELS, _WIDE_LEVELS, _WIDE_LOG_RATIO = 4, 5, 4.2
-_UNUSED = (1.0, 1.0, 0.0, 0.5, 0.0)
 
 
 def capital_factor(a: float, b: float) -> float:
@@ -66,21 +64,6 @@ def value(a: float, b: float, x: float) -> float:
     if x >= b:
         return math.exp(0.5 * b) * -math.expm1(-0.5 * (a + b))
     return math.exp(0.5 * x) * -(math.expm1(-0.5 * (x + a)) + math.expm1(0.5 * (x - b)))
-
-
-def carry_rate(terms: Terms, a: float, b: float, x: float) -> float:
-    """r(x) = (fee − LVR)·1_in + μ(w − w*) − ½λσ²(w − w*)², per year and unit of capital at the centre."""
-    check_position(x)
-    h, variance = capital_factor(a, b), terms.sigma_annual**2
-    excess = weight(a, b, x) - terms.target_weight
-    level = math.exp(0.5 * x) if -a <= x <= b else 0.0
-    earned = (terms.phi_annual / (h + terms.q) - 0.25 * variance / h) * level
-    return earned + terms.mu_annual * excess - 0.5 * terms.risk_aversion * variance * excess * excess
-
-
-def stopping_cost(terms: Terms, a: float, b: float, x: float, target: Bounds) -> float:
-    """c(x) = γ + s·|w_held(x) − w_target(0)|: what moving from the held range to ``target`` costs, a fraction of V."""
-    return terms.gas + terms.swap_cost * abs(weight(a, b, x) - weight(target.a, target.b, 0.0))
 
 
 def renewal(terms: Terms, bounds: Bounds, *, start: float = 0.0) -> Renewal:
@@ -115,7 +98,7 @@ def optimum(terms: Terms, limits: SearchLimits) -> Optimum:
     other ten had limits a hundredfold apart or more, and lost less than 0.01 per year."""
     import numpy as np
 
-    from keeper.policy.renewal_search import ASYMMETRIC, SYMMETRIC, best_distances
+    from keeper.policy.renewal_search import best_distances
 
     repeats = 1 if limits.symmetric else 2
     floors = (limits.min_range,) * repeats + (limits.min_trigger,) * repeats
@@ -124,8 +107,7 @@ def optimum(terms: Terms, limits: SearchLimits) -> Optimum:
     best = np.empty_like(low)
     wide = max(limits.max_range / limits.min_range, limits.max_trigger / limits.min_trigger) > math.exp(_WIDE_LOG_RATIO)
     levels = _SYMMETRIC_LEVELS if limits.symmetric else _WIDE_LEVELS if wide else _LEVELS
-    kind = SYMMETRIC if limits.symmetric else ASYMMETRIC
-    _, evaluations = best_distances(kind, terms.packed(), _UNUSED, low, high, levels, best)
+    _, evaluations = best_distances(terms.packed(), low, high, levels, best)
     found = [
         (floor, "floor") if log <= floor_log else (ceiling, "ceiling") if log >= ceiling_log else (math.exp(log), "")
         for log, floor, ceiling, floor_log, ceiling_log in zip(
@@ -136,27 +118,6 @@ def optimum(terms: Terms, limits: SearchLimits) -> Optimum:
         found = [found[0], found[0], found[1], found[1]]
     bounds = Bounds(*(float(distance) for distance, _ in found))
     return Optimum(bounds, renewal(terms, bounds), AtLimit(*(limit for _, limit in found)), int(evaluations))
-
-
-def value_of_waiting(terms: Terms, a: float, b: float, x: float, target: Bounds, target_g: float) -> Waiting:
-    """C(x) = max over thresholds l < x < u of E_x ∫₀^τ (r − g*) ds − c(X_τ) for the held range [−a, b], where g* is
-    what ``target`` would earn per year instead. As the thresholds close in on x it tends to −c(x), moving now."""
-    from keeper.policy.renewal_kernel import integrals
-    from keeper.policy.renewal_waiting import best_waiting
-
-    check_finite("target_g", target_g)
-    check_position(x)
-    cost = stopping_cost(terms, a, b, x, target)
-    held = (float(a), float(b), float(x), weight(target.a, target.b, 0.0), float(target_g))
-    worth, below, above, evaluations = best_waiting(
-        terms.packed(), held, float(target.trigger_lower), float(target.trigger_upper)
-    )
-    lower, upper = float(x - below), float(x + above)
-    up, _, spent, *_ = integrals(
-        float(terms.sigma_annual), float(terms.mu_annual), float(terms.target_weight), held[0], held[1], lower, upper,
-        held[2],
-    )  # fmt: skip
-    return Waiting(float(worth), cost, lower, upper, spent, up, int(evaluations))
 
 
 def check_position(x: float) -> None:

@@ -3,7 +3,7 @@
 Everything here takes plain floats already judged by ``renewal_terms``. ``terms`` is the tuple of
 ``Terms.packed()``. Importing this module imports numba (about a second) and loads or compiles the functions: import it
 only inside the function that needs it. numba's cache watches one file at a time: after a change here, the cached
-functions of ``renewal_search`` and ``renewal_waiting`` still hold the old ones until those files change or their
+functions of ``renewal_search`` and ``book_kernel`` still hold the old ones until those files change or their
 ``__pycache__/*.nbi`` go (an installation writes all anew; a test compares the two).
 
 With k = |θ|, θ = 2μ/σ² − 1 (that is 2m/σ² with m = μ − σ²/2) and E(d) = (1 − e^(−kd))/k, the Green's function of
@@ -26,8 +26,8 @@ import numba
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Ten-point Gauss–Legendre on [−1, 1]: the positive half of the nodes, and their weights.
-_NODES = (0.14887433898163122, 0.4333953941292472, 0.6794095682990244, 0.8650633666889845, 0.9739065285171717)
-_WEIGHTS = (0.29552422471475287, 0.26926671930999635, 0.21908636251598204, 0.1494513491505806, 0.06667134430868814)
+NODES = (0.14887433898163122, 0.4333953941292472, 0.6794095682990244, 0.8650633666889845, 0.9739065285171717)
+WEIGHTS = (0.29552422471475287, 0.26926671930999635, 0.21908636251598204, 0.1494513491505806, 0.06667134430868814)
 # Longest panel, in units of the decay length 1/k, that ten points integrate to 1e-9.
 _LONGEST = 10.0
 _NEAR = 8.0
@@ -59,6 +59,33 @@ def scale(k: float, distance: float) -> float:
     return distance if k < 1e-14 else -math.expm1(-k * distance) / k
 
 
+@compiled("i8(f8,f8,f8)")
+def pieces(k: float, left: float, right: float) -> int:
+    """Into how many panels ``graded`` divides [left, right]."""
+    return 1 if k * (right - left) <= _LONGEST else 6
+
+
+@compiled("UniTuple(f8,2)(f8,f8,f8,i8)")
+def graded(k: float, left: float, right: float, piece: int) -> tuple[float, float]:
+    """Ends of one panel of [left, right], narrow towards both ends: a strong drift makes layers there."""
+    length = right - left
+    if k * length <= _LONGEST:
+        return left, right
+    near, far = min(_NEAR / k, 0.25 * length), min(_FAR / k, 0.5 * length)
+    middle = 0.5 * (left + right)
+    if piece == 0:
+        return left, left + near
+    if piece == 1:
+        return left + near, left + far
+    if piece == 2:
+        return left + far, middle
+    if piece == 3:
+        return middle, right - far
+    if piece == 4:
+        return right - far, right - near
+    return right - near, right
+
+
 @compiled("f8(f8,f8,f8)")
 def weight_at(a: float, b: float, x: float) -> float:
     """Share of the position's value held in the base token at log distance ``x`` from the centre."""
@@ -88,7 +115,7 @@ def _panel(
     total = level = first = second = 0.0
     for index in range(10):
         node = index >> 1
-        y = middle + half * (_NODES[node] if index & 1 else -_NODES[node])
+        y = middle + half * (NODES[node] if index & 1 else -NODES[node])
         away = y - x if upper else x - y
         if straight:
             density = reach - away
@@ -96,7 +123,7 @@ def _panel(
             density = (math.expm1(-k * away) - closing) / k
         else:
             density = -math.expm1(-k * (reach - away)) / k
-        mass = _WEIGHTS[node] * density
+        mass = WEIGHTS[node] * density
         total += mass
         if inside:
             root = math.exp(0.5 * y)
@@ -117,28 +144,10 @@ def _stretch(
     theta: float, a: float, b: float, lo: float, hi: float, x: float, w_star: float, left: float, right: float
 ) -> tuple[float, float, float, float]:
     """One panel; graded towards both ends where a strong drift makes layers that ten points would miss."""
-    length = right - left
-    if length <= 0.0:
-        return 0.0, 0.0, 0.0, 0.0
     k = abs(theta)
-    if k * length <= _LONGEST:
-        return _panel(theta, a, b, lo, hi, x, w_star, left, right)
-    near, far = min(_NEAR / k, 0.25 * length), min(_FAR / k, 0.5 * length)
     total = level = first = second = 0.0
-    for piece in range(6):
-        begin = end = left
-        if piece == 0:
-            end = left + near
-        elif piece == 1:
-            begin, end = left + near, left + far
-        elif piece == 2:
-            begin, end = left + far, 0.5 * (left + right)
-        elif piece == 3:
-            begin, end = 0.5 * (left + right), right - far
-        elif piece == 4:
-            begin, end = right - far, right - near
-        else:
-            begin, end = right - near, right
+    for piece in range(pieces(k, left, right)):
+        begin, end = graded(k, left, right, piece)
         if end > begin:
             part = _panel(theta, a, b, lo, hi, x, w_star, begin, end)
             total += part[0]

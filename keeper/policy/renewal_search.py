@@ -1,7 +1,7 @@
 """The search for the best distances, in machine code: a coarse grid, then Nelder–Mead in the logarithms, kept in a box.
 
-One search serves three objectives (``kind``): the carry of a symmetric or of an asymmetric cycle, and the value of
-waiting. Like ``renewal_kernel``, import it only inside the function that needs it.
+One search serves two objectives: with two distances the carry of a symmetric cycle (range, trigger), with four that of
+an asymmetric one. Like ``renewal_kernel``, import it only inside the function that needs it.
 """
 
 from __future__ import annotations
@@ -11,42 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from keeper.policy.renewal_kernel import carry_per_year, compiled, integrals, weight_at
+from keeper.policy.renewal_kernel import carry_per_year, compiled
 
-SYMMETRIC, ASYMMETRIC, WAITING = 0, 1, 2
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 """Distances or their logarithms, one per dimension."""
 
-TERMS, HELD = "UniTuple(f8,9)", "UniTuple(f8,5)"
+_TERMS = "UniTuple(f8,9)"
+_SYMMETRIC = 2
 _MOST_EVALUATIONS = 160
 # Relative differences of score at which a climb is at its top: on the way, and at the end.
 _ROUGH, _FINE = 1e-5, 1e-7
 
 
-@compiled(f"f8({TERMS},{HELD},f8,f8)")
-def waited(terms: tuple[float, ...], held: tuple[float, ...], below: float, above: float) -> float:
-    """What waiting earns against the target's carry until the price has moved ``below`` down or ``above`` up from x,
-    less the cost of moving there; per unit of capital. ``held`` is (a, b, x, target's w(0), target's g)."""
-    sigma, mu, phi, q, gas, swap_cost, w_star, risk_aversion, _ = terms
-    a, b, x, wanted, target_carry = held
-    out = integrals(sigma, mu, w_star, a, b, x - below, x + above, x)
-    up, down, spent, level, excess, square = out[0], out[1], out[2], out[4], out[5], out[6]
-    capital = -math.expm1(-0.5 * a) - math.expm1(-0.5 * b)
-    variance = sigma * sigma
-    earned = (phi / (capital + q) - 0.25 * variance / capital) * level + mu * excess
-    moved = up * abs(weight_at(a, b, x + above) - wanted) + down * abs(weight_at(a, b, x - below) - wanted)
-    return earned - 0.5 * risk_aversion * variance * square - target_carry * spent - gas - swap_cost * moved
-
-
-@compiled(f"f8(i8,{TERMS},{HELD},f8[::1])")
-def score_of(kind: int, terms: tuple[float, ...], held: tuple[float, ...], logs: Floats) -> float:
-    """The objective ``kind`` at these log distances."""
+@compiled(f"f8({_TERMS},f8[::1])")
+def _score_of(terms: tuple[float, ...], logs: Floats) -> float:
+    """The carry at these log distances."""
     first, second = math.exp(logs[0]), math.exp(logs[1])
-    if kind == SYMMETRIC:
+    if logs.size == _SYMMETRIC:
         return carry_per_year(terms, first, first, second, second)
-    if kind == ASYMMETRIC:
-        return carry_per_year(terms, first, second, math.exp(logs[2]), math.exp(logs[3]))
-    return waited(terms, held, first, second)
+    return carry_per_year(terms, first, second, math.exp(logs[2]), math.exp(logs[3]))
 
 
 @compiled("i8(i8,i8)")
@@ -59,17 +42,15 @@ def _points(levels: int, size: int) -> int:
 
 # Plain loops in place of array expressions: those would take numba seconds to compile.
 @compiled("void(f8[::1],f8[::1])")
-def copy(source: Floats, into: Floats) -> None:
+def _copy(source: Floats, into: Floats) -> None:
     """Overwrite ``into`` with ``source``."""
     for axis in range(source.size):
         into[axis] = source[axis]
 
 
-@compiled(f"f8(i8,{TERMS},{HELD},f8[::1],f8[::1],i8,f8[::1])")
+@compiled(f"f8({_TERMS},f8[::1],f8[::1],i8,f8[::1])")
 def _grid(
-    kind: int,
     terms: tuple[float, ...],
-    held: tuple[float, ...],
     low: Floats,
     high: Floats,
     levels: int,
@@ -84,18 +65,16 @@ def _grid(
         for axis in range(size):
             point[axis] = low[axis] + (high[axis] - low[axis]) * (rest % levels) / (levels - 1)
             rest //= levels
-        score = score_of(kind, terms, held, point)
+        score = _score_of(terms, point)
         if score > top:
             top = score
-            copy(point, best)
+            _copy(point, best)
     return top
 
 
-@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[:,::1],f8[::1],f8)")
+@compiled(f"i8({_TERMS},f8[::1],f8[::1],f8[:,::1],f8[::1],f8)")
 def _begin(
-    kind: int,
     terms: tuple[float, ...],
-    held: tuple[float, ...],
     low: Floats,
     high: Floats,
     simplex: Floats,
@@ -106,12 +85,12 @@ def _begin(
     limit. Returns the evaluations spent."""
     size = low.size
     for axis in range(size):
-        copy(simplex[0], simplex[axis + 1])
+        _copy(simplex[0], simplex[axis + 1])
         moved = simplex[0, axis] + step
         if moved > high[axis]:
             moved = max(low[axis], simplex[0, axis] - step)
         simplex[axis + 1, axis] = moved
-        scores[axis + 1] = score_of(kind, terms, held, simplex[axis + 1])
+        scores[axis + 1] = _score_of(terms, simplex[axis + 1])
     return size
 
 
@@ -134,11 +113,9 @@ def _along(centroid: Floats, worst: Floats, factor: float, low: Floats, high: Fl
         into[axis] = min(max(moved, low[axis]), high[axis])
 
 
-@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[:,::1],f8[::1],f8)")
+@compiled(f"i8({_TERMS},f8[::1],f8[::1],f8[:,::1],f8[::1],f8)")
 def _nelder_mead(
-    kind: int,
     terms: tuple[float, ...],
-    held: tuple[float, ...],
     low: Floats,
     high: Floats,
     simplex: Floats,
@@ -160,38 +137,36 @@ def _nelder_mead(
                 total += simplex[corner, axis]
             centroid[axis] = total / size
         _along(centroid, simplex[size], 1.0, low, high, tried)
-        reflected = score_of(kind, terms, held, tried)
+        reflected = _score_of(terms, tried)
         spent += 1
         if reflected > scores[0]:
             _along(centroid, simplex[size], 2.0, low, high, other)
         elif reflected > scores[size - 1]:
-            copy(tried, simplex[size])
+            _copy(tried, simplex[size])
             scores[size] = reflected
             continue
         elif reflected > scores[size]:
             _along(centroid, simplex[size], 0.5, low, high, other)
         else:
             _along(centroid, simplex[size], -0.5, low, high, other)
-        second = score_of(kind, terms, held, other)
+        second = _score_of(terms, other)
         spent += 1
         if max(reflected, second) > scores[size]:
-            copy(other if second >= reflected else tried, simplex[size])
+            _copy(other if second >= reflected else tried, simplex[size])
             scores[size] = max(reflected, second)
             continue
         for corner in range(1, size + 1):
             for axis in range(size):
                 simplex[corner, axis] = 0.5 * (simplex[0, axis] + simplex[corner, axis])
-            scores[corner] = score_of(kind, terms, held, simplex[corner])
+            scores[corner] = _score_of(terms, simplex[corner])
         spent += size
     _sort(simplex, scores)
     return spent
 
 
-@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[::1],f8[::1])")
+@compiled(f"i8({_TERMS},f8[::1],f8[::1],f8[::1],f8[::1])")
 def _snap(
-    kind: int,
     terms: tuple[float, ...],
-    held: tuple[float, ...],
     low: Floats,
     high: Floats,
     point: Floats,
@@ -204,7 +179,7 @@ def _snap(
             kept = point[axis]
             if kept != limit and abs(kept - limit) < 1e-2:
                 point[axis] = limit
-                score = score_of(kind, terms, held, point)
+                score = _score_of(terms, point)
                 spent += 1
                 if score >= top[0] - 1e-7 * (1e-3 + abs(top[0])):
                     top[0] = max(score, top[0])
@@ -213,11 +188,9 @@ def _snap(
     return spent
 
 
-@compiled(f"i8(i8,{TERMS},{HELD},f8[::1],f8[::1],f8[::1],f8,f8,f8[::1],f8[::1])")
-def climb(
-    kind: int,
+@compiled(f"i8({_TERMS},f8[::1],f8[::1],f8[::1],f8,f8,f8[::1],f8[::1])")
+def _climb(
     terms: tuple[float, ...],
-    held: tuple[float, ...],
     low: Floats,
     high: Floats,
     start: Floats,
@@ -230,21 +203,19 @@ def climb(
     evaluations spent."""
     size = low.size
     simplex, scores = np.empty((size + 1, size)), np.empty(size + 1)
-    copy(start, simplex[0])
-    scores[0] = score_of(kind, terms, held, simplex[0])
-    spent = 1 + _begin(kind, terms, held, low, high, simplex, scores, step)
-    spent += _nelder_mead(kind, terms, held, low, high, simplex, scores, spread)
+    _copy(start, simplex[0])
+    scores[0] = _score_of(terms, simplex[0])
+    spent = 1 + _begin(terms, low, high, simplex, scores, step)
+    spent += _nelder_mead(terms, low, high, simplex, scores, spread)
     if scores[0] > top[0]:
-        copy(simplex[0], best)
+        _copy(simplex[0], best)
         top[0] = scores[0]
     return spent
 
 
-@compiled(f"Tuple((f8,i8))(i8,{TERMS},{HELD},f8[::1],f8[::1],i8,f8[::1])")
+@compiled(f"Tuple((f8,i8))({_TERMS},f8[::1],f8[::1],i8,f8[::1])")
 def best_distances(
-    kind: int,
     terms: tuple[float, ...],
-    held: tuple[float, ...],
     low: Floats,
     high: Floats,
     levels: int,
@@ -252,19 +223,19 @@ def best_distances(
 ) -> tuple[float, int]:
     """The highest carry within [low, high] (logarithms), its point in ``best``, and the evaluations spent."""
     top, start = np.empty(1), np.empty(low.size)
-    top[0] = _grid(kind, terms, held, low, high, levels, best)
+    top[0] = _grid(terms, low, high, levels, best)
     spent = _points(levels, low.size)
     widest = 0.0
     for axis in range(low.size):
         widest = max(widest, high[axis] - low[axis])
     step = 0.5 * widest / (levels - 1)
-    spent += climb(kind, terms, held, low, high, best, step, _ROUGH, best, top)
-    if kind == ASYMMETRIC:
+    spent += _climb(terms, low, high, best, step, _ROUGH, best, top)
+    if low.size != _SYMMETRIC:
         # Without drift the mirror of a good answer is nearly as good, or better: the grid cannot tell the two.
         for axis in range(4):
             start[axis] = best[axis ^ 1]
-        spent += climb(kind, terms, held, low, high, start, 0.3, _ROUGH, best, top)
-    spent += climb(kind, terms, held, low, high, best, 0.2, _ROUGH, best, top)
-    spent += climb(kind, terms, held, low, high, best, 0.05, _FINE, best, top)
-    spent += _snap(kind, terms, held, low, high, best, top)
+        spent += _climb(terms, low, high, start, 0.3, _ROUGH, best, top)
+    spent += _climb(terms, low, high, best, 0.2, _ROUGH, best, top)
+    spent += _climb(terms, low, high, best, 0.05, _FINE, best, top)
+    spent += _snap(terms, low, high, best, top)
     return top[0], spent

@@ -133,26 +133,6 @@ class Optimum:
     evaluations: int
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """``worth`` C(x): the best of waiting, against moving now at −``stopping_cost``. ``lower`` < x < ``upper`` are the
-    log distances from the held range's centre where waiting would end; ``wait_years`` how long that takes on average,
-    ``p_up`` how often it ends above."""
-
-    worth: float
-    stopping_cost: float
-    lower: float
-    upper: float
-    wait_years: float
-    p_up: float
-    evaluations: int
-
-    @property
-    def pays(self) -> bool:
-        """Waiting is worth more than moving now."""
-        return self.worth > -self.stopping_cost
-
-
 def check_distance(name: str, distance: float) -> None:
     """ValueError unless ``distance`` is a usable log distance."""
     if not MIN_DISTANCE <= distance <= MAX_DISTANCE:  # false for NaN as well

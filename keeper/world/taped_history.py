@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from keeper.model.observation import Block, PoolState, Sample
@@ -11,14 +12,26 @@ from keeper.world.feeds.pool_events import Followed, PoolTape
 from keeper.world.feeds.swaps import Segment
 from keeper.world.history import HOUR_SECONDS, HourlyGrid
 
+BUDGET_SECONDS = 2.0
 _MOST_HOURS = 48  # at once: what a busy pool does in that time fits into memory many times over
 
 
 class TapedHistory:
-    """Completes the hours of a grid from the tape. Samples that are exact already keep their figures and get a bar."""
+    """Completes the hours of a grid from the tape. Samples that are exact already keep their figures and get a bar.
 
-    def __init__(self, tape: PoolTape) -> None:
+    One observation spends at most about ``budget_seconds`` on it (a list is always made) and goes on at the next.
+    """
+
+    def __init__(
+        self,
+        tape: PoolTape,
+        *,
+        budget_seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._tape = tape
+        self._budget_seconds = BUDGET_SECONDS if budget_seconds is None else budget_seconds
+        self._clock = clock
         self._looked_at: int | None = None
 
     def follow(self, block: Block) -> Followed:
@@ -33,6 +46,7 @@ class TapedHistory:
         if followed.segment is None or not news:
             return
         self._looked_at = last_hour
+        deadline = self._clock() + self._budget_seconds
         wanted = [
             hour
             for hour in reversed(grid.full_hours(block.timestamp))
@@ -49,6 +63,9 @@ class TapedHistory:
             if not made:
                 return  # no price is known so early, nor any earlier
             yield [_merged(sample, grid.at(sample.timestamp)) for sample in made]
+            if wanted and self._clock() >= deadline:
+                self._looked_at = None  # the rest is looked for again
+                return
 
     def _past(self, grid: HourlyGrid, run: list[int], head: Sample, pool: PoolState, segment: Segment) -> Past:
         """What the tape knows of the hours of ``run`` (newest first) and of the time up to the nearest known sample."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from keeper.model.decision import Ladder, TargetRange
 from keeper.model.observation import Observation, Position
-from keeper.policy import book, book_kernel
+from keeper.policy import book, book_kernel, book_search
 from keeper.policy.book import Book, Terms
 from keeper.policy.ladder import LOG_TICK
 from keeper.policy.rebalance import plan_change
@@ -116,8 +117,8 @@ def test_waiting_is_the_best_of_all_thresholds(x: float) -> None:
     target_g, target_weight = 0.4, 0.5
     found = book.waiting(held, NEUTRAL, target_g, target_weight)
     arrays = book._arrays(held, NEUTRAL)
-    grid = np.geomspace(1e-4, 3.0, 60)
-    best = max(book_kernel.waiting(d, u, *arrays, target_g, target_weight) for d in grid for u in grid)
+    grid = np.geomspace(1e-4, 4.0, 60)
+    best = max(book_search.waiting(d, u, *arrays, target_g, target_weight) for d in grid for u in grid)
     assert found.value >= best - 2e-5
     down, up = found.threshold_down_log, found.threshold_up_log
     held_back = expected_integral(lambda y: _rate(y, arrays) - target_g, down, up, NEUTRAL)
@@ -131,7 +132,7 @@ def test_waiting_is_the_best_of_all_thresholds(x: float) -> None:
     assert found.moving_value == pytest.approx(-here)
 
 
-def _rate(y: float, arrays: tuple[object, ...]) -> float:
+def _rate(y: float, arrays: tuple[Any, ...]) -> float:
     fee, loss, lean, _, _ = book_kernel.rates(y, *arrays)
     return fee - loss + lean
 

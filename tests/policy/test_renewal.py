@@ -21,12 +21,9 @@ from keeper.policy.renewal import (
     SearchLimits,
     Terms,
     capital_factor,
-    carry_rate,
     optimum,
     renewal,
-    stopping_cost,
     value,
-    value_of_waiting,
     weight,
 )
 from keeper.policy.renewal_kernel import carry_per_year, compiled, weight_at
@@ -187,16 +184,6 @@ def test_value_weight_and_delta(a: float, b: float, x: float) -> None:
     assert value(a, b, 0.0) == pytest.approx(capital_factor(a, b), rel=1e-12)
 
 
-def test_carry_rate_counts_fees_and_lvr_in_range_only() -> None:
-    terms = Terms(0.6, 0.2, 0.11, q=1e-3, target_weight=0.3, risk_aversion=0.7)
-    h = capital_factor(0.1, 0.2)
-    pool = (0.11 / (h + 1e-3) - 0.09 / h) * math.exp(0.025)
-    excess = weight(0.1, 0.2, 0.05) - 0.3
-    assert carry_rate(terms, 0.1, 0.2, 0.05) == pytest.approx(pool + 0.2 * excess - 0.7 * 0.18 * excess**2, rel=1e-12)
-    assert carry_rate(terms, 0.1, 0.2, -0.11) == pytest.approx(0.2 * 0.7 - 0.7 * 0.18 * 0.49, rel=1e-12)
-    assert carry_rate(terms, 0.1, 0.2, 0.21) == pytest.approx(0.2 * -0.3 - 0.7 * 0.18 * 0.09, rel=1e-12)
-
-
 EXTREMES = list(product((1e-3, 0.03, 0.7, 10.0), (-5.0, -1e-9, 0.0, 0.4, 5.0), (1e-4, 0.05, 4.0), (1e-4, 0.3, 4.0)))
 
 
@@ -252,12 +239,8 @@ GOOD = Bounds(0.1, 0.1, 0.1, 0.1)
         (lambda: weight(0.1, 0.1, NAN), "x must be a finite number"),
         (lambda: weight(-0.1, 0.1, 0.0), "a must be a log distance"),
         (lambda: value(0.1, 0.1, 1e4), "x must be a log distance within"),
-        (lambda: carry_rate(Terms(0.5, 0.0, 0.1), 0.1, 0.1, NAN), "x must be a log distance within"),
         (lambda: renewal(Terms(0.5, 0.0, 0.1), GOOD, start=0.1), "start 0.1 must lie between -0.1 and 0.1"),
         (lambda: renewal(Terms(0.5, 0.0, 0.1), GOOD, start=NAN), "start nan must lie between"),
-        (lambda: value_of_waiting(Terms(0.5, 0.0, 0.1), 0.1, 0.1, 0.0, GOOD, NAN), "target_g must be a finite number"),
-        (lambda: value_of_waiting(Terms(0.5, 0.0, 0.1), 0.1, 0.1, NAN, GOOD, 0.1), "x must be a log distance within"),
-        (lambda: stopping_cost(Terms(0.5, 0.0, 0.1), 0.1, NAN, 0.0, GOOD), "b must be a log distance"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_words(attempt: Any, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""The best distances and the value of waiting: vectors, and searches far denser than the one under test."""
+"""The best distances: vectors, and searches far denser than the one under test."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keeper.policy.renewal import (
-    Bounds,
-    SearchLimits,
-    Terms,
-    carry_rate,
-    optimum,
-    renewal,
-    stopping_cost,
-    value_of_waiting,
-    weight,
-)
+from keeper.policy.renewal import Bounds, SearchLimits, Terms, optimum, renewal
 from keeper.policy.renewal_kernel import carry_per_year
-from keeper.policy.renewal_search import ASYMMETRIC, SYMMETRIC, best_distances, waited
-from tests.policy.renewal_twin import chance_up, expected, twin_weight
+from keeper.policy.renewal_search import best_distances
 from tests.policy.test_renewal import VECTORS, vector_bounds, vector_terms
 
 DISTANCES = ("a", "b", "trigger_lower", "trigger_upper")
@@ -76,8 +65,8 @@ def denser(terms: Terms, limits: SearchLimits) -> float:
     """The highest carry from a grid of 6,561 or 3,600 points, climbed from its best."""
     size = 2 if limits.symmetric else 4
     low, high = np.full(size, math.log(limits.min_range)), np.full(size, math.log(limits.max_range))
-    kind, levels = (SYMMETRIC, 60) if limits.symmetric else (ASYMMETRIC, 9)
-    return float(best_distances(kind, terms.packed(), (1.0, 1.0, 0.0, 0.5, 0.0), low, high, levels, low.copy())[0])
+    levels = 60 if limits.symmetric else 9
+    return float(best_distances(terms.packed(), low, high, levels, low.copy())[0])
 
 
 def missed(seed: int, count: int) -> list[tuple[Terms, SearchLimits]]:
@@ -142,108 +131,3 @@ def test_drift_shifts_the_range_towards_where_the_price_goes() -> None:
     assert falling.bounds.a > falling.bounds.b
     assert rising.renewal.drift_per_year > 0.0
     assert falling.renewal.drift_per_year > 0.0
-
-
-def plain_waited(terms: Terms, held: tuple[float, float, float], target: Bounds, g: float, l_u: Bounds | None) -> float:
-    """The worth of waiting between two thresholds, from the plain twin's Green's function."""
-    assert l_u is not None
-    a, b, x = held
-    low, high = x - l_u.a, x + l_u.b
-    earned = expected(terms, low, high, x, [-a, b], lambda y: carry_rate(terms, a, b, y) - g, 8)
-    up, wanted = chance_up(terms, low, high, x), twin_weight(target.a, target.b, 0.0)
-    cost_up = terms.gas + terms.swap_cost * abs(twin_weight(a, b, high) - wanted)
-    cost_down = terms.gas + terms.swap_cost * abs(twin_weight(a, b, low) - wanted)
-    return earned - up * cost_up - (1 - up) * cost_down
-
-
-SCENES = [
-    # terms, held a, held b, target, g*
-    (NEUTRAL, 0.03, 0.03, Bounds(0.03, 0.03, 0.044, 0.044), 0.58),
-    (replace(NEUTRAL, gas=3e-3), 0.1, 0.1, Bounds(0.08, 0.08, 0.15, 0.15), 0.05),
-    (replace(NEUTRAL, mu_annual=0.5, gas=1e-3), 0.05, 0.3, Bounds(0.05, 0.2, 0.1, 0.2), 0.2),
-    (replace(NEUTRAL, sigma_annual=0.03, phi_annual=4e-4, gas=2e-5, swap_cost=1e-4), 0.002, 0.002,
-     Bounds(0.002, 0.002, 0.003, 0.003), 0.03),
-]  # fmt: skip
-PLACES = (-1.5, -0.2, -0.06, -0.031, -0.01, 0.0, 0.005, 0.029, 0.05, 0.12, 0.6)
-
-
-@pytest.mark.parametrize("scene", SCENES, ids=["narrow", "dear", "drifting", "stable"])
-def test_waiting_is_worth_what_a_dense_grid_of_thresholds_finds(scene: Any) -> None:
-    terms, a, b, target, g = scene
-    wanted = weight(target.a, target.b, 0.0)
-    distances = [1e-4 * (4.0 / 1e-4) ** (step / 90) for step in range(91)]
-    for x in PLACES:
-        found = value_of_waiting(terms, a, b, x, target, g)
-        held = (a, b, x, wanted, g)
-        dense = max(waited(terms.packed(), held, down, up) for down in distances for up in distances)
-        assert found.worth >= dense - 1e-7
-        assert found.lower < x < found.upper
-        again = waited(terms.packed(), held, x - found.lower, found.upper - x)
-        assert again == pytest.approx(found.worth, rel=1e-6, abs=1e-9)
-        # Moving now is the limit of thresholds at x itself.
-        assert found.worth >= -found.stopping_cost - 1e-6
-        assert found.stopping_cost == stopping_cost(terms, a, b, x, target)
-
-
-@pytest.mark.parametrize("scene", SCENES[:3], ids=["narrow", "dear", "drifting"])
-def test_waiting_between_two_thresholds_equals_its_plain_twin(scene: Any) -> None:
-    terms, a, b, target, g = scene
-    for x in (-0.2, -0.02, 0.0, 0.04, 0.5):
-        for apart in (Bounds(0.01, 0.02, 1, 1), Bounds(0.3, 0.1, 1, 1), Bounds(0.5, 0.6, 1, 1)):
-            held = (a, b, x, weight(target.a, target.b, 0.0), g)
-            plain = plain_waited(terms, (a, b, x), target, g, apart)
-            assert waited(terms.packed(), held, apart.a, apart.b) == pytest.approx(plain, rel=1e-6, abs=1e-10)
-
-
-def test_waiting_climbs_more_peaks_than_the_highest_of_its_grid() -> None:
-    """Found by chance: the best thresholds lie beside a lower peak of the grid. Their worth and place, from a grid of
-    600 × 600 points."""
-    terms = Terms(
-        0.0933, 0.0, 0.002752, q=8.1e-5, gas=1.377e-4, swap_cost=4.557e-3, target_weight=1.0, risk_aversion=0.0
-    )
-    held, target = (0.017694, 0.011796, 0.005255), Bounds(0.005898, 0.005898, 0.04501, 0.04501)
-    found = value_of_waiting(terms, *held, target, 0.011946)
-    packed = (*held, weight(target.a, target.b, 0.0), 0.011946)
-    fine = [1e-3 * 1.008**step for step in range(600)]
-    dense, down, up = max((waited(terms.packed(), packed, down, up), down, up) for down in fine for up in fine)
-    assert found.worth >= dense - 1e-7
-    assert found.lower == pytest.approx(held[2] - down, abs=1e-3)
-    assert found.upper == pytest.approx(held[2] + up, abs=2e-3)
-
-
-@pytest.mark.parametrize("mu", [0.0, 0.3, -0.3])
-def test_inside_the_best_range_waiting_ends_at_its_own_triggers(mu: float) -> None:
-    """Held is the target itself: by the renewal–reward theorem a whole cycle from the centre is worth nothing against
-    g*, so waiting at the centre is worth 0, more than moving, and every point within waits for the same triggers."""
-    terms = replace(NEUTRAL, mu_annual=mu, phi_annual=0.115)
-    best = optimum(terms, BOX)
-    a, b, g = best.bounds.a, best.bounds.b, best.renewal.g_per_year
-    low, high = best.bounds.trigger_lower, best.bounds.trigger_upper
-    held = (a, b, 0.0, weight(a, b, 0.0), g)
-    assert waited(terms.packed(), held, low, high) == pytest.approx(0.0, abs=1e-12)
-    for share in (-0.9, -0.5, 0.0, 0.5, 0.9):
-        x = share * (high if share > 0 else low)
-        found = value_of_waiting(terms, a, b, x, best.bounds, g)
-        assert found.pays
-        assert found.lower == pytest.approx(-low, rel=0.03)
-        assert found.upper == pytest.approx(high, rel=0.03)
-        if share == 0.0:
-            assert found.worth == pytest.approx(0.0, abs=1e-6)
-
-
-def test_far_outside_a_range_that_earns_moving_is_worth_more() -> None:
-    best = optimum(NEUTRAL, replace(BOX, symmetric=True))
-    for x in (-3.0, -0.3, -0.06, 0.06, 0.3, 3.0):
-        found = value_of_waiting(NEUTRAL, 0.03, 0.03, x, best.bounds, best.renewal.g_per_year)
-        assert not found.pays
-        assert found.worth == pytest.approx(-found.stopping_cost, abs=1e-7)
-
-
-def test_outside_with_nothing_better_waiting_pays() -> None:
-    """A target that earns next to nothing is not worth its cost: wait to come back into range."""
-    dear = replace(NEUTRAL, gas=0.02, risk_aversion=0.0)
-    found = value_of_waiting(dear, 0.1, 0.1, 0.12, Bounds(0.1, 0.1, 0.3, 0.3), 0.01)
-    assert found.pays
-    assert found.lower < 0.1
-    assert found.wait_years > 0.0
-    assert 0.0 < found.p_up < 1.0

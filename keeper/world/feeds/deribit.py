@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from keeper.errors import KeeperError
 from keeper.model.observation import ImpliedQuote, MissingInput
+from keeper.redaction import printable
 from keeper.world.chain.endpoint import Endpoint
 from keeper.world.chain.replies import is_too_deep
 from keeper.world.feeds.option_chain import OptionMark, at_the_money
@@ -81,7 +82,9 @@ class DeribitFeed:
             young = [quote for quote in cache.quotes if self._is_young(quote, now_timestamp)]
             found += young
             if not young:
-                missing.append(MissingInput("deribit", f"{source}: {cache.reason}"))
+                missing.append(
+                    MissingInput("deribit", f"{source}: {cache.reason or self._why_not(cache, now_timestamp)}")
+                )
         return tuple(found), tuple(missing)
 
     def close(self) -> None:
@@ -92,6 +95,12 @@ class DeribitFeed:
     def _is_young(self, quote: ImpliedQuote, now: int) -> bool:
         return 0 <= now - quote.observed_timestamp <= self._max_age_seconds
 
+    def _why_not(self, cache: _Cache, now: int) -> str:
+        age = now - max(quote.observed_timestamp for quote in cache.quotes)
+        if age < 0:
+            return f"the newest figure is {-age} s newer than the block"
+        return f"the newest figure is {age} s old, more than {self._max_age_seconds} s"
+
     def _refresh(self, source: Source, cache: _Cache, now: int) -> None:
         cache.asked = self._clock()
         try:
@@ -99,9 +108,11 @@ class DeribitFeed:
         except (_UnusableError, KeeperError) as error:
             cache.reason = str(error)
             return
-        age = now - min(quote.observed_timestamp for quote in quotes)
-        cache.reason = f"the newest figure is {age} s old, more than {self._max_age_seconds} s"
-        cache.quotes = quotes
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # No server can be imagined to its end: what its answer leads to is its fault, and never the cycle's.
+            cache.reason = f"the answer makes no sense ({type(error).__name__})"
+            return
+        cache.reason, cache.quotes = "", quotes
 
     def _index(self, now: int) -> tuple[ImpliedQuote, ...]:
         """DVOL: the close of the last minute that began by then."""
@@ -121,7 +132,7 @@ class DeribitFeed:
         summaries = self._ask("get_book_summary_by_currency", {"currency": self._currency, "kind": "option"})
         if not isinstance(summaries, list) or not all(isinstance(each, dict) for each in summaries):
             raise _UnusableError("the book summaries are not in the form that is documented")
-        if any(each.get("instrument_name") not in self._instruments for each in summaries):
+        if any(str(each.get("instrument_name")) not in self._instruments for each in summaries):
             self._instruments = self._expiries_and_strikes()
         stamps = [stamp for each in summaries if (stamp := _number(each.get("creation_timestamp"))) is not None]
         if not stamps:
@@ -175,7 +186,8 @@ class DeribitFeed:
         error = document.get("error")
         if error is not None:
             words = error.get("message") if isinstance(error, dict) else error
-            raise _UnusableError(f"{method} was refused: {str(words)[:200]}")
+            said = self._endpoints[method].redact(" ".join(printable(str(words)[:200]).split()))
+            raise _UnusableError(f"{method} was refused: {said}")
         if "result" not in document:
             raise _UnusableError(f"the answer to {method} holds neither result nor error")
         return document["result"]
@@ -183,9 +195,13 @@ class DeribitFeed:
 
 def _number(value: Any) -> float | None:
     """A finite number, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _candle(row: Any) -> tuple[int, float]:

@@ -16,6 +16,7 @@ DAY_SECONDS: Final = 86_400
 YEAR_SECONDS: Final = 365 * DAY_SECONDS
 TENORS_SECONDS: Final = tuple(days * DAY_SECONDS for days in (1, 2, 3, 7, 14, 30, 60, 90))
 _SHORTEST_SECONDS: Final = 3 * 3_600  # an expiry in the next hours is all gamma and no information
+_LOWEST_MONEYNESS: Final = 1e-6
 _LOWEST_SIGMA: Final = 0.02
 _HIGHEST_SIGMA: Final = 10.0
 
@@ -35,6 +36,7 @@ class OptionMark:
         figures = self.strike, self.forward, self.sigma_annual
         return (
             all(math.isfinite(figure) and figure > 0 for figure in figures)
+            and _LOWEST_MONEYNESS <= self.strike / self.forward <= 1 / _LOWEST_MONEYNESS
             and _LOWEST_SIGMA <= self.sigma_annual <= _HIGHEST_SIGMA
         )
 

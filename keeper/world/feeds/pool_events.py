@@ -21,7 +21,7 @@ from keeper.world.feeds.swaps import Segment, TapeBlock, TapePiece, TapeStore
 BUDGET_SECONDS: Final = 4.0
 REFUSED_SECONDS: Final = 3_600.0
 _DAY_SECONDS: Final = 86_400
-_CHECKED_AT_ONCE: Final = 25
+_LAG_SECONDS: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,10 @@ class PoolTape:
         top = self._top()
         if top is None or top.to_block < block.number:
             return  # the next piece shows whether it still fits
+        lowest = (self._segments or [top])[0]
+        if block.number < lowest.from_block and lowest.from_timestamp - block.timestamp <= _LAG_SECONDS:
+            # A node that lags is no reorganisation, and of one the tape could not tell so early.
+            raise TransientError(f"the newest block went back to {block.number}, before the first on the tape")
         if (top.to_block, top.to_hash) != (block.number, block.hash.lower()):
             self._rewind(block.number)
 
@@ -182,10 +186,10 @@ class PoolTape:
                 segment = replace(segment, **ends)  # type: ignore[arg-type]
             kept.append(segment)
         above = -1 if common is None else common.number
-        self.store.cut(above, kept)
+        moment = -1 if common is None else common.timestamp
+        self.store.cut(above, moment, kept)
         self._segments = kept
         self._has_more_past = True
-        moment = -1 if common is None else common.timestamp
         self._rewound_to = moment if self._rewound_to is None else min(self._rewound_to, moment)
         telemetry.tape_rewound(above, from_block)
 
@@ -197,14 +201,20 @@ class PoolTape:
         self._has_more_past = True
 
     def _common_block(self, from_block: int) -> TapeBlock | None:
-        remembered = self.store.checkpoints(from_block)
-        for start in range(0, len(remembered), _CHECKED_AT_ONCE):
-            asked = remembered[start : start + _CHECKED_AT_ONCE]
-            now = self._logs.headers([block.number for block in asked])
-            same = next((block for block, found in zip(asked, now, strict=True) if block.hash == found.hash), None)
-            if same is not None:
-                return same
+        """By halves: below the newest common block every block is common."""
+        while remembered := self.store.checkpoints(from_block):
+            if self._is_there(remembered[-1]):
+                newest, oldest = 0, len(remembered) - 1
+                while newest < oldest:
+                    middle = (newest + oldest) // 2
+                    newest, oldest = (newest, middle) if self._is_there(remembered[middle]) else (middle + 1, oldest)
+                return remembered[oldest]
+            from_block = remembered[-1].number - 1
         return None
+
+    def _is_there(self, block: TapeBlock) -> bool:
+        (found,) = self._logs.headers([block.number])
+        return found.hash == block.hash
 
 
 def _segment_of(piece: TapePiece) -> Segment:

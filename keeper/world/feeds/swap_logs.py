@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from keeper.errors import RpcError, TransientError
+from keeper.model.ticks import MAX_SQRT_PRICE_X96, MAX_TICK, MIN_SQRT_PRICE_X96, MIN_TICK
 from keeper.world.chain import codec
 from keeper.world.feeds.swaps import MarkKind, PoolMark, PoolSwap, TapeBlock, TapePiece
 
 FIRST_BLOCKS: Final = 2_000
 MOST_BLOCKS: Final = 50_000
+FORGIVEN_SECONDS: Final = 3_600.0
 _FEW_LOGS: Final = 1_000
+_MOST_LOGS: Final = 1 << 31
 _QUICK_SECONDS: Final = 1.0
 _HEADERS_A_BATCH: Final = 50
 # Where a reply has exactly so many logs, a node has probably left the rest out.
@@ -70,6 +74,7 @@ class SwapLogs:
         self._pool = pool_address.lower()
         self._blocks = first_blocks
         self._most_blocks = MOST_BLOCKS
+        self._shrunk = -math.inf
         self._clock = clock
 
     @property
@@ -89,8 +94,10 @@ class SwapLogs:
         while True:
             first_block = max(lowest_block, last_block - self._blocks + 1)
             began = self._clock()
+            if began - self._shrunk >= FORGIVEN_SECONDS:
+                self._most_blocks = MOST_BLOCKS  # a node that was ill for a while must not be spared for ever
             try:
-                piece, count = self._read(first_block, last_block)
+                piece, count = self._read(first_block, last_block, max(deadline, began + _QUICK_SECONDS))
             except TransientError as error:
                 span = last_block - first_block + 1
                 if not self._learns_from(error, span) or self._clock() >= deadline:
@@ -104,12 +111,15 @@ class SwapLogs:
                 self._blocks = min(2 * self._blocks, self._most_blocks)
             return piece
 
-    def headers(self, numbers: Iterable[int]) -> list[TapeBlock]:
-        """The chain's own blocks of these numbers, in order. Errors as ``read_down_from``."""
+    def headers(self, numbers: Iterable[int], deadline: float = math.inf) -> list[TapeBlock]:
+        """The chain's own blocks of these numbers, in order; TransientError where ``deadline`` passes meanwhile. Errors
+        as ``read_down_from``."""
         wanted = list(numbers)
         found: list[TapeBlock] = []
         for start in range(0, len(wanted), _HEADERS_A_BATCH):
             asked = wanted[start : start + _HEADERS_A_BATCH]
+            if start and self._clock() >= deadline:
+                raise TransientError(f"the node did not give the headers of {len(wanted)} blocks in time")
             replies = self.node.batch_outcomes([("eth_getBlockByNumber", [hex(number), False]) for number in asked])
             found += [_block(reply, number) for reply, number in zip(replies, asked, strict=True)]
         return found
@@ -133,11 +143,12 @@ class SwapLogs:
         return span > 1
 
     def _shrink(self, refused_blocks: int) -> None:
-        """Half of what was refused, and never so much again."""
+        """Half of what was refused, and not so much again for an hour."""
         self._blocks = max(1, refused_blocks // 2)
         self._most_blocks = max(1, refused_blocks - 1)
+        self._shrunk = self._clock()
 
-    def _read(self, first_block: int, last_block: int) -> tuple[TapePiece, int]:
+    def _read(self, first_block: int, last_block: int, deadline: float) -> tuple[TapePiece, int]:
         """The piece, and how many logs the node sent. Its last block is asked for after the logs: where it still has
         the hash that the caller expects, the logs belong to that chain."""
         wanted = {
@@ -157,14 +168,16 @@ class SwapLogs:
         lowest, highest = _block(first, first_block), _block(last, last_block)
         try:
             rows = [_Row(log) for log in logs]
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError):
             raise RpcError("eth_getLogs: the node sent something that is not a log") from None
         rows.sort(key=lambda row: (row.block_number, row.log_index))
         self._check(rows, lowest, highest)
-        stamps = self._timestamps(rows, (lowest, highest))
+        stamps = self._timestamps(rows, (lowest, highest), deadline)
         swaps = tuple(_swap(row, stamps[row.block_number]) for row in rows if row.topic == _SWAP)
         marks = tuple(_mark(row, stamps[row.block_number]) for row in rows if row.topic != _SWAP)
-        return TapePiece(lowest, str(first["parentHash"]).lower(), highest, swaps, marks), len(rows)
+        if not all(map(_is_possible, swaps)):
+            raise RpcError("eth_getLogs: the node sent swaps that no pool can have made")
+        return TapePiece(lowest, str(first.get("parentHash")).lower(), highest, swaps, marks), len(rows)
 
     def _check(self, rows: Sequence[_Row], lowest: TapeBlock, highest: TapeBlock) -> None:
         ends = {lowest.number: lowest.hash, highest.number: highest.hash}
@@ -174,6 +187,7 @@ class SwapLogs:
             and ends.get(row.block_number, row.block_hash) == row.block_hash
             and row.address == self._pool
             and len(row.data) == codec.WORD * _WORDS.get(row.topic, 0)
+            and row.log_index < _MOST_LOGS
             and not row.removed
             for row in rows
         )
@@ -182,12 +196,12 @@ class SwapLogs:
                 f"eth_getLogs: what the node sent for blocks {lowest.number} to {highest.number} does not fit them"
             )
 
-    def _timestamps(self, rows: Sequence[_Row], ends: Sequence[TapeBlock]) -> dict[int, int]:
-        """By block: as the logs say (newer nodes), else from the headers."""
+    def _timestamps(self, rows: Sequence[_Row], ends: Sequence[TapeBlock], deadline: float) -> dict[int, int]:
+        """By block: as the logs say (newer nodes), else from the headers, as far as ``deadline`` allows."""
         known = {block.number: block.timestamp for block in ends}
         known |= {row.block_number: row.timestamp for row in rows if row.timestamp is not None}
         hashes = {row.block_number: row.block_hash for row in rows}
-        for block in self.headers(sorted(hashes.keys() - known.keys())):
+        for block in self.headers(sorted(hashes.keys() - known.keys()), deadline):
             if block.hash != hashes[block.number]:
                 raise TransientError(f"block {block.number} was replaced while it was being read")
             known[block.number] = block.timestamp
@@ -218,6 +232,14 @@ def _swap(row: _Row, timestamp: int) -> PoolSwap:
     price_x96, liquidity, tick = codec.unsigned(row.data, 2), codec.unsigned(row.data, 3), codec.signed(row.data, 4)
     place = row.block_number, row.log_index, row.block_hash, timestamp
     return PoolSwap(*place, amount_0, amount_1, price_x96, liquidity, tick)
+
+
+def _is_possible(swap: PoolSwap) -> bool:
+    return (
+        MIN_TICK <= swap.tick <= MAX_TICK
+        and MIN_SQRT_PRICE_X96 <= swap.sqrt_price_x96 < MAX_SQRT_PRICE_X96
+        and swap.liquidity < 1 << 128
+    )
 
 
 def _mark(row: _Row, timestamp: int) -> PoolMark:

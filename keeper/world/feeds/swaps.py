@@ -100,8 +100,8 @@ class TapeStore(Protocol):
     def write(self, piece: TapePiece, segments: Sequence[Segment]) -> None:
         """Add a piece; ``segments`` is then all that is covered."""
 
-    def cut(self, above_block: int, segments: Sequence[Segment]) -> None:
-        """Forget everything above a block; ``segments`` is what stays covered."""
+    def cut(self, above_block: int, after_timestamp: int, segments: Sequence[Segment]) -> None:
+        """Forget everything above a block, samples after its moment too; ``segments`` is what stays covered."""
 
     def forget_below(self, block: int, segments: Sequence[Segment]) -> None:
         """Forget everything below a block; ``segments`` is what stays covered."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select
 
 from keeper.world.feeds.swaps import PoolMark, PoolSwap, Segment, TapeBlock, TapePiece
+from keeper.world.journal import tables as journal_tables
 from keeper.world.journal import tape_tables as tables
 from keeper.world.journal.sql import insert_missing
 
@@ -57,9 +58,15 @@ class StoredTape:
             horizon = piece.last.number - _DEEPEST_BLOCKS
             connection.execute(delete(table).where(*self._mine(table), table.c.number < horizon))
 
-    def cut(self, above_block: int, segments: Sequence[Segment]) -> None:
-        """Forget everything above a block; ``segments`` is what stays covered."""
+    def cut(self, above_block: int, after_timestamp: int, segments: Sequence[Segment]) -> None:
+        """Forget everything above a block; ``segments`` is what stays covered.
+
+        Samples after its moment go in the same transaction: after a crash nothing would tell that they are of blocks
+        which are gone.
+        """
+        samples = journal_tables.samples
         with self._engine.begin() as connection:
+            connection.execute(delete(samples).where(*self._mine(samples), samples.c.timestamp > after_timestamp))
             for table, column in _PLACED:
                 connection.execute(delete(table).where(*self._mine(table), table.c[column] > above_block))
             self._set_segments(connection, segments)

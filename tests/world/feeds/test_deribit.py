@@ -146,6 +146,8 @@ FAULTS: dict[str, tuple[Answer, str]] = {
     "short row": (broken({"data": [[NOW * 1_000, 55.0]]}), "form"),
     "a fraction": (broken({"data": [[NOW * 1_000, 0.21, 0.21, 0.21, 0.21]]}), "beyond belief"),
     "nothing": (lambda exchange: exchange.reply({}), "neither result nor error"),
+    "a number of 400 digits": (raw('{"id":ID,"result":{"data":[[1699999980000,1,1,1,1' + "0" * 400 + "]]}}"), "form"),
+    "terminal codes": (hostile.error(1, "no\x1b[31m such\ncurrency"), "refused: no\ufffd[31m such currency"),
     "the future": (broken({"data": [[(NOW + 60) * 1_000, 55.0, 55.0, 55.0, 55.0]]}), "no figure"),
     "old": (broken({"data": [[(NOW - 7 * 3_600) * 1_000, 55.0, 55.0, 55.0, 55.0]]}), "old, more than"),
 }
@@ -170,6 +172,9 @@ def test_every_fault_is_a_missing_input(serve: Callable[..., HostileServer], fau
         ({"mark_iv": 0.0}, "no two expiries"),
         ({"underlying_price": -1.0}, "no two expiries"),
         ({"instrument_name": "ETH-NEVER-1-C"}, "no two expiries"),
+        ({"instrument_name": ["ETH"]}, "no two expiries"),
+        ({"underlying_price": 1e300, "strike": 1e-300}, "no two expiries"),
+        ({"mark_iv": 10**400}, "no two expiries"),
         ({"creation_timestamp": None}, "nothing of their time"),
         ({"creation_timestamp": (NOW + 500) * 1_000}, "newer than the block"),
         ({"creation_timestamp": (NOW - 8 * 3_600) * 1_000}, "old, more than"),
@@ -177,7 +182,7 @@ def test_every_fault_is_a_missing_input(serve: Callable[..., HostileServer], fau
 )
 def test_a_chain_that_cannot_be_used(serve: Callable[..., HostileServer], changes: dict[str, Any], words: str) -> None:
     def spoilt(exchange: Exchange) -> None:
-        if exchange.call["method"] == "public/get_instruments":
+        if exchange.call["method"] == "public/get_instruments" and "strike" not in changes:
             return documented(exchange)
         return exchange.reply({"result": [each | changes for each in options()]})
 
@@ -197,7 +202,17 @@ def test_the_last_good_figure_serves_while_it_is_young(serve: Callable[..., Host
     quotes, missing = asked.quotes(NOW + 3_700)
     assert quotes == ()
     assert "HTTP 500" in missing[0].reason
-    assert asked.quotes(NOW - 600)[0] == ()  # a block of before it was known
+    quotes, missing = asked.quotes(NOW - 600)  # a block of before it was known
+    assert quotes == () and "HTTP 500" in missing[0].reason
+
+
+def test_a_figure_that_grew_old_or_is_newer_than_the_block_says_so(serve: Callable[..., HostileServer]) -> None:
+    asked = feed(serve(documented), max_age_seconds=3_600, refresh_seconds=10**6)
+    ((first,), _) = asked.quotes(NOW)
+    age = NOW + 4_000 - first.observed_timestamp
+    assert f"is {age} s old, more than 3600 s" in asked.quotes(NOW + 4_000)[1][0].reason
+    newer = first.observed_timestamp - (NOW - 600)
+    assert f"is {newer} s newer than the block" in asked.quotes(NOW - 600)[1][0].reason
 
 
 def test_one_source_may_fail_alone(serve: Callable[..., HostileServer]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keeper.errors import RpcError, TransientError
-from keeper.model.observation import Bar
+from keeper.model.observation import Bar, Sample
 from keeper.world.feeds.swap_logs import SwapLogs
 from tests.world.feeds.conftest import CHAIN_ID, Reel
 
@@ -245,6 +245,18 @@ LIES = {
     "removed": _lie(removed=True),
     "short": _lie(data="0x00"),
     "no log": _lie(topics=None),
+    "no topic": _lie(topics=[]),
+    "a number that no database takes": _lie(logIndex=hex(1 << 70)),
+    "an impossible tick": lambda request, answer: (
+        [log | {"data": log["data"][:-64] + "7" + "f" * 63} for log in answer]
+        if request[0] == "eth_getLogs"
+        else answer
+    ),
+    "an impossible price": lambda request, answer: (
+        [log | {"data": log["data"][:130] + "0" * 64 + log["data"][194:]} for log in answer]
+        if request[0] == "eth_getLogs"
+        else answer
+    ),
     "from another time": _lie(blockTimestamp="0xffffffff"),
     "twice": lambda request, answer: [*answer, answer[-1]] if request[0] == "eth_getLogs" else answer,
     "null": lambda request, answer: None if request[0] == "eth_getLogs" else answer,
@@ -258,6 +270,117 @@ def test_nonsense_is_not_kept(reel: Reel, lie: str) -> None:
     assert followed.missing is not None
     assert followed.segment is None
     assert reel.logs_on_tape() == []
+
+
+def test_a_header_without_its_parent_is_no_defect(reel: Reel) -> None:
+    reel.step(3)
+
+    def orphan(request: Request, answer: Any) -> Any:
+        if request[0] != "eth_getBlockByNumber":
+            return answer
+        return {key: value for key, value in answer.items() if key != "parentHash"}
+
+    reel.tape().follow(reel.head())
+    reel.step(1)
+    assert reel.tape(node=Between(reel.desk.node, orphan)).follow(reel.head()).segment is None
+
+
+def test_a_head_that_goes_back_before_the_tape_takes_nothing_away(reel: Reel) -> None:
+    reel.step(8)
+    lagging = reel.head()
+    kept = Sample(lagging.timestamp - 40 * 3_600, 1 << 96, None, None)  # from before there was a tape
+    reel.journal.samples.add(reel.desk.deployment.pool, CHAIN_ID, kept)
+    reel.step(1)
+    tape = reel.tape(backfill=False)
+    tape.follow(reel.head())
+    taped = reel.logs_on_tape()
+    followed = tape.follow(lagging)
+    assert followed.rewound_to is None and followed.segment is None
+    assert followed.missing is not None and "went back" in followed.missing
+    assert reel.logs_on_tape() == taped
+    assert reel.journal.samples.between(reel.desk.deployment.pool, CHAIN_ID, 0, 1 << 60) == [kept]
+    assert tape.follow(reel.head()).missing is None
+
+
+def test_the_common_block_is_found_however_many_blocks_are_remembered(
+    reel: Reel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keeper.world.journal.tape._MOST_CHECKPOINTS", 3)
+    reel.step(2)
+    tape = reel.tape()
+    for _ in range(14):
+        reel.step(1)
+        tape.follow(reel.head())
+    numbers = [block.number for block in reel.journal.tape(CHAIN_ID, reel.desk.deployment.pool).checkpoints(1 << 60)]
+    assert len(numbers) == 3
+    depth = 9
+    floor = reel.head().number - depth
+    reel.desk.chain.anvil.rpc("anvil_reorg", depth, [])
+    followed = tape.follow(reel.head())
+    assert followed.rewound_to is not None and followed.rewound_to > 0
+    header = reel.desk.chain.anvil.rpc("eth_getBlockByNumber", hex(floor), False)
+    assert followed.rewound_to <= int(header["timestamp"], 16)
+    assert reel.logs_on_tape() == reel.logs_on_chain()
+
+
+def test_samples_of_blocks_that_are_gone_go_with_them_even_in_a_crash(reel: Reel) -> None:
+    reel.step(13)
+    observer = reel.observer(reel.tape())
+    observer.observe()
+    reel.step(4)
+    observer.observe()
+    reel.desk.chain.anvil.rpc("anvil_reorg", 6, [])
+    head = reel.head()
+    reel.tape().follow(head)  # and here the process is killed
+    kept = reel.journal.samples.between(reel.desk.deployment.pool, CHAIN_ID, 0, 1 << 60)
+    assert kept and max(sample.timestamp for sample in kept) <= head.timestamp
+
+
+def test_a_node_that_was_ill_is_asked_for_more_again(reel: Reel) -> None:
+    reel.step(12)
+    ill, now = [True], [0.0]
+
+    def sick(request: Request, answer: Any) -> Any:
+        return RpcError("query timeout") if ill[0] and request[0] == "eth_getLogs" else answer
+
+    node = Between(reel.desk.node, sick)
+    logs = SwapLogs(node, reel.desk.deployment.pool, clock=lambda: now[0])
+    head = reel.head().number
+    with pytest.raises(TransientError):
+        logs.read_down_from(head, 0, 1e18)
+    assert logs.blocks == 1
+    ill[0] = False
+    now[0] += 3_600
+    below = head
+    while below > 0 and logs.blocks < 8:
+        below = logs.read_down_from(below, 0, 1e18).first.number - 1
+    assert logs.blocks == 8
+
+
+def test_headers_are_not_waited_for_beyond_the_budget(reel: Reel) -> None:
+    reel.step(60)
+    now = [0.0]
+
+    def slow_old_node(request: Request, answer: Any) -> Any:
+        now[0] += 0.1
+        if request[0] != "eth_getLogs":
+            return answer
+        return [{key: value for key, value in log.items() if key != "blockTimestamp"} for log in answer]
+
+    logs = SwapLogs(Between(reel.desk.node, slow_old_node), reel.desk.deployment.pool, clock=lambda: now[0])
+    head = reel.head().number
+    with pytest.raises(TransientError, match="in time"):
+        logs.read_down_from(head, 0, 4.0)
+    assert now[0] < 4.0 + 6.0
+    assert logs.blocks < 2_000
+    now[0] = 0.0
+    while True:
+        try:
+            piece = logs.read_down_from(head, 0, now[0] + 4.0)
+            break
+        except TransientError:
+            continue
+    assert piece.swaps
 
 
 def test_a_block_replaced_while_it_is_read_is_not_kept(reel: Reel) -> None:
@@ -347,3 +470,22 @@ def test_what_is_missing_of_the_tape_is_said(reel: Reel) -> None:
     ((name, reason),) = [(each.name, each.reason) for each in seen.missing]
     assert name == "tape" and "no such method" in reason
     assert all(sample.bar is None for sample in seen.history.samples)
+
+
+def test_hours_are_completed_a_few_at_an_observation_and_all_in_the_end(
+    reel: Reel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reel.step(17)
+    reel.desk.chain.anvil.mine(reel.head().timestamp + 3 * 3_600)
+    whole = reel.observer(reel.tape(), history_hours=48).observe().history
+    with reel.journal._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM samples")
+    monkeypatch.setattr("keeper.world.taped_history.BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr("keeper.world.taped_history._MOST_HOURS", 2)
+    observer = reel.observer(reel.tape(), history_hours=48)
+    barred = []
+    for _ in range(12):
+        history = observer.observe().history
+        barred.append(sum(sample.bar is not None for sample in history.samples))
+    assert barred[0] == 2 and barred[1] == 4  # newest first, and never more than asked at once
+    assert history == whole
