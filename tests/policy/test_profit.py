@@ -150,6 +150,8 @@ def test_a_regime_that_turned_replaces_what_was_opened_before() -> None:
     since = RegimeMemory("neutral", held(WIDE).opened_timestamp + 1)
     turned = run(dear, memory(held(WIDE), regime=since), Turned())
     assert turned.verdict.action == "rebalance" and "regime" in turned.verdict.reason
+    adopted = run(dear, memory(replace(held(WIDE), opened_timestamp=0)), Turned())
+    assert codes(adopted) == ["inside_trigger"]
     aged = run(dear, memory(held(WIDE)), Turned())
     assert aged.verdict.action == "rebalance" and "older" in aged.verdict.reason
 
