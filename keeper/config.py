@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, field_validator
 from keeper import plugins
 from keeper.config_mistakes import ConfigErrors, Mistake, suggestion
 from keeper.config_unused import mode_refusal, warn_of_unused_in_keeper
-from keeper.config_validation import validate
+from keeper.config_validation import names_a_server, validate
 from keeper.config_yaml import Document, apply_overrides, read_document
 from keeper.errors import ConfigError
 from keeper.known_chains import CHAIN_IDS, CONTRACTS
@@ -61,6 +61,8 @@ class Chain(Section):
         for url in urls:
             if not url.get_secret_value().startswith(("http://", "https://")):
                 raise ValueError("expected URLs that start with http:// or https://")
+            if not names_a_server(url.get_secret_value()):
+                raise ValueError("expected URLs of the form https://host[:port]/path")
         return value
 
 

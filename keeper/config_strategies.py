@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from keeper import plugins
 from keeper.config import Execution, LoadedConfig, Safe
 from keeper.config_artifacts import read_artifacts
+from keeper.config_feeds import check_feeds
 from keeper.config_mistakes import ConfigErrors, Mistake, suggestion
 from keeper.config_unused import mode_refusal, warn_of_unused_in_strategy
 from keeper.config_validation import FEE_SENTENCE, validate
@@ -136,6 +137,7 @@ def examine_strategy(
     if settings is not None:
         _check_pool(document, settings)
         _check_names(document, settings, loaded)
+        check_feeds(document, settings)
     if settings is None or document.mistakes:
         return None, document
     defaults = {name: _plugged(document, name, getattr(settings, name)) for name in PLUGIN_SECTIONS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -210,3 +211,13 @@ def _booleans_taken_as_numbers(values: Any, result: Any, place: Place = ()) -> I
     elif isinstance(values, list) and isinstance(result, list | tuple):
         for index, (value, inner) in enumerate(zip(values, result, strict=False)):
             yield from _booleans_taken_as_numbers(value, inner, (*place, index))
+
+
+def names_a_server(url: str) -> bool:
+    """Whether a URL leads to some host: half of one, or a stray space, would only show when it is used."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return bool(host) and host.isprintable() and " " not in host and port != 0

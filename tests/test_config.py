@@ -227,6 +227,10 @@ def test_names_are_unique_and_tokens_are_not_shared(folder: Path) -> None:
         ("chains: {local: {chain_id: 31337, rpc: ['https://a']}}", "no addresses are shipped for chain_id 31337"),
         ("chains: {base: {chain_id: 8453, rpc: []}}", "keeper.yaml:1: rpc: must not be empty"),
         ("chains: {base: {chain_id: 8453, rpc: ['ws://a']}}", "rpc: expected URLs that start with http:// or https://"),
+        *(
+            (f"chains: {{base: {{chain_id: 8453, rpc: ['{url}']}}}}", "keeper.yaml:1: rpc: expected URLs of the form")
+            for url in ("https://[bad", "https://a b/", "http://", "https://a:99999", "https://:8545/key")
+        ),
         (KEEPER + "execution: {mode: safe}", "keeper.yaml:5: mode safe needs a section safe"),
         (KEEPER + "signer: {kind: keystor}", "keeper.yaml:5: there is no signer 'keystor'; did you mean 'keystore'?"),
         (KEEPER + "metrics: {port: 99999}", "keeper.yaml:5: port must be at most 65535, found 99999"),
@@ -239,6 +243,33 @@ def test_names_are_unique_and_tokens_are_not_shared(folder: Path) -> None:
 def test_a_mistake_in_keeper_yaml(folder: Path, text: str, expected: str) -> None:
     mistakes = keeper_mistakes(folder, text)
     assert any(expected in mistake for mistake in mistakes), mistakes
+
+
+FEED = "0x" + "11" * 20
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("forecaster: {kind: implied}", "forecaster implied gets its figures from the section `implied:`"),
+        ("implied: {currency: ETH, url: 'https://[bad'}", "url: expected the address of a server"),
+        (f"oracle: {{feed: '{FEED}', quote_feed: '{FEED}'}}", "quote_feed is the same as feed"),
+        (f"oracle: {{feed: '{FEED}', quote_max_age_seconds: 60}}", "the age of `quote_feed`, which is missing"),
+    ],
+)
+def test_feeds_that_cannot_work_together(folder: Path, text: str, expected: str) -> None:
+    (folder / "strategies/a.yaml").write_text(STRATEGY + text)
+    with pytest.raises(ConfigErrors) as raised:
+        load_strategy(folder / "strategies/a.yaml", {})
+    (mistake,) = raised.value.mistakes
+    assert str(mistake).startswith(f"{folder}/strategies/a.yaml:9: ") and expected in str(mistake)
+
+
+def test_a_blend_that_will_go_without_implied_is_told_so(folder: Path) -> None:
+    blend = STRATEGY + "forecaster: {kind: blend, members: [har, implied]}\n"
+    for text, count in ((blend, 1), (blend + "implied: {currency: ETH}\n", 0)):
+        (folder / "strategies/a.yaml").write_text(text)
+        assert len(load_strategy(folder / "strategies/a.yaml", {}).warnings) == count
 
 
 def test_the_environment_overrides_and_is_named_in_mistakes(folder: Path) -> None:

@@ -117,9 +117,8 @@ def _need(table: Any, names: tuple[str, ...], path: Path) -> None:
     missing = [name for name in names if name not in table]
     if missing:
         found = ", ".join(table.columns) or "none"
-        raise ConfigError(
-            f"column {' and '.join(missing)} missing (found: {found}); rename your columns", path=str(path)
-        )
+        remedy = "separate the columns by commas" if ";" in found or "\t" in found else "rename your columns"
+        raise ConfigError(f"column {' and '.join(missing)} missing (found: {found}); {remedy}", path=str(path))
 
 
 def _times(column: Any, path: Path) -> NDArray[np.int64]:

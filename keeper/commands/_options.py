@@ -62,6 +62,22 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def require_room(file: Path) -> None:
+    """ConfigError when a file cannot be written there: found before the minutes of work that it is to hold."""
+    import tempfile
+
+    from keeper.errors import ConfigError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent):
+            reason = "it is a folder" if file.is_dir() else ""
+    except OSError as error:
+        reason = error.strerror or "no such folder"
+    if reason:
+        raise ConfigError(f"cannot be written ({reason}); choose another place", path=str(file))
+
+
 def with_progress(items: Iterable[Item], *, length: int, label: str) -> Iterator[Item]:
     """The items, with a progress bar on stderr where that is a terminal."""
     if not sys.stderr.isatty():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keeper.commands._options import json_option, print_json
+from keeper.commands._options import json_option, print_json, require_room
 
 if TYPE_CHECKING:
     from keeper.backtest import ForecastStudy, HorizonScores, ModelScores
@@ -53,6 +53,8 @@ def command(data: Path, implied: Path | None, horizons: tuple[int, ...], plot: P
     """
     from keeper.backtest import read_implied, read_price_bars, run_forecast_study, study_mapping
 
+    if plot is not None:
+        require_room(plot)
     prices = read_price_bars(data)
     quotes = None if implied is None else read_implied(implied)
     with _progress() as progress:

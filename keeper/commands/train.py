@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keeper.commands._options import json_option, print_json
+from keeper.commands._options import json_option, print_json, require_room
 
 if TYPE_CHECKING:
     from keeper.backtest.training_data import Scores
@@ -57,6 +57,7 @@ def command(
     target, pinned = weights_of(strategy)
     if target.exists() and not force:
         raise ConfigError("is there already; --force replaces it", path=str(target))
+    require_room(target)
     settings = TrainingSettings(
         horizon_hours=horizon_hours, steps=steps, hidden=hidden, epochs=epochs, folds=folds, seed=seed
     )

@@ -82,7 +82,8 @@ _NAMES = {
     "phi": "fee intensity φ",
     "rho": "fees over loss to arbitrage ρ",
     "reward_phi": "rewards as fee intensity φ_r",
-    "lvr": "loss to arbitrage σ²/4",
+    "lvr_annual": "loss to arbitrage σ²/4 of the full range",
+    "lvr": "loss to arbitrage at this width",
     "net_now": "N now, φ + φ_r − σ²/4",
     "net_mean": "N̄, the pool's long-run N",
     "shrinkage": "B, how much of N's distance from it is believed",
@@ -91,7 +92,7 @@ _NAMES = {
     "fee_history": "days of fees known",
     "dilution": "q, capital over others' depth",
     "carry_now": "what is held earns",
-    "target_g": "g of the new ranges",
+    "target_g": "g of the new ranges, counted up to max_g_per_year",
     "expected_fee": "of it fees",
     "expected_lvr": "less loss to arbitrage",
     "expected_recentring_cost": "less re-centring",
@@ -118,7 +119,8 @@ def figure(item: Figure, observation: Observation) -> str:
         return f"{_words(name.removesuffix('_wei'))} {shown}"
     for suffix in _RATES:
         if name.endswith(suffix):
-            return f"{_words(name.removesuffix(suffix))} {value * 100:.2f} % a year"
+            words = _NAMES.get(name) or _words(name.removesuffix(suffix))
+            return f"{words} {value * 100:.2f} % a year"
     for suffix in _FRACTIONS:
         if name.endswith(suffix):
             words = _words(name) if name in _NAMES else _words(name.removesuffix(suffix))

@@ -52,6 +52,9 @@ def test_json_holds_the_same_and_nothing_else(keeper: Keeper, file: Path) -> Non
     [
         (("--data", "missing.csv"), "missing.csv: cannot be read: no such file"),
         (("--data", "bad.csv"), "bad.csv: column timestamp missing"),
+        (("--data", "semicolons.csv"), "separate the columns by commas"),
+        (("--data", "{file}", "--plot", "/proc/x.html"), "/proc/x.html: cannot be written"),
+        (("--data", "{file}", "--plot", "bad.csv/x.html"), "bad.csv/x.html: cannot be written"),
         (("--data", "{file}", "--horizons", "0"), "a horizon is from 1 to 60 days"),
         (("--data", "{file}", "--horizons", "1,x"), "not a list of whole days"),
         (("--data", "{file}", "--horizons", "60"), "448 whole days of prices, and 485 are needed"),
@@ -59,8 +62,13 @@ def test_json_holds_the_same_and_nothing_else(keeper: Keeper, file: Path) -> Non
         ((), "Missing option '--data'"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_2(keeper: Keeper, file: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_a_mistake_is_one_sentence_and_2(
+    keeper: Keeper, file: Path, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("bad.csv").write_text("when,close\n1,2\n")
+    Path("semicolons.csv").write_text("timestamp;close\n1;2\n")
+    if "--plot" in arguments:
+        monkeypatch.setattr("keeper.backtest.run_forecast_study", lambda *_: pytest.fail("all that work for nothing"))
     answer = keeper("forecast", *(argument.format(file=file) for argument in arguments))
     assert answer.code == 2 and answer.out == ""
     assert said in answer.err and answer.err.count("\n") == 1

@@ -98,6 +98,8 @@ def test_no_forecast_says_why() -> None:
         (Figure("gain_quote_raw", 1_500_000), "gain 1.5 AAA"),
         (Figure("carry_now_quote_raw_per_year", 2e6), "what is held earns 2 AAA a year"),
         (Figure("sigma_annual", 0.625), "volatility σ 62.50 % a year"),
+        (Figure("lvr_annual", 0.09), "loss to arbitrage σ²/4 of the full range 9.00 % a year"),
+        (Figure("lvr_per_year", 2.5), "loss to arbitrage at this width 250.00 % a year"),
         (Figure("gas_price_wei", 2 * 10**9), "gas price 2 gwei"),
         (Figure("native_wei", 10**18), "native 1 native coin"),
         (Figure("cooldown_minutes", 60), "cooldown 60 minutes"),

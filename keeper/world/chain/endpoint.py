@@ -116,18 +116,17 @@ class Endpoint:
         expected_chain_id: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             port = parts.port
-        except ValueError:
-            port = -1
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-            raise ConfigError(
-                "an rpc entry is not a URL of the form https://host[:port]/…; correct it (not shown: it may hold a key)"
-            )
+        except ValueError:  # its words repeat the URL
+            raise _no_url() from None
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host.isprintable() or not host or " " in host:
+            raise _no_url()
         self.label = f"{parts.scheme}://{parts.hostname}" + ("" if port is None else f":{port}")
         self.expected_chain_id = expected_chain_id
-        self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
+        self._host, self._port, self._secure = host, port, parts.scheme == "https"
         pieces = [*re.split(r"[/?&=]", f"{parts.path}?{parts.query}"), parts.username or "", parts.password or ""]
         self._secrets = [piece for piece in pieces if len(piece) >= 8]
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -241,6 +240,12 @@ class Endpoint:
         if inflate.unconsumed_tail:
             raise UnreachableError(f"{self.label} sent more than {self._max_reply_bytes} bytes")
         return reply
+
+
+def _no_url() -> ConfigError:
+    return ConfigError(
+        "an rpc entry is not a URL of the form https://host[:port]/…; correct it (not shown: it may hold a key)"
+    )
 
 
 def wrong_chain(label: str, found: int, expected: int) -> ConfigError:
