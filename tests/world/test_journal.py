@@ -346,7 +346,7 @@ def test_the_tape_comes_back_and_is_cut(journal_url: str) -> None:
     assert tape.last_swap(START + 12 * 125, 0) == swap_at(120, 3)
     assert tape.last_swap(START + 12 * 125, 121) is None
     assert [block.number for block in tape.checkpoints(125)] == [120, 110]
-    tape.cut(115, [segment(100, 115)])
+    tape.cut(115, START + 12 * 115, [segment(100, 115)])
     assert tape.swaps(0, 1 << 60) == [swap_at(110)]
     assert (tape.marks(0, 1 << 60), tape.segments()) == ([], [segment(100, 115)])
     assert [block.number for block in tape.checkpoints(1 << 40)] == [110]
