@@ -6,37 +6,46 @@ puts its ranges and how often it moves them, not what it earns.
 
     python bench/rule_plots.py --data DATA/prices/ETHUSDT_perp_1h_2023_2026.parquet --out docs/images
 
-DATA is a folder with hourly prices (columns ``timestamp`` and ``close``); without ``--data`` it is ``$KEEPER_DATA``.
+DATA is a folder with hourly prices (``timestamp``, ``open``, ``high``, ``low``, ``close``); without ``--data`` it is
+``$KEEPER_DATA``.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import os
 import sys
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.price_plots import (
+    DAY_SECONDS,
+    HOUR_SECONDS,
+    USDC,
+    WETH,
+    Hour,
+    key,
+    parser,
+    picture,
+    read_hours,
+    span,
+    thinned,
+)
 from keeper import plugins
 from keeper.model.decision import Ladder, Regime
 from keeper.model.liquidity import amounts_on_burn
 from keeper.model.memory import RegimeLabel
-from keeper.model.observation import Block, GasState, History, Observation, PoolState, Sample, Wallet
-from keeper.model.price import Price, Token
+from keeper.model.observation import Block, GasState, History, Observation, PoolState, Wallet
+from keeper.model.price import Price
 from keeper.model.ticks import sqrt_price_at_tick, tick_at_sqrt_price
 from keeper.policy.forecasters import ewma
 from keeper.policy.hedging import with_liquidity
 from keeper.policy.scene import Carry, NoRange, Scene, Stance
 from keeper.policy.strategy import RangeRule
 from keeper.policy.valuation import value_in_quote
-from keeper.report.charts import Band, Curve, Frame, plot, time_axis
+from keeper.report.charts import Band, Curve, Frame, plot
 
-FILE = "prices/ETHUSDT_perp_1h_2023_2026.parquet"
-HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
 PAST_HOURS = 720
 CAPITAL_QUOTE = 50_000 * 10**6
 # Fees over the loss to arbitrage as the objective counts them, and gas and swap cost of a move.
@@ -54,67 +63,27 @@ SHOWN: dict[str, dict[str, float]] = {
     "optimal": {"min_width_pct": 3},
     "hedged": {"min_width_pct": 3, "hedge_cost_pct_per_year": 2},
 }
-WETH = Token("0x" + "11" * 20, "WETH", 18)
-USDC = Token("0x" + "22" * 20, "USDC", 6)
-
 STYLE = """
-text { font: 11.5px system-ui, sans-serif; fill: #5a6763; } .head { font-size: 14px; fill: #17211f; }
-.curve { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke: #17211f; }
-.grid { stroke: #dfe4e1; } .cursor { visibility: hidden; } .tick.value { paint-order: stroke; stroke: #fff;
-stroke-width: 4px; } .band { fill: #0b7a75; fill-opacity: .15; } .edge, .trigger { vector-effect: non-scaling-stroke; }
-.edge { stroke: #0b7a75; stroke-opacity: .65; } .trigger { stroke: #8a6100; stroke-dasharray: 5 4; }
+.band { fill: #0072b2; fill-opacity: .13; } .edge, .trigger { vector-effect: non-scaling-stroke; }
+.edge { stroke: #0072b2; stroke-opacity: .7; } .trigger { stroke: #d55e00; stroke-dasharray: 5 4; }
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """The close of an hour as the pool of WETH (token0) and USDC (token1) would show it."""
-
-    timestamp: int
-    price: float
-    sample: Sample
-
-
 def main() -> None:
-    options = _options()
+    options = parser(__doc__, "rules", 60).parse_args()
     if options.data is None:
-        print(f"no plots drawn: --data or KEEPER_DATA must lead to hourly prices ({FILE})")
+        print("no plots drawn: --data or KEEPER_DATA must lead to hourly prices")
         return
     hours = read_hours(options.data)
-    first = max(next(i for i, hour in enumerate(hours) if hour.timestamp >= options.start), PAST_HOURS)
-    last = min(first + options.days * 24, len(hours) - 1)
+    shown = span(hours, options.start, options.days, PAST_HOURS)
+    first, last = shown[0], shown[-1]
     options.out.mkdir(parents=True, exist_ok=True)
     for kind in options.kinds or plugins.available("range"):
         module = plugins.find("range", kind)
         rule: RangeRule = module.build(module.Settings(**SHOWN.get(kind, {})))
         bands, moves = held_ranges(rule, hours, first, last, leans=kind in LEANING)
-        drawing = picture(kind, hours[first : last + 1], bands, moves)
+        drawing = drawn(kind, hours[first : last + 1], bands, moves)
         (options.out / f"rule-{kind.replace('_', '-')}.svg").write_text(drawing, encoding="utf-8")
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    folder = os.environ.get("KEEPER_DATA")
-    default = Path(folder) / FILE if folder else None
-    parser.add_argument("--data", type=Path, default=default if default and default.exists() else None)
-    parser.add_argument("--out", type=Path, default=Path("rule-plots"))
-    parser.add_argument("--start", type=int, default=1_707_782_400, help="first second shown, default 2024-02-13 UTC")
-    parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("kinds", nargs="*", help="rules to draw; all of them where none is named")
-    return parser.parse_args()
-
-
-def read_hours(path: Path) -> list[Hour]:
-    """Hourly closes; the stamp of a bar is its opening, so its close is known an hour later."""
-    import pandas as pd  # type: ignore[import-untyped]
-
-    table = pd.read_parquet(path, columns=["timestamp", "close"])
-    found = []
-    for stamp, close in zip(table["timestamp"], table["close"], strict=True):
-        root = Price.from_decimal(WETH, USDC, str(close)).to_sqrt_price_x96()
-        timestamp = int(stamp.timestamp()) + HOUR_SECONDS
-        found.append(Hour(timestamp, float(close), Sample(timestamp, root, None, None)))
-    return found
 
 
 def held_ranges(rule: RangeRule, hours: list[Hour], first: int, last: int, *, leans: bool) -> tuple[list[Band], int]:
@@ -236,26 +205,21 @@ def trend(hours: list[Hour], index: int) -> tuple[RegimeLabel, int]:
     return now, hours[since].timestamp
 
 
-def picture(kind: str, hours: list[Hour], bands: list[Band], moves: int) -> str:
+def drawn(kind: str, hours: list[Hour], bands: list[Band], moves: int) -> str:
     """The price and the ranges as one SVG file, its points thinned."""
-    shown = hours[:: -(-len(hours) // MOST_POINTS)]
+    shown = [hours[place] for place in thinned(list(range(len(hours))), MOST_POINTS)]
     times, prices = [hour.timestamp for hour in shown], [hour.price for hour in shown]
     low, high = min(prices), max(prices)
     room = (high - low) * 0.35
     edges = [min(max(edge, low - room), high + room) for band in bands for edge in (band.lower, band.upper)]
     frame = Frame.around(times[0], times[-1], [*prices, *edges])
-    title = (
-        f"{kind}: ranges held around the price of ETH in USD over {round((times[-1] - times[0]) / DAY_SECONDS)} days"
-    )
-    drawing = plot(frame, times, [Curve("price", prices)], bands, title)
-    text = f"{title}; moved {moves} times" if moves != 1 else f"{title}; moved once"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 330" role="img" aria-label="{escape(text)}">'
-        f"<style>{STYLE}</style>"
-        f'<rect width="900" height="330" fill="#fff"/><text class="head" x="12" y="22">{escape(text)}</text>'
-        f'<svg x="12" y="34" width="876" height="264">{drawing}</svg>'
-        f'<svg x="12" y="304" width="876" height="20">{time_axis(frame)}</svg></svg>\n'
-    )
+    often = "moved once" if moves == 1 else f"moved {moves} times"
+    title = f"{kind}: ranges held over {round((times[-1] - times[0]) / DAY_SECONDS)} days; {often}"
+    entries = [("price", "price"), ("box-band", "range held")]
+    if any(band.trigger_lower not in (None, band.lower, band.upper) for band in bands):
+        entries.append(("trigger", "trigger"))
+    panel = plot(frame, times, [Curve("price", prices)], bands, title)
+    return picture(title, "price of ETH, USD", frame, [(260, panel)], key(*entries), STYLE)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -103,6 +104,51 @@ def test_the_table_of_strategies_is_the_settings() -> None:
 
 def test_the_table_of_keeper_yaml_is_the_settings() -> None:
     assert _documented("operating.md") == dict(_rows(KeeperConfig, ""))
+
+
+@pytest.mark.parametrize(("section", "prefix"), [("forecaster", "forecaster"), ("regime", "regime"), ("range", "rule")])
+def test_every_plug_in_has_its_section_and_its_picture(section: str, prefix: str) -> None:
+    """But for the one that has nothing to show."""
+    text = (ROOT / "docs/strategies.md").read_text()
+    for kind in plugins.available(section):
+        parts = re.findall(rf"^### {kind}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
+        assert len(parts) == 1, f"{kind} has {len(parts)} sections"
+        picture = f"images/{prefix}-{kind.replace('_', '-')}.svg"
+        assert kind == "neutral" or f"]({picture})" in parts[0], f"{kind} does not show {picture}"
+
+
+def test_pictures_are_small_and_each_is_shown() -> None:
+    shown = "".join(page.read_text() for page in PAGES)
+    for picture in (ROOT / "docs/images").iterdir():
+        assert picture.name in shown, f"{picture.name} is shown nowhere"
+        assert picture.suffix != ".svg" or picture.stat().st_size < 60_000, f"{picture.name} is large"
+
+
+def test_every_objection_is_explained_to_operators() -> None:
+    text = (ROOT / "docs/operating.md").read_text()
+    codes = {code for file in sorted(ROOT.glob("keeper/policy/**/*.py")) for code in _objections(file)}
+    assert len(codes) >= 30, "the codes are not found any more"
+    assert [code for code in sorted(codes) if f"`{code}`" not in text] == []
+
+
+def _objections(file: Path) -> Iterator[str]:
+    """The codes of all objections made in a file: the first literal of the call, whoever makes it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _OBJECTING:
+            literals = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            if literals and isinstance(literals[0], str) and re.fullmatch(r"[a-z]+(_[a-z]+)*", literals[0]):
+                yield literals[0]
+
+
+_OBJECTING = {"Objection", "_does_not_pay", "_far"}
+
+
+def test_every_event_of_the_log_is_explained_to_operators() -> None:
+    text = (ROOT / "docs/operating.md").read_text()
+    code = (ROOT / "keeper/telemetry.py").read_text()
+    events = set(re.findall(r'(?:info|warning|error|level)\("([a-z_]+)"', code))
+    assert len(events) >= 15, "the events are not found any more"
+    assert [event for event in sorted(events) if f"`{event}`" not in text] == []
 
 
 def _documented(page: str) -> dict[str, Row]:

@@ -34,13 +34,13 @@ def plan_aside(observation: Observation, positions: tuple[Position, ...], settin
 
 
 def plan_mix(situation: Situation, settings: StrategySettings) -> Draft | None:
-    """The swap that follows an exit a moment ago. None where the mix is right, or the exit is long past: a mix that
-    drifts with the price afterwards is left alone."""
+    """The swap that follows an exit a moment ago, also that of a rebalance which was not completed. None where the mix
+    is right, or the exit is long past: a mix that drifts with the price afterwards is left alone."""
     observation, recent = situation.observation, situation.memory.recent
     if situation.positions or not recent or not wants_mix(settings):
         return None
     last, now = recent[-1], observation.block.timestamp
-    if (last.action, last.act) != ("exit", "exit") or now - last.timestamp >= SAME_TRANSITION_SECONDS:
+    if last.act != "exit" or now - last.timestamp >= SAME_TRANSITION_SECONDS:
         return None
     idle = usable_idle(observation, (), settings.capital.max_quote)
     draft = _with_mix(observation, (), settings, idle, Draft(plan_nothing(observation, "exit")))

@@ -28,6 +28,8 @@ FEWEST_DAYS_FOR_SHRINKAGE = 5
 # A day counts when fees and prices of so much of it are known.
 DAY_COVERED = 0.8
 MOST_SIGMA_ANNUAL, LEAST_SIGMA_ANNUAL = 5.0, 0.0005
+# Fee growth that ran backwards in one wrong answer wraps around to 10³⁸; the busiest pools are seen below 10 a year.
+MOST_PHI_ANNUAL = 1_000.0
 
 
 def carry(history: History, forecast: Forecast, settings: StrategySettings, now_timestamp: int) -> Carry | Objection:
@@ -48,6 +50,9 @@ def carry(history: History, forecast: Forecast, settings: StrategySettings, now_
     if activity is None or hours < profit.min_fee_history_hours:
         figures = (Figure("hours", hours), Figure("needed_hours", profit.min_fee_history_hours))
         return Objection("no_fee_history", "the pool's fees have not been seen long enough", figures)
+    if activity.phi_annual > MOST_PHI_ANNUAL:
+        figures = (Figure("phi_annual", activity.phi_annual), Figure("most", MOST_PHI_ANNUAL))
+        return Objection("fees_implausible", "the fees in the pool's history are not to be believed", figures)
     rewards = reward_intensity(settings.rewards, now_timestamp, profit.horizon_days)
     days = daily_net(history)
     mean = math.fsum(days) / len(days) if len(days) >= LONG_RUN_DAYS else 0.0

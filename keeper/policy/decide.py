@@ -44,13 +44,15 @@ def decide(strategy: Strategy, observation: Observation, memory: Memory) -> Deci
 def requote(decision: Decision, fresh: Observation) -> Objection | None:
     """What stands against carrying a decision out in the world as it is just before sending.
 
-    The whole plan is priced again, gas and swap; an exit alone has no price to look at but its gas, and goes.
+    The whole plan is priced again, gas and swap. The way out has no price to look at but its gas, and goes; the swap
+    that follows it is priced as any other.
     """
-    planned = decision.plan.cost.total_quote
-    if fresh.block.hash == decision.observation.block.hash or decision.plan.action == "exit":
+    plan, planned = decision.plan, decision.plan.cost.total_quote
+    is_way_out = plan.action == "exit" and all(step.kind != "swap" for step in plan.next_steps)
+    if fresh.block.hash == decision.observation.block.hash or is_way_out:
         return None
     try:
-        cost = fresh_cost_quote(decision.plan, fresh)
+        cost = fresh_cost_quote(plan, fresh)
     except TickRangeExceeded as error:
         return Objection("requote", f"the swap has no price any more: {error}")
     if cost * 100 <= planned * MOST_COST_GROWTH_PCT:

@@ -15,7 +15,7 @@ from keeper.model.plan import Plan
 from keeper.policy import book
 from keeper.policy.book import Book, Gain, Terms, Waiting
 from keeper.policy.depth import depth_quote
-from keeper.policy.scene import Scene
+from keeper.policy.scene import Carry, Scene
 from keeper.policy.settings import Profit, StrategySettings
 from keeper.policy.situation import Situation
 
@@ -116,8 +116,13 @@ def outlook(
         change_cost=cost.total_quote / worth,
         swap_cost_fraction=(cost.swap_fee_quote + cost.price_impact_quote) / worth,
         horizon_years=profit.horizon_days / DAYS_PER_YEAR,
-        hurdle_annual=profit.haircut * profit.hurdle * scene.carry.net_standard_error,
+        hurdle_annual=hurdle_annual(scene.carry, profit),
     )
+
+
+def hurdle_annual(carry: Carry, profit: Profit) -> float:
+    """What N must exceed: the hurdle times the standard error of N, under the same haircut as N."""
+    return profit.haircut * profit.hurdle * carry.net_standard_error
 
 
 def at_cost_of(view: Outlook, plan: Plan) -> Outlook:
@@ -131,11 +136,15 @@ def at_cost_of(view: Outlook, plan: Plan) -> Outlook:
     )
 
 
-def objection_to_enter(view: Outlook) -> Objection | None:
+def objection_to_enter(view: Outlook, *, is_half_moved: bool = False) -> Objection | None:
     """Enter if g·H > 2·gas + swap: in and, some day, out again. The swap is the dearer of the one at hand and the one
-    that a trigger will ask for."""
+    that a trigger will ask for.
+
+    A move that has begun was judged when its exit was sent, by what waiting was worth: it is completed while the
+    target earns anything at all after the cost of re-centring. Else its exit would have been paid for nothing.
+    """
     later = view.terms.swap_cost * (0.0 if view.target_gain is None else view.target_gain.mean_swap_weight)
-    needed = 2 * view.gas_fraction + max(view.swap_cost_fraction, later)
+    needed = 0.0 if is_half_moved else 2 * view.gas_fraction + max(view.swap_cost_fraction, later)
     gained = view.target_g * view.horizon_years
     if gained > needed:
         return None
@@ -169,9 +178,19 @@ def objection_to_move(view: Outlook, profit: Profit, *, outside_trigger: bool) -
 
 
 def worth_of_waiting(view: Outlook) -> Waiting:
-    """C(x) and −c(x) of what is held against the target; the gas is that of the plan at hand."""
-    terms = replace(view.terms, gas_fraction=view.gas_fraction)
-    return book.waiting(view.held, terms, view.target_g, view.target_weight_now)
+    """C(x) and −c(x) of what is held against the target; the gas is that of the plan at hand.
+
+    Where the operator's cap holds the target's g down, what is held is judged by the same belief: at the fee intensity
+    that gives the target just the cap (g is linear in it). Else any held range would outshine the capped g*, and a
+    price that has left it would be waited for without end.
+    """
+    terms, target_g, gain = replace(view.terms, gas_fraction=view.gas_fraction), view.target_g, view.target_gain
+    if gain is not None and gain.g_per_year > target_g:
+        excess = min(gain.g_per_year - target_g, max(gain.fee_per_year, 0.0))
+        if excess > 0.0:
+            terms = replace(terms, phi_annual=terms.phi_annual * (1 - excess / gain.fee_per_year))
+        target_g = gain.g_per_year - excess
+    return book.waiting(view.held, terms, target_g, view.target_weight_now)
 
 
 def objection_to_leave(view: Outlook) -> Objection | None:

@@ -29,8 +29,16 @@ class Situation:
         return any(not held.trigger_lower_tick <= tick < held.trigger_upper_tick for held in self.held)
 
     def opened_before(self, timestamp: int | None) -> bool:
-        """Whether any range held was opened before that moment (None: no moment)."""
-        return timestamp is not None and any(held.opened_timestamp < timestamp for held in self.held)
+        """Whether any range held was opened before that moment (None: no moment). When an adopted one was opened is not
+        known: it stays until its trigger."""
+        return timestamp is not None and any(0 < held.opened_timestamp < timestamp for held in self.held)
+
+    @property
+    def is_half_moved(self) -> bool:
+        """The ranges are left, a moment ago, and those that were to follow are not there yet."""
+        recent, now = self.memory.recent, self.observation.block.timestamp
+        in_transition = self.memory.in_transition and not self.positions and bool(recent)
+        return in_transition and now - recent[-1].timestamp < SAME_TRANSITION_SECONDS
 
     @property
     def swaps_just_made(self) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
+from typing import get_args
 
+from keeper.model import canonical
 from keeper.model.decision import Figure, Forecast, Ladder, Objection, Regime
-from keeper.model.memory import RegimeMemory
+from keeper.model.memory import RegimeLabel, RegimeMemory
 from keeper.model.observation import Observation, Sample
 from keeper.policy.identity import ByIdentity
 from keeper.policy.scene import NoRange, Scene
 from keeper.policy.strategy import Detector, Forecaster, RangeRule
 
 PPM = 1_000_000
+LABELS = get_args(RegimeLabel)
 
 
 def history_fault(observation: Observation) -> Objection | None:
@@ -52,10 +53,9 @@ def forecast_soundly(forecaster: Forecaster, observation: Observation) -> Foreca
         made = forecaster.forecast(observation.history, observation.implied, now)
     except Exception as error:  # noqa: BLE001 - a plug-in may be anybody's: the decision is to hold, with the reason
         return Forecast(_name(forecaster), None, None, 0, 0, _failure("the forecaster", error))
-    numbers = [made.sigma_annual, made.standard_error, *_numbers(made.figures)]
-    for member in made.members:
-        numbers += [member.sigma_annual, member.standard_error, *_numbers(member.figures)]
-    if all(number is None or math.isfinite(number) for number in numbers):
+    if not isinstance(made, Forecast):
+        return Forecast(_name(forecaster), None, None, 0, 0, "the forecaster gave no forecast")
+    if _can_be_kept(made):
         return made
     return Forecast(made.kind, None, None, made.horizon_seconds, made.samples, "the forecaster gave no finite number")
 
@@ -71,8 +71,9 @@ def detect_soundly(
         made = detector.detect(observation.history, forecast, memory, now_timestamp)
     except Exception as error:  # noqa: BLE001 - as above: no opinion, and why
         return _no_regime(_name(detector), memory, now_timestamp, _failure("the detector", error))
-    shares = (made.probability_positive, made.probability_negative, made.probability_neutral)
-    if all(math.isfinite(n) for n in (*shares, *_numbers(made.figures))):
+    if not isinstance(made, Regime) or made.label not in LABELS:
+        return _no_regime(_name(detector), memory, now_timestamp, "the detector gave no regime")
+    if _can_be_kept(made):
         return made
     return _no_regime(made.kind, memory, now_timestamp, "the detector gave no finite number")
 
@@ -83,7 +84,9 @@ def choose_soundly(rule: RangeRule, scene: Scene) -> Ladder | NoRange:
         made = rule.choose(scene)
     except Exception as error:  # noqa: BLE001 - as above: no range, and why
         return NoRange(_failure("the range rule", error))
-    if not all(math.isfinite(number) for number in _numbers(made.figures)):
+    if not isinstance(made, Ladder | NoRange):
+        return NoRange("the range rule gave no range")
+    if not _can_be_kept(made):
         return NoRange("the range rule gave no finite number")
     return made if isinstance(made, NoRange) else _placeable(made, scene)
 
@@ -96,6 +99,13 @@ def _placeable(ladder: Ladder, scene: Scene) -> Ladder | NoRange:
             return NoRange("the range rule gave a range that no pool of this spacing can hold", figures)
     if sum(each.share_ppm for each in ladder.ranges) != PPM:
         return NoRange("the shares of the range rule's ranges do not sum to one")
+    if not ladder.trigger_lower_tick <= scene.observation.pool.tick < ladder.trigger_upper_tick:
+        # It would be left as soon as it is there, again and again.
+        ends = (
+            Figure("trigger_lower_tick", ladder.trigger_lower_tick),
+            Figure("trigger_upper_tick", ladder.trigger_upper_tick),
+        )
+        return NoRange("the triggers of the range rule do not hold the price", ends)
     return ladder
 
 
@@ -104,8 +114,13 @@ def _no_regime(kind: str, memory: RegimeMemory | None, now_timestamp: int, reaso
     return Regime(kind, "neutral", 0.0, 0.0, 1.0, since, reason)
 
 
-def _numbers(figures: Iterable[Figure]) -> list[float]:
-    return [float(figure.value) for figure in figures if isinstance(figure.value, int | float)]
+def _can_be_kept(made: Forecast | Regime | Ladder | NoRange) -> bool:
+    """Every number is finite and Python's own (a number of numpy's has no canonical form): the journal takes it."""
+    try:
+        canonical.plain(made)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _failure(who: str, error: Exception) -> str:

@@ -44,7 +44,7 @@ def _candidates(strategy: Strategy, situation: Situation, aim: Aim | Objection) 
         yield from _tidy(strategy, situation)
     else:
         yield _main_candidate(strategy, situation, aim)
-        if situation.positions:
+        if situation.positions and _may_add(strategy, aim):
             yield from _compound(strategy, situation)
         yield from _tidy(strategy, situation)
 
@@ -73,7 +73,7 @@ def _main_candidate(strategy: Strategy, situation: Situation, aim: Aim | Objecti
         return _aside(strategy, situation, view, Objection("no_range", reason, figures))
     if situation.positions:
         return _rebalance(strategy, situation, aim, view)
-    against = _as_list(profit.objection_to_enter(view)) if gated else []
+    against = _as_list(profit.objection_to_enter(view, is_half_moved=situation.is_half_moved)) if gated else []
     against += _common(strategy, situation, aim.draft.plan)
     return _verdict(aim.draft, "the capital is idle and providing pays", against, view.figures)
 
@@ -93,12 +93,11 @@ def _rebalance(strategy: Strategy, situation: Situation, aim: Aim, view: profit.
     against += guards.pace_objections(observation, situation.memory, settings)
     against += _common(strategy, situation, draft.plan)
     reason = "what is held falls short of a fresh range by more than the change costs"
-    if outside:
-        reason = (
-            "the regime has turned since"
-            if not situation.outside_trigger
-            else "the price left the trigger of the range"
-        )
+    if situation.outside_trigger:
+        reason = "the price left the trigger of the range"
+    elif is_stale and aim.target is not None:
+        is_turn = aim.target.replaces_before_timestamp == aim.scene.regime.since_timestamp
+        reason = "the regime has turned since" if is_turn else "what is held is older than the range rule lets it be"
     return _verdict(draft, reason, against, view.figures)
 
 
@@ -129,6 +128,14 @@ def _aside(strategy: Strategy, situation: Situation, view: profit.Outlook, reaso
     against = _as_list(profit.objection_to_leave(leaving)) if settings.profit.gate == "pays" else [reason]
     against += _common(strategy, situation, draft.plan)
     return _verdict(draft, reason.message, against, view.figures)
+
+
+def _may_add(strategy: Strategy, aim: Aim | Objection) -> bool:
+    """More goes into what is held only where a range would be entered today: not blindly, nor into a loss."""
+    if isinstance(aim, Objection) or aim.target is None:
+        return False
+    settings = strategy.settings.profit
+    return settings.gate != "pays" or aim.scene.carry.net_used_annual > profit.hurdle_annual(aim.scene.carry, settings)
 
 
 def _compound(strategy: Strategy, situation: Situation) -> Iterator[Candidate]:

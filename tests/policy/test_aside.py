@@ -86,6 +86,15 @@ def test_the_swap_follows_its_exit_once() -> None:
     assert run(obs, replace(left(60), state="exited")).plan.steps == ()
 
 
+def test_a_rebalance_that_is_not_completed_ends_in_the_wanted_mix() -> None:
+    """Its exit was beyond an edge: all is one token, and nobody wanted that."""
+    obs = observation(balances=(0, 10**18), past=history(phi_annual=0.02, tick=200_000))
+    left_behind = memory(recent=(PastAct("rebalance", "exit", NOW - 60, 0),), in_transition=True)
+    made = run(obs, left_behind)
+    assert (made.verdict.action, made.verdict.objections) == ("exit", ())
+    assert made.plan.next_steps[-1].kind == "swap"
+
+
 def test_a_mix_near_enough_is_left_alone() -> None:
     near = observation(tick=0, decimals=(18, 18), balances=(10**18 * 51 // 100, 10**18 * 49 // 100))
     situation = situate(settings(), near, left(60))
@@ -142,3 +151,27 @@ def test_an_exit_goes_whatever_gas_costs() -> None:
     made = run(obs, memory(held(ABOVE), state="exiting"))
     assert made.verdict.action == "exit"
     assert requote(made, moved(made, base_fee_wei=10**13)) is None
+
+
+def test_the_swap_of_a_mix_is_priced_again() -> None:
+    obs = observation(balances=(0, 10**18), past=history(phi_annual=0.02, tick=200_000))
+    made = run(obs, left(60))
+    assert made.plan.action == "exit" and made.plan.next_steps[-1].kind == "swap"
+    assert requote(made, moved(made)) is None
+    dear = requote(made, moved(made, base_fee_wei=10**13))
+    assert dear is not None and dear.code == "requote"
+
+
+def test_leaving_is_judged_by_what_leaving_costs() -> None:
+    """Not by the change that is not made: with the mix as it is there is no swap, and only the exit's gas counts."""
+    obs = observation(positions=(ABOVE,), past=history(phi_annual=0.02, tick=200_000), base_fee_wei=10**7)
+    costs = []
+    for mix in ("held", "target"):
+        made = run(obs, memory(held(ABOVE)), profit={"aside_mix": mix})
+        (against,) = [each for each in made.verdict.objections if each.code == "leaving_does_not_pay"]
+        needed = {figure.name: figure.value for figure in against.figures}["needed_fraction_of_capital"]
+        cost = made.plan.cost
+        swap = cost.swap_fee_quote + cost.price_impact_quote
+        costs.append(swap)
+        assert needed == pytest.approx((2 * cost.gas_quote + swap) / made.plan.value_quote)
+    assert costs[0] == 0 < costs[1]

@@ -131,3 +131,17 @@ def test_days_are_those_of_the_calendar(day: object) -> None:
 def test_an_absurd_volatility_is_not_believed(sigma: float) -> None:
     found = carry(history(), forecast(sigma), settings(), NOW)
     assert isinstance(found, Objection) and found.code == "sigma_implausible"
+
+
+def test_fee_growth_that_ran_backwards_is_not_believed() -> None:
+    """A single wrong answer of a node, long ago, wraps around: no pool pays 10³⁸ a year."""
+    whole = history()
+    less = replace(whole.samples[40], fee_growth_global_0_x128=(whole.samples[39].fee_growth_global_0_x128 or 0) - 1)
+    damaged = replace(whole, samples=(*whole.samples[:40], less, *whole.samples[41:]))
+    found = carry(damaged, forecast(), settings(), NOW)
+    assert isinstance(found, Objection) and found.code == "fees_implausible"
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(29, False), (30, True)])
+def test_a_long_run_begins_with_its_thirtieth_day(days: int, is_known: bool) -> None:
+    assert (known(_noisy(days)).net_mean_annual != 0.0) is is_known

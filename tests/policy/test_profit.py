@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keeper.model.decision import Decision
-from keeper.model.memory import Memory
+from keeper.model.memory import Memory, PastAct, RegimeMemory
 from keeper.model.observation import Observation, Position
 from keeper.model.plan import Hedge
 from keeper.policy import profit
@@ -23,7 +23,7 @@ from keeper.policy.settings import Profit
 from keeper.policy.situation import situate
 from keeper.policy.strategy import Strategy
 from tests.policy.test_book import NEUTRAL, one_range
-from tests.policy.world import forecast, held, history, memory, observation, regime, scene, settings
+from tests.policy.world import HOUR, NOW, forecast, held, history, memory, observation, regime, scene, settings
 
 RICH = (20_000 * 10**6, 10**18)
 WIDE = Position(7, 198_900, 201_060, 10**16, 0, 0)
@@ -147,8 +147,13 @@ def test_a_regime_that_turned_replaces_what_was_opened_before() -> None:
 
     dear = observation(positions=(WIDE,), base_fee_wei=10**12)
     assert codes(run(dear, memory(held(WIDE)), rule)) == ["inside_trigger"]
-    turned = run(dear, memory(held(WIDE)), Turned())
+    since = RegimeMemory("neutral", held(WIDE).opened_timestamp + 1)
+    turned = run(dear, memory(held(WIDE), regime=since), Turned())
     assert turned.verdict.action == "rebalance" and "regime" in turned.verdict.reason
+    adopted = run(dear, memory(replace(held(WIDE), opened_timestamp=0)), Turned())
+    assert codes(adopted) == ["inside_trigger"]
+    aged = run(dear, memory(held(WIDE)), Turned())
+    assert aged.verdict.action == "rebalance" and "older" in aged.verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -224,3 +229,56 @@ def test_the_hedge_goes_with_the_plan() -> None:
             return replace(rule.choose(asked), hedge=short)
 
     assert run(observation(balances=RICH), rule=Hedged()).plan.hedge == short
+
+
+@pytest.mark.parametrize("phi_annual", [0.3, 1.0, 3.0, 30.0])
+def test_a_cap_on_the_gain_does_not_keep_a_range_that_was_left(phi_annual: float) -> None:
+    """The target's g is capped; what is held may not be credited with more than that by waiting for it."""
+    obs = observation(positions=(LEFT_BEHIND,), past=history(phi_annual=phi_annual, tick=200_000))
+    made = run(obs, memory(held(LEFT_BEHIND)), profit={"max_g_per_year": 0.5})
+    assert (made.verdict.action, codes(made)) == ("rebalance", [])
+
+
+def test_waiting_believes_the_cap_on_both_sides() -> None:
+    """A range against its own like: waiting is worth what its triggers make of it, capped or not; never more."""
+    whole = Gain(4.0, 6.0, 1.0, 0.0, 1.0, 10.0, 1.0, 0.5, 0.4)
+    capped = profit.worth_of_waiting(view(target_g=1.0, target_gain=whole))
+    # g falls by 3 where φ is halved: fees of 6 become 3.
+    terms = replace(NEUTRAL, phi_annual=NEUTRAL.phi_annual / 2)
+    plain = profit.worth_of_waiting(view(target_g=1.0, target_gain=None, terms=terms))
+    assert capped == plain
+    led = replace(whole, g_per_year=9.0)  # most of it by drift: no fee is left to disbelieve, the rest of g stays
+    free = replace(NEUTRAL, phi_annual=0.0)
+    rest = profit.worth_of_waiting(view(target_g=3.0, target_gain=None, terms=free))
+    assert profit.worth_of_waiting(view(target_g=1.0, target_gain=led)) == rest
+
+
+def test_a_move_that_has_begun_is_completed() -> None:
+    """Its exit was paid for. What would not be entered anew is entered to complete it, while it earns anything."""
+    obs = observation(balances=(0, 2 * 10**18), past=history(phi_annual=0.2, tick=200_000))
+    left = PastAct("rebalance", "exit", NOW - 60, 0)
+
+    def after(*recent: PastAct, in_transition: bool = True, **changes: Any) -> list[str]:
+        short = {"horizon_days": 0.05} | changes
+        return codes(run(obs, memory(recent=recent, in_transition=in_transition), profit=short))
+
+    assert after(left) == []
+    assert after(left, in_transition=False) == ["entering_does_not_pay"]
+    assert after(replace(left, timestamp=NOW - HOUR)) == ["entering_does_not_pay"]
+    assert after() == ["entering_does_not_pay"]
+    assert profit.objection_to_enter(view(target_g=-0.001), is_half_moved=True) is not None
+
+
+def test_fees_are_compounded_only_where_a_range_would_be_entered() -> None:
+    rich = replace(WIDE, uncollected_0=60 * 10**6, uncollected_1=2 * 10**16)
+    more = {"compound": {"min_fees_quote": "50"}}
+
+    def act(obs: Observation, **changes: Any) -> str:
+        return run(obs, memory(held(rich)), **(more | changes)).verdict.action
+
+    good = observation(positions=(rich,), base_fee_wei=1)
+    assert act(good) == "compound"
+    assert act(good, profit={"hurdle": 100.0}) == "exit"  # not worth providing; leaving is refused, nothing is added
+    assert act(good, profit={"hurdle": 100.0, "gate": "none"}) == "compound"
+    samples = good.history.samples
+    assert act(replace(good, history=replace(good.history, samples=(*samples, samples[-1])))) == "hold"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from keeper.model import canonical
@@ -85,6 +86,8 @@ def refused(made: Decision, code: str, words: str = "") -> None:
         replace(FORECAST, standard_error=math.inf),
         replace(FORECAST, figures=(Figure("x", math.nan),)),
         replace(FORECAST, members=(replace(FORECAST, sigma_annual=math.inf),)),
+        replace(FORECAST, sigma_annual=np.float64(0.6)),  # what the journal cannot keep
+        None,
     ],
 )
 def test_a_forecaster_that_fails(answer: object) -> None:
@@ -103,6 +106,8 @@ def test_a_detector_that_fails_has_no_opinion() -> None:
     assert made.verdict.action == "enter"  # a regime that may not act stands in nobody's way
     nan = Regime("mine", "positive", math.nan, 0.0, 0.0, 0)
     assert run(observation(balances=RICH), detector=Says(nan)).regime.label == "neutral"
+    for odd in (None, replace(nan, label="up", probability_positive=1.0)):  # type: ignore[arg-type]
+        assert run(observation(balances=RICH), detector=Says(odd)).regime.label == "neutral"
     since = run(observation(balances=RICH), memory(regime=RegimeMemory("neutral", 7)), detector=Says(nan))
     assert since.regime.since_timestamp == 7
 
@@ -120,6 +125,10 @@ def ladder(lower: int, upper: int, share_ppm: int = 1_000_000) -> Ladder:
         ladder(199_981, 200_040),
         ladder(199_980, 200_040, 999_999),
         replace(ladder(199_980, 200_040), figures=(Figure("g", math.nan),)),
+        replace(ladder(199_980, 200_040), ranges=(TargetRange(np.int64(199_980), 200_040, 1_000_000),)),
+        replace(ladder(199_980, 200_040), trigger_lower_tick=200_001),
+        replace(ladder(199_980, 200_040), trigger_upper_tick=200_000),
+        None,
     ],
 )
 def test_a_rule_that_fails_wants_no_range(answer: object) -> None:

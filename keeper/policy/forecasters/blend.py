@@ -121,7 +121,7 @@ def answer_of(
     """The member's forecast; where it fails, a refusal with the reason."""
     try:
         return member.forecast(history, implied, now_timestamp)
-    except (ArithmeticError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a library throws: the others go on without it
         return refused(name, horizon_seconds, len(history.samples), f"it failed: {error}")
 
 

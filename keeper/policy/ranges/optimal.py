@@ -74,7 +74,7 @@ def search_of(settings: Settings, scene: Scene) -> tuple[Terms, SearchLimits]:
         risk_aversion=settings.risk_aversion,
     )
     floor, ceiling = (min(max(each, MIN_DISTANCE), MAX_DISTANCE) for each in settings.bounds_log)
-    return terms, SearchLimits(floor, ceiling, floor, ceiling, symmetric=sign == 0.0)
+    return terms, SearchLimits(floor, ceiling, floor, ceiling, symmetric=terms.mu_annual == 0.0)
 
 
 @lru_cache(maxsize=1024)

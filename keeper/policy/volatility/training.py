@@ -67,7 +67,7 @@ def _said(members: Members, window: Sequence[Sample], sample_seconds: int, origi
     for member in members:
         try:
             sigma = member.forecast(known, (), origin).sigma_annual
-        except (ArithmeticError, ValueError):
+        except Exception:  # noqa: BLE001 - as in the blend: a member that throws has given nothing
             sigma = None
         said.append(math.nan if sigma is None else sigma * sigma)
     return said

@@ -64,6 +64,14 @@ def test_a_member_that_raises_has_refused() -> None:
     assert figures(found)["went_without"] == "m0" and figures(found)["weight_m1"] == 1
     assert found.members[0].refusal == "it failed: of zero"
 
+    class Breaks(Says):
+        def forecast(self, *_: object) -> Forecast:
+            raise RuntimeError("not one of ours")
+
+    for weights in ("equal", "fitted"):
+        found = of(Breaks(0.1), Says(0.8), Says(0.8), weights=weights).forecast(walk(hours=90 * 24), (), NOW)
+        assert found.sigma_annual == pytest.approx(0.8) and figures(found)["went_without"] == "m0"
+
 
 def test_it_refuses_only_when_none_answers() -> None:
     found = of(Says(None), Says(None)).forecast(walk(hours=50), (), NOW)

@@ -62,3 +62,23 @@ def test_a_price_at_the_end_of_all_ticks_is_a_reason_to_hold(kind: str) -> None:
     seen = replace(seen, pool=replace(seen.pool, tick=887_271))
     decision = decide(build_strategy(settings(range={"kind": kind})), seen, memory())
     assert decision.plan.steps == () and decision.verdict.objections
+
+
+def test_the_place_in_the_pool_is_the_same_whichever_token_is_the_quote() -> None:
+    """Far from a price of one, where the depth of the pool in one token is nothing like that in the other."""
+    dilutions = []
+    for quote_is_token0, tick in ((True, 200_000), (False, -200_000)):
+        seen = observation(
+            tick=tick,
+            quote_is_token0=quote_is_token0,
+            decimals=(6, 18) if quote_is_token0 else (18, 6),
+            balances=AMOUNTS[quote_is_token0],
+            past=history(tick=tick),
+        )
+        made = decide(build_strategy(settings(quote="token0" if quote_is_token0 else "token1")), seen, memory())
+        dilutions.append({figure.name: figure.value for figure in made.verdict.figures}["dilution"])
+    assert dilutions[0] == pytest.approx(dilutions[1], rel=1e-6)
+    # Worth of a full range of that liquidity is 2·L·√S: some 60,000 beside it is q = 2·60,000/that.
+    depth_raw = 10**18 / 1.0001 ** (200_000 / 2)
+    worth_raw = AMOUNTS[True][0] + AMOUNTS[True][1] / 1.0001**200_000
+    assert dilutions[0] == pytest.approx(worth_raw / depth_raw, rel=1e-3)

@@ -140,3 +140,14 @@ def test_the_same_question_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> 
     first = place(asked)
     monkeypatch.setattr(optimal, "optimum", None)
     assert place(asked) == first
+
+
+@ORDERS
+@pytest.mark.parametrize("stance", [Stance("positive", 0.0, "regime"), Stance("negative", 0.0, "regime")])
+def test_a_stance_without_strength_is_as_symmetric_as_neutral(stance: Stance, quote_is_token0: bool) -> None:
+    """Neutral is μ = 0 with equal sides; a label that is kept against its odds expects no more than that."""
+    seen = scene(at(1_234, 1, quote_is_token0=quote_is_token0), carry=pays(0.6, 0.12))
+    wide = {"min_width_pct": 0.5, "max_width_pct": 400.0}
+    plain = place(seen, **wide)
+    leaning = place(replace(seen, stance=stance), **wide)
+    assert (ticks(leaning), triggers(leaning)) == (ticks(plain), triggers(plain))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -120,3 +123,23 @@ def test_a_fit_is_kept_by_its_content() -> None:
     first = fit_garch(returns, "garch", "t", 24)
     assert fit_garch((*returns,), "garch", "t", 24) is first
     assert fit_garch((*returns[:-1], 0.5), "garch", "t", 24) is not first
+
+
+FIT = """
+import random
+from keeper.policy.volatility.garch import fit_garch
+draw = random.Random(3)
+print(fit_garch(tuple(draw.gauss(0, 0.01) * (1 + i % 50 / 50) for i in range(1_000)), "gjr", "t", 24))
+"""
+
+
+def test_a_fit_does_not_depend_on_the_number_of_cores() -> None:
+    """Each in a process of its own: the libraries ask for the number of threads when they are loaded."""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", FIT], env={**os.environ, "OPENBLAS_NUM_THREADS": threads}, capture_output=True,
+            text=True, check=True, timeout=120,
+        ).stdout
+        for threads in ("1", "2")
+    }  # fmt: skip
+    assert len(said) == 1 and "GarchFit" in said.pop()
