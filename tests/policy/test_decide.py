@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from keeper.model import canonical
-from keeper.model.decision import Decision
+from keeper.model.decision import Decision, Ladder
 from keeper.model.memory import FailingAct, Memory, PastAct
 from keeper.model.observation import Allowance, History, Observation, Position
 from keeper.policy.decide import decide
@@ -271,7 +271,9 @@ def test_fixed_rule_reverses_with_the_quote() -> None:
     rule = fixed.build(fixed.Settings(lower_pct=5, upper_pct=20))
     for quote_is_token0 in (True, False):
         obs = observation(quote_is_token0=quote_is_token0)
-        chosen = rule.choose(scene(obs, run(obs).forecast.sigma_annual or 0.0)).ranges[0]
+        ladder = rule.choose(scene(obs, run(obs).forecast.sigma_annual or 0.0))
+        assert isinstance(ladder, Ladder)
+        chosen = ladder.ranges[0]
         down, up = obs.pool.tick - chosen.lower_tick, chosen.upper_tick - obs.pool.tick
         near, far = (up, down) if quote_is_token0 else (down, up)
         # ln(1/0.95) is 513 ticks, ln(1.2) 1823: each within half a spacing.
