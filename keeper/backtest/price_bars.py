@@ -99,7 +99,7 @@ def _read(path: Path) -> Any:
     if suffix not in (".parquet", ".csv"):
         raise ConfigError("a price file ends in .parquet or .csv", path=str(path))
     if not path.exists():
-        raise ConfigError("there is no such file", path=str(path))
+        raise ConfigError("cannot be read: no such file", path=str(path))
     try:
         table = pd.read_parquet(path) if suffix == ".parquet" else pd.read_csv(path)
     except ImportError as error:
