@@ -46,6 +46,18 @@ def test_an_event_is_one_json_object(log: io.StringIO) -> None:
     assert event["objections"] == {"cooldown": {"minutes_since": 3}}
 
 
+def test_nobody_listening_stops_nothing(log: io.StringIO) -> None:
+    log.close()
+    telemetry.strategy_halted("eth", "nonce lost")
+
+    class Broken(io.StringIO):
+        def write(self, *_: object) -> int:
+            raise BrokenPipeError
+
+    telemetry.configure(stream=Broken())
+    telemetry.strategy_halted("eth", "nonce lost")
+
+
 def test_people_get_a_line() -> None:
     stream = io.StringIO()
     telemetry.configure(stream=stream, console=True)

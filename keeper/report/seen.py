@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from keeper.model.observation import Observation, Position
 from keeper.policy.activity import day_volume_quote
 from keeper.policy.depth import depth_quote
-from keeper.policy.price_guards import oracle_distance_ticks
 from keeper.report.display import symbol, whole
 from keeper.report.figures import (
     amount,
@@ -55,6 +54,10 @@ def _outside(observation: Observation) -> Iterator[str]:
     """What sources other than the pool say."""
     now = observation.block.timestamp
     if observation.oracle is not None:
+        from keeper.policy.price_guards import (
+            oracle_distance_ticks,  # brings pydantic: `keeper status` needs none of it
+        )
+
         oracle = observation.oracle
         away = abs(oracle_distance_ticks(observation, oracle))
         age = duration(max(0, now - oracle.updated_timestamp))
