@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -20,15 +21,23 @@ Q128 = float(1 << 128)
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """``phi_annual`` = F/(L·√S) in 1/year: fees F per year to liquidity L at price S. After the protocol's cut."""
+    """``phi_annual`` = F/(L·√S) in 1/year: fees F per year to liquidity L at price S. After the protocol's cut.
+
+    ``deviations``: each step's weighted distance from the mean; they sum to nothing.
+    """
 
     phi_annual: float
-    standard_error: float
     hours: float
+    deviations: tuple[float, ...]
+
+    @property
+    def standard_error(self) -> float:
+        """Newey–West, of the weighted mean. Worked out when asked for: with days enough nobody does."""
+        return math.sqrt(_newey_west(self.deviations))
 
 
 def fee_intensity(history: History) -> Activity | None:
-    """Exponentially weighted mean (half-life five days) of fee growth per √price, with a Newey-West standard error.
+    """Exponentially weighted mean (half-life five days) of fee growth per √price.
 
     Fee growth per unit of liquidity is g0 and g1 in token units; F/(L·√S) = g0·√P + g1/√P whichever token is the
     quote. None where fewer than two samples carry fee growth. The newest sample weighs most, whatever the time is:
@@ -46,15 +55,19 @@ def _fee_intensity(samples: ByIdentity[tuple[Sample, ...]]) -> Activity | None:
     weights = [0.5 ** ((newest - end) / HALF_LIFE_SECONDS) * seconds for end, seconds, _ in rates]
     total = math.fsum(weights)
     mean = math.fsum(w * rate for w, (_, _, rate) in zip(weights, rates, strict=True)) / total
-    deviations = [w * (rate - mean) / total for w, (_, _, rate) in zip(weights, rates, strict=True)]
-    seconds = sum(s for _, s, _ in rates)
-    return Activity(mean, math.sqrt(_newey_west(deviations)), seconds / 3_600)
+    deviations = tuple(w * (rate - mean) / total for w, (_, _, rate) in zip(weights, rates, strict=True))
+    return Activity(mean, sum(seconds for _, seconds, _ in rates) / 3_600, deviations)
 
 
-def intensities(samples: tuple[Sample, ...]) -> list[tuple[int, int, float]]:
+def intensities(samples: tuple[Sample, ...]) -> tuple[tuple[int, int, float], ...]:
     """(end timestamp, seconds, intensity per year) between neighbouring samples which both carry fee growth."""
+    return _intensities(ByIdentity(samples))
+
+
+@lru_cache(maxsize=64)
+def _intensities(samples: ByIdentity[tuple[Sample, ...]]) -> tuple[tuple[int, int, float], ...]:
     rates = []
-    for before, after in pairwise(samples):
+    for before, after in pairwise(samples.value):
         if before.fee_growth_global_0_x128 is None or after.fee_growth_global_0_x128 is None:
             continue
         if before.fee_growth_global_1_x128 is None or after.fee_growth_global_1_x128 is None:
@@ -65,10 +78,10 @@ def intensities(samples: tuple[Sample, ...]) -> list[tuple[int, int, float]]:
         seconds = after.timestamp - before.timestamp
         intensity = (growth_0 * root_price + growth_1 / root_price) * SECONDS_PER_YEAR / seconds
         rates.append((after.timestamp, seconds, intensity))
-    return rates
+    return tuple(rates)
 
 
-def _newey_west(deviations: list[float]) -> float:
+def _newey_west(deviations: Sequence[float]) -> float:
     """Variance of the sum of autocorrelated terms: Bartlett weights, lag a quarter of them, at most 24."""
     count = len(deviations)
     lags = min(24, count // 4)
