@@ -14,7 +14,6 @@ from keeper.model.observation import Observation
 from keeper.model.plan import Plan
 from keeper.policy import book
 from keeper.policy.book import Book, Gain, Terms, Waiting
-from keeper.policy.depth import depth_quote
 from keeper.policy.scene import Carry, Scene
 from keeper.policy.settings import Profit, StrategySettings
 from keeper.policy.situation import Situation
@@ -27,7 +26,7 @@ class Outlook:
     """What the wanted ranges would gain, what is held gains now, and what lies between them.
 
     ``target_g`` and ``carry_now`` are per year, both under the operator's cap; ``change_cost`` is that of the plan at
-    hand: gas, pool fee and impact. ``held_weight`` is the base token's share of what is held.
+    hand: gas, pool fee and impact. ``target_weight_now`` is the base token's share of the wanted ranges.
     """
 
     scene: Scene
@@ -36,7 +35,6 @@ class Outlook:
     target_weight_now: float
     carry_now: float
     held: Book
-    held_weight: float
     terms: Terms
     gas_fraction: float
     change_cost: float
@@ -46,7 +44,7 @@ class Outlook:
 
     @property
     def worth_providing(self) -> bool:
-        """N must exceed the hurdle times its standard error, before the haircut on either."""
+        """N must exceed the hurdle times its standard error; the haircut is on both."""
         return self.scene.carry.net_used_annual > self.hurdle_annual
 
     @property
@@ -94,8 +92,8 @@ def outlook(
     )
     capital = max(scene.capital_quote, 1)
     held = book.book_of_positions(scene.observation, situation.positions, capital)
-    now, held_weight = book.carry_now(held, terms) if held.ranges else (0.0, _idle_weight(scene.observation))
-    gain, weight = None, held_weight
+    now = book.carry_now(held, terms)[0] if held.ranges else 0.0
+    gain, weight = None, terms.target_weight
     if target is not None and plan.value_quote > 0:
         wanted = book.book_of_plan(after_swap, plan)
         if wanted.ranges:
@@ -110,7 +108,6 @@ def outlook(
         target_weight_now=weight,
         carry_now=min(now, profit.max_g_per_year),
         held=held,
-        held_weight=held_weight,
         terms=terms,
         gas_fraction=cost.gas_quote / worth,
         change_cost=cost.total_quote / worth,
@@ -202,26 +199,9 @@ def objection_to_leave(view: Outlook) -> Objection | None:
     return _does_not_pay("leaving_does_not_pay", "providing does not pay, but leaving costs more", gained, needed)
 
 
-def depth_figures(observation: Observation, depth_ticks: int) -> tuple[Figure, ...]:
-    """Worth of the pool's tokens within so many ticks of the price."""
-    below, above = depth_quote(observation, depth_ticks)
-    return (Figure("depth_below_quote_raw", below), Figure("depth_above_quote_raw", above))
-
-
 def _does_not_pay(code: str, message: str, gained: float, needed: float) -> Objection:
     figures = (Figure("gain_fraction_of_capital", gained), Figure("needed_fraction_of_capital", needed))
     return Objection(code, message + " over the horizon", figures)
-
-
-def _idle_weight(observation: Observation) -> float:
-    """The base token's share of the wallet; a half where there is nothing."""
-    wallet = observation.wallet
-    price = (observation.pool.sqrt_price_x96 / (1 << 96)) ** 2
-    in_token1 = (wallet.balance_0 * price, float(wallet.balance_1))
-    total = sum(in_token1)
-    if total == 0:
-        return 0.5
-    return in_token1[1 if observation.quote_is_token0 else 0] / total
 
 
 def _pct(log_distance: float) -> float:

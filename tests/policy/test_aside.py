@@ -175,3 +175,18 @@ def test_leaving_is_judged_by_what_leaving_costs() -> None:
         costs.append(swap)
         assert needed == pytest.approx((2 * cost.gas_quote + swap) / made.plan.value_quote)
     assert costs[0] == 0 < costs[1]
+
+
+@pytest.mark.parametrize("limits", [{"max_price_impact_bps": 1}, {"max_cost_quote_per_day": "5"}])
+def test_a_swap_that_a_limit_forbids_does_not_stand_in_the_way_out(limits: dict[str, object]) -> None:
+    """The pool is thin, so the swap to the mix is dear: it may be left out, the exit may not."""
+    in_range = replace(ABOVE, lower_tick=199_200, upper_tick=200_460)
+    obs = observation(positions=(in_range,), past=history(phi_annual=0.001, sigma_annual=2.0, tick=200_000),
+                      base_fee_wei=10**7, pool_liquidity=3 * 10**17,
+                      balances=(0, 10**17))  # fmt: skip
+    free = run(obs, memory(held(in_range)))
+    assert (free.verdict.action, free.verdict.objections) == ("exit", ())
+    assert [step.kind for step in free.plan.steps] == ["exit", "approve", "swap"]
+    bound = run(obs, memory(held(in_range)), limits=limits)
+    assert (bound.verdict.action, bound.verdict.objections) == ("exit", ())
+    assert [step.kind for step in bound.plan.steps] == ["exit"]

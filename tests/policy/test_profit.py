@@ -39,7 +39,6 @@ def view(**changes: Any) -> Outlook:
         target_weight_now=0.5,
         carry_now=0.1,
         held=one_range(0.1, 0.1),
-        held_weight=0.5,
         terms=NEUTRAL,
         gas_fraction=0.0002,
         change_cost=0.0010,
