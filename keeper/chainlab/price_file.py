@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from keeper.chainlab.paths import PricePath
 from keeper.errors import ConfigError
+from keeper.world.price_rows import price_rows
 
 DAY_SECONDS = 86_400
 LONGEST_GAP_SECONDS = DAY_SECONDS
-_SUFFIXES = (".parquet", ".csv")
-
-# Larger magnitudes cannot be a UNIX time of the coming millennia in the finer unit, so the unit is never ambiguous.
-_EPOCH_UNITS = ((1e11, 1), (1e14, 10**3), (1e17, 10**6), (math.inf, 10**9))
 
 
 def from_file(path: Path, *, days: float, start_seconds: int | None = None) -> PricePath:
@@ -30,15 +21,9 @@ def from_file(path: Path, *, days: float, start_seconds: int | None = None) -> P
     Raises:
         ConfigError: the file, its columns or a row cannot be used; names the file and the row, and the remedy.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise ConfigError("a price file ends in .parquet or .csv", path=str(path))
-    rows = _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
     times: list[int] = []
     prices: list[float] = []
-    for line, when, close in rows:
-        seconds, price = _seconds(when, path, line), _price(close, path, line)
-        if times and seconds <= times[-1]:
-            raise ConfigError(f"row {line} is not later than the row before; sort rows by time", path=str(path))
+    for line, seconds, price in price_rows(path):
         if start_seconds is not None and seconds < start_seconds:
             continue
         if times and seconds - times[-1] > LONGEST_GAP_SECONDS:
@@ -56,89 +41,3 @@ def from_file(path: Path, *, days: float, start_seconds: int | None = None) -> P
         "ask for fewer days or give a longer file",
         path=str(path),
     )
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, Any, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = [name.strip().lower() for name in next(reader, [])]
-            at = _columns(header, path)
-            for row in reader:
-                if not any(cell.strip() for cell in row):
-                    continue
-                if len(row) <= max(at):
-                    raise ConfigError(f"row {reader.line_num} has too few columns", path=str(path))
-                yield reader.line_num, row[at[0]].strip(), row[at[1]].strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"cannot read prices: {_reason(error)}", path=str(path)) from error
-
-
-def _parquet_rows(path: Path) -> Iterable[tuple[int, Any, Any]]:
-    try:
-        pa, pq = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise ConfigError(
-            "reading parquet needs pyarrow (pip install pyarrow); or give a CSV", path=str(path)
-        ) from error
-    try:
-        names = {name.lower(): name for name in pq.read_schema(path).names}
-        _columns(list(names), path)
-        table = pq.read_table(path, columns=[names["timestamp"], names["close"]])
-        times, closes = table.column(0), table.column(1)
-        if pa.types.is_timestamp(times.type):  # as integers: a Python datetime cannot hold nanoseconds
-            per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[times.type.unit]
-            whole = [None if v is None else v / per_second for v in times.cast(pa.int64()).to_pylist()]
-            return _numbered(whole, closes.to_pylist())
-        return _numbered(times.to_pylist(), closes.to_pylist())
-    except (OSError, pa.ArrowException) as error:
-        raise ConfigError(f"cannot read prices: {_reason(error)}", path=str(path)) from error
-
-
-def _numbered(times: list[Any], closes: list[Any]) -> Iterator[tuple[int, Any, Any]]:
-    """``(row number from 1, time, close)``."""
-    return ((i, t, c) for i, (t, c) in enumerate(zip(times, closes, strict=True), start=1))
-
-
-def _columns(header: list[str], path: Path) -> tuple[int, int]:
-    missing = [name for name in ("timestamp", "close") if name not in header]
-    if missing:
-        found = ", ".join(header) or "none"
-        raise ConfigError(
-            f"column {' and '.join(missing)} missing (found: {found}); rename your columns", path=str(path)
-        )
-    return header.index("timestamp"), header.index("close")
-
-
-def _seconds(value: Any, path: Path, line: int) -> int:
-    try:
-        number = float(value) if isinstance(value, str | int | float) else None
-    except ValueError:
-        number = None
-    if number is not None and math.isfinite(number) and number >= 0:
-        return round(number / next(unit for most, unit in _EPOCH_UNITS if number < most))
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except ValueError as error:
-        raise ConfigError(
-            f"row {line}: {str(value)[:40]!r} is not a time; give ISO 8601 or epoch seconds", path=str(path)
-        ) from error
-
-
-def _price(value: Any, path: Path, line: int) -> float:
-    try:
-        price = float(value)
-    except (TypeError, ValueError):
-        price = math.nan
-    if not (math.isfinite(price) and price > 0):
-        raise ConfigError(
-            f"row {line}: close {str(value)[:40]!r} is not a positive number; mend or drop the row", path=str(path)
-        )
-    return price
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error).splitlines()[0][:200]

@@ -43,7 +43,7 @@ def test_parquet(tmp_path: Path) -> None:
     found = hourly_prices(tmp_path / "p.parquet")
     assert (found.hours, found.closes) == ((START, START + 3_600), (1.5, 2.5))
     (tmp_path / "q.parquet").write_bytes(b"no")
-    with pytest.raises(ConfigError, match="not a parquet file"):
+    with pytest.raises(ConfigError, match="cannot read prices: "):
         hourly_prices(tmp_path / "q.parquet")
 
 

@@ -76,7 +76,7 @@ def test_without_pytorch_it_says_what_to_install(keeper: Keeper, folder: Path, m
         ("name: x\n", "prices.csv", "regime: only"),
         (STRATEGY.replace("eth.safetensors", "/proc/x/eth.safetensors"), "prices.csv", "eth.safetensors: cannot be"),
         (STRATEGY.replace("eth.safetensors", "prices.csv/x"), "prices.csv", "prices.csv/x: cannot be written"),
-        (STRATEGY, "none.csv", "none.csv: cannot be read: no such file"),
+        (STRATEGY, "none.csv", "none.csv: cannot read prices: no such file"),
         (STRATEGY, "example.yaml", "a price file ends in .parquet or .csv"),
     ],
 )
