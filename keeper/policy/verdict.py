@@ -123,20 +123,17 @@ def _aside(strategy: Strategy, situation: Situation, view: profit.Outlook, reaso
             return plan_nothing(observation), Verdict("hold", reason.message, (reason,), view.figures)
         against = list(_common(strategy, situation, mix.plan))
         return _verdict(mix, "the mix that is wanted while standing aside", against, view.figures)
-    # First with the swap to the wanted mix; where that is what stands in the way, out without it.
-    drafts = (plan_aside(observation, situation.positions, settings),
-              plan_exit(observation, situation.positions, settings))  # fmt: skip
-    leaving = [_leave(strategy, situation, view, reason, draft) for draft in drafts]
+    mixed = plan_aside(observation, situation.positions, settings)
+    against = [reason]
+    if settings.profit.gate == "pays":  # the way to the wanted mix is counted, whichever plan goes
+        against = _as_list(profit.objection_to_leave(profit.at_cost_of(view, mixed.plan)))
+    # Where a limit forbids the swap to the mix, out without it.
+    drafts = (mixed, plan_exit(observation, situation.positions, settings))
+    leaving = [
+        _verdict(each, reason.message, [*against, *_common(strategy, situation, each.plan)], view.figures)
+        for each in drafts
+    ]
     return next((each for each in leaving if not each[1].objections), leaving[0])
-
-
-def _leave(
-    strategy: Strategy, situation: Situation, view: profit.Outlook, reason: Objection, draft: Draft
-) -> Candidate:
-    at_cost = profit.at_cost_of(view, draft.plan)
-    against = _as_list(profit.objection_to_leave(at_cost)) if strategy.settings.profit.gate == "pays" else [reason]
-    against += _common(strategy, situation, draft.plan)
-    return _verdict(draft, reason.message, against, view.figures)
 
 
 def _may_add(strategy: Strategy, aim: Aim | Objection) -> bool:

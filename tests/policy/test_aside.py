@@ -190,3 +190,17 @@ def test_a_swap_that_a_limit_forbids_does_not_stand_in_the_way_out(limits: dict[
     bound = run(obs, memory(held(in_range)), limits=limits)
     assert (bound.verdict.action, bound.verdict.objections) == ("exit", ())
     assert [step.kind for step in bound.plan.steps] == ["exit"]
+
+
+def test_leaving_without_the_swap_is_not_judged_cheaper_for_it() -> None:
+    """The swap would follow at the next look: what it costs counts before the exit, not after."""
+    in_range = replace(ABOVE, lower_tick=199_200, upper_tick=200_460)
+    obs = observation(positions=(in_range,), past=history(phi_annual=0.001, sigma_annual=2.0, tick=200_000),
+                      base_fee_wei=10**7, pool_liquidity=3 * 10**17, balances=(0, 10**17))  # fmt: skip
+    # A horizon over which the loss is more than the gas, and less than gas and swap.
+    made = run(obs, memory(held(in_range)), profit={"horizon_days": 0.02})
+    assert [each.code for each in made.verdict.objections] == ["leaving_does_not_pay"]
+    needed = made.verdict.objections[0].figures[1].value
+    assert isinstance(needed, float) and needed * made.plan.value_quote > 10**7  # ten whole quote tokens of swap
+    held_mix = run(obs, memory(held(in_range)), profit={"horizon_days": 0.02, "aside_mix": "held"})
+    assert (held_mix.verdict.action, held_mix.verdict.objections) == ("exit", ())
