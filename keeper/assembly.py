@@ -28,12 +28,14 @@ from keeper.policy.strategy import Strategy
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
+from keeper.world.chain.rehearsal import PlainRehearsal
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.observer import ChainObserver
 from keeper.world.protocols import Executor, Signer
+from keeper.world.signers.policed import PolicedSigner
 from keeper.world.v3.identity import PoolKey
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
@@ -212,9 +214,10 @@ def wallet_executor(
         relay = None if chain.private_url is None else HttpNode((chain.private_url,))
         sender = Sender(
             node if relay is None else PrivatelySent(node, relay),
-            signer,
+            PolicedSigner(signer),
             journal.transactions,
             chain.chain_id,
+            rehearsal=PlainRehearsal(node, signer.address),
             pause=pause,
             now=now,
             confirmations=max(1, chain.confirmations),

@@ -3,9 +3,11 @@
 KeeperError
 ├── ConfigError        the operator can mend it: a file, a line, a remedy        -> exit 2
 ├── TransientError     something outside did not answer; retried within bounds   -> exit 3
-│   └── RpcError       a node answered with an error or nonsense
+│   ├── RpcError       a node answered with an error or nonsense
+│   └── RehearsalFailedError   a transaction would revert, or not do what it is for: it is not signed
 └── FatalError         signing must stop until a person has looked              -> exit 4
-    └── HaltedError    a strategy (or the signer) is halted
+    ├── HaltedError    a strategy (or the signer) is halted
+    └── SigningRefusedError    the signing policy let a transaction not pass
 
 Anything else is a defect in Range Keeper and exits with 1.
 """
@@ -46,6 +48,10 @@ class RpcError(TransientError):
         super().__init__(message)
 
 
+class RehearsalFailedError(TransientError):
+    """A transaction that was tried on the newest state would revert, or do something else than its step says."""
+
+
 class FatalError(KeeperError):
     """Continuing could lose money. Nothing more is signed until an operator resumes."""
 
@@ -54,3 +60,7 @@ class FatalError(KeeperError):
 
 class HaltedError(FatalError):
     """The strategy or signer is halted; says why and how to resume."""
+
+
+class SigningRefusedError(FatalError):
+    """The signing policy refused a transaction: something is wrong with the keeper, its machine or its journal."""

@@ -12,6 +12,7 @@ from keeper.model.memory import Memory, OpenSubmission
 from keeper.model.observation import Block, ImpliedQuote, MissingInput, Observation, OracleQuote
 from keeper.model.outcome import Held, Outcome
 from keeper.model.plan import Plan, Step
+from keeper.world.signers.passed import Passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,61 @@ class Venue(Protocol):
 
 
 class Signer(Protocol):
-    """Holds a key. ``sign`` returns the raw signed transaction."""
+    """Holds a key. It signs what the signing policy has passed, and nothing else."""
 
     @property
     def address(self) -> str: ...
 
-    def sign(self, transaction: Mapping[str, Any]) -> bytes: ...
+    def sign(self, passed: Passed) -> bytes:
+        """The raw signed transaction of the passed bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a signature is asked for: the durable step it carries out, or (``cancels``) to take its nonce back."""
+
+    step_id: int
+    head_timestamp: int
+    cancels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Signed bytes, and what they count against the limits: raw units of the quote token that they may swap."""
+
+    raw: bytes
+    debit_quote: int
+
+
+class LastLook(Protocol):
+    """The signing policy before a signer: default deny."""
+
+    @property
+    def address(self) -> str: ...
+
+    def sign(self, transaction: Mapping[str, Any], purpose: Purpose) -> Signed:
+        """Sign an EIP-1559 transaction that the policy lets through; ``transaction`` holds every field by web3's name.
+
+        Raises:
+            SigningRefusedError: it does not; nothing was signed.
+            TransientError: a remote signer did not answer; nothing was signed that is known of.
+        """
+        ...
+
+
+class Rehearsal(Protocol):
+    """Tries a transaction on the newest state before it is signed."""
+
+    def gas_units(self, step: Step | None, call: Call) -> int:
+        """The gas it takes, without margin. ``step`` is what it must do to the balances; None: a self-send.
+
+        Raises:
+            RehearsalFailedError: it would revert, or do something else than the step says.
+            HaltedError: a contract is not the one it was.
+            TransientError: the node did not answer.
+        """
+        ...
 
 
 class Node(Protocol):

@@ -30,6 +30,7 @@ from keeper.policy.strategy import Strategy
 from keeper.policy.valuation import positions_value, value_in_quote
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
+from keeper.world.chain.rehearsal import PlainRehearsal
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal import decisions, queries
@@ -41,6 +42,7 @@ from keeper.world.venues.uniswap_v3 import UniswapV3, build
 from tests.conftest import GENESIS_SECONDS, PATH_START_SECONDS, START_PRICE
 from tests.world.conftest import FAR_DEADLINE, MemorySamples, contracts_of
 from tests.world.executors.bench import FailingNode
+from tests.world.unpoliced import Unpoliced
 
 CHAIN_ID = 31337
 WARM_HOURS = 26
@@ -211,7 +213,8 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
                              twap_windows_seconds=strategy.settings.limits.twap_windows_seconds)  # fmt: skip
     failing = FailingNode(node)
     clock = iter(range(10**9))
-    sender = Sender(failing, keystore.load(key, "x"), journal.transactions, CHAIN_ID,
+    sender = Sender(failing, Unpoliced(keystore.load(key, "x")), journal.transactions, CHAIN_ID,
+                    rehearsal=PlainRehearsal(failing, owner),
                     pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)))  # fmt: skip
     executor = WalletExecutor(sender, venue, journal.transactions)
     return Desk(warm, strategy, journal, venue, observer, executor, failing, owner)

@@ -14,11 +14,12 @@ from typing import Any, Literal, NoReturn
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.errors import FatalError, HaltedError, RpcError, TransientError
-from keeper.world.chain import fees, reverts
+from keeper.errors import FatalError, HaltedError, RehearsalFailedError, RpcError, TransientError
+from keeper.model.plan import Step
+from keeper.world.chain import fees
 from keeper.world.chain.fees import Fees
 from keeper.world.journal.transactions import Attempt, Ending, StoredTransaction, TransactionLog
-from keeper.world.protocols import Call, Node, Signer
+from keeper.world.protocols import Call, LastLook, Node, Purpose, Rehearsal
 
 _SELF_SEND_GAS = 21_000
 # Behind one URL there may be many nodes, of which some lag: a used nonce without its receipt must be seen so often,
@@ -72,10 +73,11 @@ class Sender:
     def __init__(
         self,
         node: Node,
-        signer: Signer,
+        signer: LastLook,
         log: TransactionLog,
         chain_id: int,
         *,
+        rehearsal: Rehearsal,
         pause: Callable[[float], object],
         now: Callable[[], float],
         poll_seconds: float = 2.0,
@@ -84,7 +86,7 @@ class Sender:
         max_fee_wei: int | None = None,
     ) -> None:
         self._node, self._signer, self._log, self._chain_id = node, signer, log, chain_id
-        self._pause, self._now = pause, now
+        self._rehearsal, self._pause, self._now = rehearsal, pause, now
         self._poll_seconds, self._receipt_timeout_seconds = poll_seconds, receipt_timeout_seconds
         self._confirmations, self._max_fee_wei = confirmations, max_fee_wei
 
@@ -93,7 +95,7 @@ class Sender:
         """The address that signs and pays."""
         return self._signer.address
 
-    def send(self, step_id: int, call: Call, deadline_timestamp: int, *, at_any_fee: bool = False) -> Sent:
+    def send(self, step_id: int, step: Step, call: Call, deadline_timestamp: int, *, at_any_fee: bool = False) -> Sent:
         """Carry out a step that has no transaction yet. ``at_any_fee`` lifts the ceiling of the fee per gas.
 
         Raises:
@@ -114,17 +116,15 @@ class Sender:
                 "behind; nothing was signed"
             )
         try:
-            gas = self._simulate(call)
-        except RpcError as error:
-            if not reverts.is_refusal(error):
-                raise
-            return Refused(f"simulation failed: {reverts.reason(error)}")
+            gas = fees.gas_limit(self._rehearsal.gas_units(step, call))
+        except RehearsalFailedError as error:
+            return Refused(str(error))
         live = self._log.highest_live_nonce(self._chain_id, self.address)
         nonce = head.nonce if live is None else max(head.nonce, live + 1)
-        attempt = self._sign(call, nonce, gas, caps)
+        attempt = self._sign(call, nonce, gas, caps, Purpose(step_id, head.timestamp))
         transaction_id = self._log.record_attempt(step_id, self._chain_id, self.address, nonce, attempt)
         refusal = self._broadcast(transaction_id, attempt)
-        return self._wait(StoredTransaction(transaction_id, nonce, "SIGNED", (attempt,), None), refusal)
+        return self._wait(StoredTransaction(transaction_id, step_id, nonce, "SIGNED", (attempt,), None), refusal)
 
     def settle(self, transaction: StoredTransaction, deadline_timestamp: int) -> Sent:
         """Find out, and if need be bring about, the end of a transaction that was signed earlier.
@@ -162,13 +162,7 @@ class Sender:
         )
         return _Head(int(block["timestamp"], 16), base_fee_wei, int(priority_fee, 16), int(nonce, 16))
 
-    def _simulate(self, call: Call) -> int:
-        """The gas limit for a call that succeeds on the state of now; RpcError with the reason for one that fails."""
-        request = {"from": self.address, "to": call.to, "data": "0x" + call.data.hex(), "value": hex(call.value_wei)}
-        self._node.request("eth_call", [request, "latest"])
-        return fees.gas_limit(int(self._node.request("eth_estimateGas", [request, "latest"]), 16))
-
-    def _sign(self, call: Call, nonce: int, gas: int, caps: Fees, *, cancels: bool = False) -> Attempt:
+    def _sign(self, call: Call, nonce: int, gas: int, caps: Fees, purpose: Purpose) -> Attempt:
         raw = self._signer.sign(
             {
                 "type": 2,
@@ -180,9 +174,10 @@ class Sender:
                 "gas": gas,
                 "maxFeePerGas": caps.max_fee_wei,
                 "maxPriorityFeePerGas": caps.max_priority_fee_wei,
-            }
-        )
-        return Attempt("0x" + keccak(raw).hex(), raw, gas, caps.max_fee_wei, caps.max_priority_fee_wei, cancels)
+            },
+            purpose,
+        ).raw
+        return Attempt("0x" + keccak(raw).hex(), raw, gas, caps.max_fee_wei, caps.max_priority_fee_wei, purpose.cancels)
 
     def _broadcast(self, transaction_id: int, attempt: Attempt) -> str | None:
         """Hand over bytes that the journal holds. Returns the node's words if it refused them; no answer is no
@@ -239,7 +234,13 @@ class Sender:
         caps = fees.replacement(Fees(last.max_fee_wei, last.max_priority_fee_wei), offered)
         if self._max_fee_wei is not None and caps.max_fee_wei > self._max_fee_wei:
             return Unknown("the plan has expired; taking its nonce back costs more than the gas ceiling allows")
-        attempt = self._sign(Call(self.address, b""), transaction.nonce, _SELF_SEND_GAS, caps, cancels=True)
+        attempt = self._sign(
+            Call(self.address, b""),
+            transaction.nonce,
+            _SELF_SEND_GAS,
+            caps,
+            Purpose(transaction.step_id, head.timestamp, cancels=True),
+        )
         self._log.record_cancellation(transaction.id, attempt)
         refusal = self._broadcast(transaction.id, attempt)
         return self._wait(replace(transaction, attempts=(*transaction.attempts, attempt)), refusal)

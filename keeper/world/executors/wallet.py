@@ -48,7 +48,9 @@ class WalletExecutor:
         if transaction is None:
             call = self._venue.call(stored.step, self._sender.address, deadline_timestamp)
             # The way out stays open when gas is dear; whether it is worth it was the decision's to judge.
-            return self._sender.send(stored.id, call, deadline_timestamp, at_any_fee=stored.step.kind == "exit")
+            return self._sender.send(
+                stored.id, stored.step, call, deadline_timestamp, at_any_fee=stored.step.kind == "exit"
+            )
         if transaction.ending is not None:
             return Mined(transaction.id, transaction.ending)
         return self._sender.settle(transaction, deadline_timestamp)

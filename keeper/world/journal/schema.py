@@ -7,7 +7,7 @@ from typing import Final
 from keeper.errors import ConfigError
 from keeper.world.journal.location import Location
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 def require_schema(location: Location, found: str | None) -> None:

@@ -2,7 +2,7 @@
 
 Integers that may pass 64 bits (amounts, liquidity, prices, fees) are decimal TEXT. The unique indexes are the
 journal's share of safety: one plan per strategy, block and settings; one open plan per strategy; one transaction
-per nonce; one ledger line per log.
+per step and per nonce; one ledger line per log.
 """
 
 from __future__ import annotations
@@ -68,6 +68,42 @@ strategies = Table(
     Column("regime_label", Text),
     Column("regime_since", BigInteger),
     Column("last_timestamp", BigInteger),
+    # What an operator's `resume` forgives: failures of plans up to this one, differences of the next reconciliation.
+    Column("resumed_plan_id", BigInteger, nullable=False, server_default=text("0")),
+    Column("accepts_difference", Boolean, nullable=False, server_default=text("false")),
+)
+
+# A key on a chain. ``first_nonce`` is what it had sent before the keeper's first transaction.
+signers = Table(
+    "signers",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("address", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default="running"),  # or halted
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("first_nonce", BigInteger),
+)
+
+# The code that stood at a contract's address when it was first used; for a proxy also what it led to.
+code_pins = Table(
+    "code_pins",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("address", Text, primary_key=True),
+    Column("code_hash", Text, nullable=False),
+    Column("implementation", Text, nullable=False, server_default=""),
+)
+
+# The block up to which an owner's balances are explained by the ledger.
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text, primary_key=True),
+    Column("strategy", Text, primary_key=True),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", Text, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
 )
 
 # What a node told about a pool's past, as it was sampled.
@@ -170,15 +206,21 @@ transactions = Table(
     "transactions",
     metadata,
     _identity(),
-    Column("step_id", _Id, ForeignKey("steps.id"), nullable=False, index=True),
+    Column("step_id", _Id, ForeignKey("steps.id"), nullable=False),
     Column("chain_id", BigInteger, nullable=False),
     Column("sender", Text, nullable=False),
     Column("nonce", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
+    # What the limits count, written with the signature: the chain's time, the most its gas can cost, what it swaps.
+    Column("signed_timestamp", BigInteger, nullable=False, server_default=text("0")),
+    Column("debit_gas_wei", Text, nullable=False, server_default="0"),
+    Column("debit_quote", Text, nullable=False, server_default="0"),
     Column("block_number", BigInteger),
     Column("block_timestamp", BigInteger),
     Column("block_hash", Text),
-    Column("receipt", LargeBinary),  # zlib of the node's JSON, once final: the evidence
+    Column("receipt", LargeBinary),  # zlib of the node's JSON, once included: the evidence
+    Index("one_transaction_per_step", "step_id", unique=True),
+    Index("transactions_of_sender", "chain_id", "sender", "signed_timestamp"),
     Index("one_transaction_per_nonce", "chain_id", "sender", "nonce", unique=True),
 )
 
@@ -193,6 +235,7 @@ attempts = Table(
     Column("max_fee_wei", Text, nullable=False),
     Column("max_priority_fee_wei", Text, nullable=False),
     Column("cancels", Boolean, nullable=False),
+    Column("route", Text, nullable=False, server_default="public"),  # or private: a relay alone
 )
 
 ledger = Table(
@@ -232,9 +275,10 @@ positions = Table(
     Column("amount_0", Text, nullable=False),
     Column("amount_1", Text, nullable=False),
     Column("opened_timestamp", BigInteger, nullable=False),
-    Column("opened_plan_id", _Id, ForeignKey("plans.id"), nullable=False),
+    Column("opened_plan_id", _Id, ForeignKey("plans.id")),  # empty: adopted
     Column("closed_timestamp", BigInteger),
     Column("closed_plan_id", _Id, ForeignKey("plans.id")),
+    Column("ending", Text),  # why it was closed, where no plan of ours did it: moved or burned by somebody else
     Index("one_position", "chain_id", "pool", "token_id", unique=True),
     Index("positions_of_strategy", "strategy", "closed_timestamp"),
 )

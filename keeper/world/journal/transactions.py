@@ -56,6 +56,7 @@ class StoredTransaction:
     """A nonce in use, with every attempt made at it, oldest first. ``ending`` is None until it is final."""
 
     id: int
+    step_id: int
     nonce: int
     state: TransactionState
     attempts: tuple[Attempt, ...]
@@ -194,6 +195,7 @@ def _transaction(connection: Connection, step_id: int) -> StoredTransaction | No
     tried = connection.execute(select(attempts).where(attempts.c.transaction_id == row.id).order_by(attempts.c.id))
     return StoredTransaction(
         id=row.id,
+        step_id=row.step_id,
         nonce=row.nonce,
         state=row.state,
         attempts=tuple(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
+from eth_utils.crypto import keccak
 from pydantic import BaseModel, ConfigDict, Field
 
 from keeper.errors import ConfigError
+from keeper.world.signers.envelope import with_signature
+from keeper.world.signers.passed import Passed
 
 
 class Settings(BaseModel):
@@ -39,9 +42,10 @@ class KeystoreSigner:
         """The key's address, checksummed."""
         return str(self._account.address)
 
-    def sign(self, transaction: Mapping[str, Any]) -> bytes:
-        """The raw signed transaction; ``transaction`` holds every field in web3's names, nothing is filled in."""
-        return bytes(self._account.sign_transaction(dict(transaction)).raw_transaction)
+    def sign(self, passed: Passed) -> bytes:
+        """The raw signed transaction of bytes that the policy has passed; nothing is filled in or changed."""
+        signature = self._account.unsafe_sign_hash(Hash32(keccak(passed.unsigned)))
+        return with_signature(passed.unsigned, signature.v - 27, signature.r, signature.s)
 
 
 def build(settings: Settings) -> KeystoreSigner:

@@ -13,6 +13,7 @@ from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Outcome
 from keeper.model.plan import Approve, Collect, Plan, Step
 from keeper.world.chain.node import HttpNode
+from keeper.world.chain.rehearsal import PlainRehearsal
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal import queries
@@ -22,6 +23,7 @@ from keeper.world.protocols import Call, Node
 from keeper.world.signers import keystore
 from keeper.world.signers.keystore import KeystoreSigner
 from tests.world import words
+from tests.world.unpoliced import Unpoliced
 
 CHAIN_ID = 31337
 STRATEGY = "eth-usdc"
@@ -104,7 +106,9 @@ class Bench:
 
     def executor(self) -> WalletExecutor:
         log = self.journal.transactions
-        sender = Sender(self.node, self.signer, log, CHAIN_ID, pause=self.pause, now=lambda: self.clock,
+        sender = Sender(self.node, Unpoliced(self.signer), log, CHAIN_ID,
+                        rehearsal=PlainRehearsal(self.node, self.signer.address),
+                        pause=self.pause, now=lambda: self.clock,
                         poll_seconds=1.0, receipt_timeout_seconds=10.0, confirmations=self.confirmations,
                         max_fee_wei=self.max_fee_wei)  # fmt: skip
         return WalletExecutor(sender, self.venue, log)

@@ -16,6 +16,7 @@ from keeper.world.chain.node import HttpNode
 from keeper.world.journal import queries
 from tests.world.executors import bench as bench_module
 from tests.world.executors.bench import CLAIM, STEPS, STRATEGY, Bench, Killed
+from tests.world.unpoliced import sign_anything
 
 ACT = STEPS[1:]
 
@@ -160,7 +161,7 @@ def test_a_nonce_used_by_another_halts(bench: Bench) -> None:
     bench.restart()
     foreign = {"type": 2, "chainId": 31337, "nonce": 0, "to": bench.signer.address, "value": 5, "data": b"",
                "gas": 21_000, "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9}  # fmt: skip
-    bench.anvil.rpc("eth_sendRawTransaction", "0x" + bench.signer.sign(foreign).hex())
+    bench.anvil.rpc("eth_sendRawTransaction", "0x" + sign_anything(bench.signer, foreign).hex())
     bench.anvil.mine()
     with pytest.raises(HaltedError, match=r"nonce 0 .* is not in the journal"):
         bench.settle()

@@ -10,6 +10,7 @@ from eth_account import Account
 from keeper.errors import ConfigError
 from keeper.plugins import available, find
 from keeper.world.signers import keystore
+from tests.world.unpoliced import sign_anything
 
 PASSWORD = "correct horse"
 CANARY = "4c0883a69102937d6231471b5dbb6204fe512961708279f2d3f1b3a5e8b8a6e1"
@@ -26,8 +27,8 @@ def test_a_key_comes_back_and_signs_as_itself(path: Path) -> None:
     signer = keystore.load(path, PASSWORD)
     assert signer.address == address
     assert keystore.stored_address(path) == address.lower()
-    raw = signer.sign({"type": 2, "chainId": 1, "nonce": 0, "to": address, "value": 0, "data": b"", "gas": 21_000,
-                       "maxFeePerGas": 1, "maxPriorityFeePerGas": 1})  # fmt: skip
+    raw = sign_anything(signer, {"type": 2, "chainId": 1, "nonce": 0, "to": address, "value": 0, "data": b"",
+                                 "gas": 21_000, "maxFeePerGas": 1, "maxPriorityFeePerGas": 1})  # fmt: skip
     assert Account.recover_transaction(raw) == address
 
 
