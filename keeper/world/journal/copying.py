@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.sql.sqltypes import Integer
 
 from keeper.errors import TransientError
-from keeper.world.journal import tables
+from keeper.world.journal import tape_tables
 from keeper.world.journal.database_errors import damaged, database_error
 from keeper.world.journal.location import SqliteFile
 
@@ -41,7 +41,8 @@ def copy_file(source: Path, target: Path) -> dict[str, int]:
         _to_disk(target, os.O_RDWR)
     except sqlite3.DatabaseError as error:
         target.unlink()
-        raise database_error(SqliteFile(target), error) or damaged(source, str(error)) from error
+        place = source if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else target
+        raise database_error(SqliteFile(place), error) or damaged(source, str(error)) from error
     except BaseException:
         target.unlink()
         raise
@@ -97,7 +98,7 @@ def count_rows(connection: sqlite3.Connection) -> dict[str, int]:
 def copy_rows(source: Connection, target: Connection) -> dict[str, int]:
     """Every row of a journal into the empty tables of another, in the order that keys need. Returns their numbers."""
     copied = {}
-    for table in tables.metadata.sorted_tables:
+    for table in tape_tables.metadata.sorted_tables:
         wanted = select(table).order_by(*table.primary_key.columns)  # a decision follows its keyframe
         copied[table.name] = 0
         rows = source.execution_options(yield_per=_ROWS_AT_ONCE).execute(wanted)
@@ -111,7 +112,7 @@ def copy_rows(source: Connection, target: Connection) -> dict[str, int]:
 
 def _set_sequence(connection: Connection, name: str) -> None:
     """The next number that the database gives follows the highest there is."""
-    table = tables.metadata.tables[name]
+    table = tape_tables.metadata.tables[name]
     key = table.autoincrement_column
     if key is None or not isinstance(key.type, Integer):
         return

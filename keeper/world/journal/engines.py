@@ -22,8 +22,9 @@ def engine_at(location: Location) -> Engine:
     return _postgres_engine(location)
 
 
-def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
-    """An engine for one file. Without ``foreign_keys`` tables can be rebuilt: check the keys before the commit."""
+def sqlite_engine(path: Path, *, foreign_keys: bool = True, single_file: bool = False) -> Engine:
+    """An engine for one file. Without ``foreign_keys`` tables can be rebuilt: check the keys before the commit. A
+    ``single_file`` has no log beside it: for copies that nobody reads meanwhile."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -31,7 +32,7 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
         # The driver's own BEGIN would come late and be deferred; ours takes the write lock at once.
         connection.isolation_level = None
         connection.execute("PRAGMA page_size=8192")  # decisions of 1 to 5 kB fill it better than 4 kB pages
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA journal_mode={'DELETE' if single_file else 'WAL'}")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Inspector, UniqueConstraint, inspect
 
-from keeper.world.journal import tables
+from keeper.world.journal import tape_tables
 from keeper.world.journal.database_errors import damaged
 from keeper.world.journal.location import Location
 from keeper.world.journal.sql import query_on
@@ -59,7 +59,7 @@ def _missing(inspector: Inspector) -> Iterator[str]:
         for (_, name), found in inspector.get_multi_unique_constraints().items()
         for each in found
     }
-    for table in tables.metadata.sorted_tables:
+    for table in tape_tables.metadata.sorted_tables:
         wanted = {column.name for column in table.columns}
         for column in sorted(wanted - columns.get(table.name, set())):
             yield f"the column {column} of {table.name}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, insert, inspect, select
 
 from keeper.errors import ConfigError
-from keeper.world.journal import tables
+from keeper.world.journal import tables, tape_tables
 from keeper.world.journal.copying import make_private, publish
 from keeper.world.journal.engines import engine_at, sqlite_engine
 from keeper.world.journal.integrity import OTHER_PLACE, check_file
@@ -65,7 +65,7 @@ def _make_file(path: Path, mode: str) -> None:
 
 def fill(connection: Connection, mode: str) -> None:
     """The tables of the newest form in an empty database."""
-    tables.metadata.create_all(connection)
+    tape_tables.metadata.create_all(connection)
     rows = [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "mode", "value": mode}]
     connection.execute(insert(tables.meta), rows)
 
