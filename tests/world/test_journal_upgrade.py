@@ -22,6 +22,7 @@ from tests.world import old_journal
 from tests.world.words import OWNER, decision
 
 NEW_COLUMNS = {"strategies": 2, "transactions": 3, "attempts": 1, "positions": 1}
+WRITES = {"CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "COMMIT"}
 NEW_TABLES = {"signers", "code_pins", "reconciliations"}
 
 
@@ -136,14 +137,14 @@ def test_one_that_does_not_fit_is_left_as_it_is(journal_url: str, tmp_path: Path
 
 
 def _killed_at(url: str, statement: int) -> bool:
-    """Open the journal in a process that is killed before that statement of the upgrade. False: it came to the end."""
+    """Open the journal in a process that is killed before that write of the upgrade. False: it came to the end."""
     child = os.fork()
     if child == 0:
         seen = 0
 
-        def before(*_: object) -> None:
+        def before(_connection: object, _cursor: object = None, sql: str = "COMMIT", *_: object) -> None:
             nonlocal seen
-            seen += 1
+            seen += sql.split(None, 1)[0] in WRITES
             if seen > statement:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -163,20 +164,26 @@ def _killed_at(url: str, statement: int) -> bool:
     return False
 
 
-def test_killed_at_every_statement_the_next_start_completes_it(journal_url: str, tmp_path: Path) -> None:
-    before = old_journal.make(journal_url, tmp_path)
-    statement = done = 0
-    while _killed_at(journal_url, statement):
-        found = old_journal.rows_at(journal_url)
+def test_killed_at_some_writes_the_next_start_completes_it(journal_url: str, tmp_path: Path) -> None:
+    _kill_and_complete(journal_url, tmp_path, stride=5)
+
+
+@pytest.mark.soak
+def test_killed_at_every_write_the_next_start_completes_it(journal_url: str, tmp_path: Path) -> None:
+    _kill_and_complete(journal_url, tmp_path, stride=1)
+
+
+def _kill_and_complete(url: str, folder: Path, stride: int) -> None:
+    before = old_journal.make(url, folder)
+    write = 0
+    while _killed_at(url, write):
+        found = old_journal.rows_at(url)
         if ("schema", "2") in found["meta"]:
-            assert found == before, f"killed before statement {statement}"
-            assert not done, "the old one cannot come back"
-        else:
-            done += 1
-        statement += 2 if statement > 60 else 1
-    assert statement > 30
-    found = old_journal.rows_at(journal_url)
+            assert found == before, f"killed before write {write}"
+        write += stride
+    assert write > 15, "the upgrade is not seen"
+    found = old_journal.rows_at(url)
     assert ("schema", "3") in found["meta"] and len(found["decisions"]) == len(before["decisions"])
-    if journal_url.startswith("sqlite"):
-        assert [path.name for path in tmp_path.glob("keeper.db.schema*")] == ["keeper.db.schema-2.bak"]
-    open_journal(journal_url, "wallet").close()
+    if url.startswith("sqlite"):
+        assert [path.name for path in folder.glob("keeper.db.schema*")] == ["keeper.db.schema-2.bak"]
+    open_journal(url, "wallet").close()

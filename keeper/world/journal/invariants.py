@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import Connection, Inspector, UniqueConstraint, inspect
 
+from keeper.model.memory import StrategyState
 from keeper.world.journal import tape_tables
 from keeper.world.journal.database_errors import damaged
 from keeper.world.journal.location import Location
 from keeper.world.journal.sql import query_on
+from keeper.world.journal.transactions import TransactionState
 
 # What must not be there, as a query for its first case.
 _IMPOSSIBLE: Final = (
@@ -36,6 +38,8 @@ _IMPOSSIBLE: Final = (
     ),
 )
 
+_STATES: Final = {"strategies": get_args(StrategyState), "transactions": get_args(TransactionState)}
+
 
 def check_contents(connection: Connection, location: Location) -> None:
     """FatalError when a table, column or index is missing or a record contradicts another; says what to do."""
@@ -45,6 +49,10 @@ def check_contents(connection: Connection, location: Location) -> None:
     for sentence, sql in _IMPOSSIBLE:
         for (case,) in query(sql):
             raise damaged(location, sentence.format(case))
+    for table, known in _STATES.items():
+        for (state,) in query(f"SELECT DISTINCT state FROM {table}"):
+            if state not in known:
+                raise damaged(location, f"{state!r} is no state of {table}")
 
 
 def _missing(inspector: Inspector) -> Iterator[str]:
