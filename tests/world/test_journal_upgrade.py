@@ -21,7 +21,7 @@ from keeper.world.journal.schema import SCHEMA_VERSION
 from tests.world import old_journal
 from tests.world.words import OWNER, decision
 
-NEW_COLUMNS = {"strategies": 2, "transactions": 3, "attempts": 1, "positions": 1}
+NEW_COLUMNS = {"strategies": 2, "transactions": 3, "attempts": 2, "positions": 1}
 WRITES = {"CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "COMMIT"}
 NEW_TABLES = {"signers", "code_pins", "reconciliations"}
 

@@ -8,28 +8,14 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from sqlalchemy import Engine, event
-from sqlalchemy.engine import ExceptionContext
-
 from keeper.errors import ConfigError, FatalError, KeeperError, TransientError
 from keeper.world.journal.location import Location, PostgresDatabase, unreachable
 
 _RESTORE: Final = "move it away and restore a backup (`keeper restore`)"
+_WORDS: Final = 200
 # PostgreSQL's classes of SQLSTATE: what passes by itself or once somebody has made room, and what is damage.
 _PASSES: Final = ("08", "40", "53", "55P03", "57")
 _DAMAGED: Final = ("XX001", "XX002")
-
-
-def translate(engine: Engine, location: Location) -> None:
-    """Let every error of this engine that is not a defect of ours be one of ``keeper.errors``."""
-
-    @event.listens_for(engine, "handle_error")
-    def on_error(context: ExceptionContext) -> None:
-        if context.is_pre_ping or not isinstance(context.original_exception, Exception):
-            return  # a ping that fails makes a new connection
-        error = database_error(location, context.original_exception)
-        if error is not None:
-            raise error from context.original_exception
 
 
 def database_error(location: Location, error: Exception) -> KeeperError | None:
@@ -40,13 +26,17 @@ def database_error(location: Location, error: Exception) -> KeeperError | None:
 
 
 def damaged(location: object, words: str) -> FatalError:
-    """The journal is not what was written."""
-    return FatalError(f"the journal {location} is damaged ({words}): {_RESTORE}")
+    """The journal is not what was written. Of many ``words`` the first are told, in one line."""
+    told = " ".join(words.split())
+    told = told if len(told) <= _WORDS else f"{told[:_WORDS]}…"
+    return FatalError(f"the journal {location} is damaged ({told}): {_RESTORE}")
 
 
 def _sqlite_error(location: Location, error: sqlite3.DatabaseError) -> KeeperError | None:
     # An extended code holds its kind in the low byte. What the driver says itself (misuse) has no code.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if str(error).startswith("Could not decode"):
+        return damaged(location, "a text is none")
     if code == sqlite3.SQLITE_FULL:
         return _no_room(location)
     if code == sqlite3.SQLITE_IOERR:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError
 
 from keeper.errors import ConfigError
-from keeper.world.journal.database_errors import translate
+from keeper.world.journal.database_errors import database_error
 from keeper.world.journal.location import Location, PostgresDatabase, SqliteFile
 
 BUSY_SECONDS: Final = 10
@@ -40,7 +41,7 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True, single_file: bool = 
     def on_begin(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    translate(engine, SqliteFile(path))
+    _translate(engine, SqliteFile(path))
     return engine
 
 
@@ -62,5 +63,17 @@ def _postgres_engine(location: PostgresDatabase) -> Engine:
         )
         connection.commit()
 
-    translate(engine, location)
+    _translate(engine, location)
     return engine
+
+
+def _translate(engine: Engine, location: Location) -> None:
+    """Let every error of this engine that is not a defect of ours be one of ``keeper.errors``."""
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        if context.is_pre_ping or not isinstance(context.original_exception, Exception):
+            return  # a ping that fails makes a new connection
+        error = database_error(location, context.original_exception)
+        if error is not None:
+            raise error from context.original_exception

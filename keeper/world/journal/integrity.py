@@ -50,7 +50,9 @@ def _check_pages(path: Path, check: str) -> None:
             orphan = connection.execute("PRAGMA foreign_key_check").fetchone() if verdict == "ok" else None
     except sqlite3.DatabaseError as error:
         raise database_error(SqliteFile(path), error) or damaged(path, str(error)) from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, "a name in it is no text") from error
     if verdict != "ok":
-        raise damaged(path, " ".join(verdict.replace("*** in database main ***", "").split()))
+        raise damaged(path, verdict.replace("*** in database main ***", ""))
     if orphan is not None:
         raise damaged(path, f"row {orphan[1]} of {orphan[0]} belongs to a row of {orphan[2]} that is not there")

@@ -8,10 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, inspect, select
+from sqlalchemy.exc import DatabaseError
 
 from keeper.errors import ConfigError
 from keeper.world.journal import tables, tape_tables
 from keeper.world.journal.copying import make_private, publish
+from keeper.world.journal.database_errors import damaged
 from keeper.world.journal.engines import engine_at, sqlite_engine
 from keeper.world.journal.integrity import OTHER_PLACE, check_file
 from keeper.world.journal.invariants import check_contents
@@ -38,6 +40,9 @@ def open_journal(url: str, mode: str) -> SqlJournal:
     engine = engine_at(location)
     try:
         _prepare(engine, location, mode)
+    except (DatabaseError, UnicodeDecodeError) as error:  # what fails for no other reason fails for its tables
+        engine.dispose()
+        raise damaged(location, str(error.orig if isinstance(error, DatabaseError) else error)) from error
     except BaseException:
         engine.dispose()
         raise

@@ -22,6 +22,7 @@ def upgrade() -> None:
     op.drop_index("ix_transactions_step_id", "transactions")
     op.create_index("one_transaction_per_step", "transactions", ["step_id"], unique=True)
     op.create_index("transactions_of_sender", "transactions", ["chain_id", "sender", "signed_timestamp"])
+    op.add_column("attempts", sa.Column("signed_timestamp", sa.BigInteger, nullable=False, server_default=_ZERO))
     op.add_column("attempts", sa.Column("route", sa.Text, nullable=False, server_default="public"))
     with op.batch_alter_table("positions") as positions:
         positions.alter_column("opened_plan_id", existing_type=sa.BigInteger, nullable=True)
