@@ -27,7 +27,12 @@ def command(file: Path, config: Path, journal: str | None, as_json: bool) -> Non
     done = restore(file, journal_at(journal, config), int(time.time()))
     if as_json:
         print_json(
-            {"journal": done.place, "mode": done.mode, "rows": done.rows, "last_decision_timestamp": done.last_timestamp}
+            {
+                "journal": done.place,
+                "mode": done.mode,
+                "rows": done.rows,
+                "last_decision_timestamp": done.last_timestamp,
+            }
         )
         return
     last = "without a decision" if done.last_timestamp is None else f"last decision {when(done.last_timestamp)}"

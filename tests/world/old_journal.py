@@ -13,9 +13,9 @@ from keeper.model.ledger import NATIVE, Effects, LedgerEntry, OpenedPosition
 from keeper.model.outcome import Done
 from keeper.model.plan import Mint, MintRange
 from keeper.world.journal import tables
+from keeper.world.journal.attempts import Attempt
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
-from keeper.world.journal.transactions import Attempt
 from tests.world.words import OWNER, START, USDC, decision
 
 FROZEN = Path(__file__).parent / "journal_schema_2"

@@ -35,7 +35,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         import psycopg
 
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE " + (name := f"empty_{os.urandom(4).hex()}"))  # type: ignore[arg-type]
+            connection.execute("CREATE DATABASE " + (name := f"empty_{os.urandom(4).hex()}"))
         return url.rsplit("/", 1)[0] + f"/{name}"
     return url
 

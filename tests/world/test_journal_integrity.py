@@ -144,7 +144,7 @@ def test_frames_of_an_earlier_round_are_nobodys_loss(tmp_path: Path) -> None:
     path, sizes = left_by_a_crash(tmp_path)
     log = tmp_path / "keeper.db-wal"
     whole = log.read_bytes()
-    stale = bytearray(whole[sizes[3]:])
+    stale = bytearray(whole[sizes[3] :])
     for start in range(0, len(stale), FRAME_BYTES):
         stale[start + 8 : start + 16] = struct.pack(">II", 1, 2)
     log.write_bytes(whole[: sizes[3]] + bytes(stale))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -27,17 +28,26 @@ def check_file(path: Path) -> None:
     """
     try:
         with path.open("r+b") as file:
-            head = file.read(len(_SQLITE_MAGIC))
+            head, size_bytes = file.read(18), file.seek(0, os.SEEK_END)
     except OSError as error:
         raise ConfigError(f"the journal {path} cannot be written ({error.strerror}); {OTHER_PLACE}") from error
     if not head:
         raise damaged(path, "the file is empty, which a journal never is")
-    if head != _SQLITE_MAGIC:
+    if not head.startswith(_SQLITE_MAGIC):
         raise ConfigError(f"{path} is not a journal (not an SQLite file); {OTHER_PLACE}")
-    lost = lost_commits(path.with_name(f"{path.name}-wal"))
-    if lost:
+    log = path.with_name(f"{path.name}-wal")
+    # SQLite takes what is missing of the last page for zeros. A log may hold that page whole, and no log is no excuse.
+    has_log = log.exists() and log.stat().st_size > 0
+    if not has_log and size_bytes % _page_bytes(head):
+        raise damaged(path, "it is cut off within a page")
+    if lost_commits(log):
         raise damaged(path, f"its write-ahead log {path.name}-wal is, and holds commits that cannot be read")
-    _check_pages(path, "quick_check" if path.stat().st_size > _QUICK_ABOVE_BYTES else "integrity_check")
+    _check_pages(path, "quick_check" if size_bytes > _QUICK_ABOVE_BYTES else "integrity_check")
+
+
+def _page_bytes(head: bytes) -> int:
+    stored = int.from_bytes(head[16:18], "big")
+    return 65_536 if stored in (0, 1) else stored
 
 
 OTHER_PLACE: Final = "choose another place with `journal:` in keeper.yaml"

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Inspector, UniqueConstraint, inspect
 
 from keeper.model.memory import StrategyState
 from keeper.world.journal import tape_tables
+from keeper.world.journal.attempts import TransactionState
 from keeper.world.journal.database_errors import damaged
 from keeper.world.journal.location import Location
 from keeper.world.journal.sql import query_on
-from keeper.world.journal.transactions import TransactionState
 
 # What must not be there, as a query for its first case.
 _IMPOSSIBLE: Final = (
@@ -22,7 +22,8 @@ _IMPOSSIBLE: Final = (
     ),
     (
         "the open plan {} has no steps",
-        "SELECT p.id FROM plans p LEFT JOIN steps s ON s.plan_id = p.id WHERE p.state = 'open' AND s.id IS NULL LIMIT 1",
+        "SELECT p.id FROM plans p LEFT JOIN steps s ON s.plan_id = p.id "
+        "WHERE p.state = 'open' AND s.id IS NULL LIMIT 1",
     ),
     (
         "strategy {} has two open plans",
@@ -75,6 +76,7 @@ def _missing(inspector: Inspector) -> Iterator[str]:
             if (table.name, index.name, tuple(index.columns.keys()), bool(index.unique)) not in indexes:
                 yield f"the index {index.name}"
         for constraint in table.constraints:
-            key = tuple(constraint.columns.keys())
-            if isinstance(constraint, UniqueConstraint) and (table.name, key) not in unique:
-                yield f"the uniqueness of {', '.join(key)} in {table.name}"
+            if isinstance(constraint, UniqueConstraint):
+                key = tuple(constraint.columns.keys())
+                if (table.name, key) not in unique:
+                    yield f"the uniqueness of {', '.join(key)} in {table.name}"

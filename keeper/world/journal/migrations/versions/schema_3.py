@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import op
@@ -67,5 +67,5 @@ def _create_tables() -> None:
     )
 
 
-def _key(name: str, kind: sa.types.TypeEngine[int] | sa.types.TypeEngine[str]) -> sa.Column[int] | sa.Column[str]:
+def _key(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
     return sa.Column(name, kind, primary_key=True, autoincrement=False)
