@@ -37,8 +37,7 @@ def ended(process: subprocess.Popen[str]) -> Answer:
 @pytest.fixture
 def daemon(operator: Operator) -> Iterator[subprocess.Popen[str]]:
     """A keeper at work; its first decision is made, and a turn an hour later would be the next."""
-    operator.rewrite("strategies/eth.yaml", "range: {kind: fixed, lower_pct: 10, upper_pct: 10}",
-                     "range: {kind: fixed, lower_pct: 10, upper_pct: 10}\nschedule: {every_seconds: 3_600}")  # fmt: skip
+    operator.rewrite("strategies/eth.yaml", "profit:", "schedule: {every_seconds: 3_600}\nprofit:")
     process = start(operator.folder, "run")
     deadline = time.monotonic() + 60
     while operator.keeper("positions", "--json").out.count("token_id") == 0:

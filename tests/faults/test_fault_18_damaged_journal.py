@@ -1,4 +1,4 @@
-"""Fault 18: a journal that is damaged, cut, or older than the chain. It is refused with what to do, or nothing is lost."""
+"""Fault 18: a journal that is damaged, cut, or older than the chain: refused with what to do, and nothing is lost."""
 
 from __future__ import annotations
 

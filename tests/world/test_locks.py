@@ -78,9 +78,9 @@ def test_a_login_and_a_service_see_each_other(tmp_path: Path, monkeypatch: pytes
     with hold_lock(f"sqlite:///{tmp_path}/a.db", OWNER):
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(session))
         assert runtime_folders() == [shared / f"range-keeper-{os.getuid()}", session / "range-keeper"]
-        with pytest.raises(FatalError, match="already works on the signer"):
-            with hold_lock(f"sqlite:///{tmp_path}/b.db", OWNER):
-                pytest.fail("it is taken")
+        taken = pytest.raises(FatalError, match="already works on the signer")
+        with taken, hold_lock(f"sqlite:///{tmp_path}/b.db", OWNER):
+            pytest.fail("it is taken")
     assert {folder.stat().st_mode & 0o777 for folder in runtime_folders()} == {0o700}
 
 
@@ -93,9 +93,9 @@ def test_a_folder_of_locks_that_is_open_to_others(tmp_path: Path, monkeypatch: p
     (tmp_path / "file").touch()
     for name, said in (("open", "is open to others"), ("link", "is open to others"), ("file", "cannot be made")):
         monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path / name))
-        with pytest.raises(ConfigError, match=f"{said}.*; set KEEPER_RUNTIME_DIR to a folder of yours alone"):
-            with hold_lock(url, OWNER):
-                pytest.fail("it is not safe")
+        unsafe = pytest.raises(ConfigError, match=f"{said}.*; set KEEPER_RUNTIME_DIR to a folder of yours alone")
+        with unsafe, hold_lock(url, OWNER):
+            pytest.fail("it is not safe")
 
 
 def test_a_lock_in_an_unusable_place(tmp_path: Path) -> None:

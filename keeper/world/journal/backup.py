@@ -43,10 +43,7 @@ def back_up(url: str, file: Path) -> Backup:
         ((schema,),) = query("SELECT value FROM meta WHERE key = 'schema'")
     draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        if isinstance(location, SqliteFile):
-            rows = copy_file(location.path, draft)
-        else:
-            rows = _copy_postgres(location, draft)
+        rows = copy_file(location.path, draft) if isinstance(location, SqliteFile) else _copy_postgres(location, draft)
         check_file(draft)
         size_bytes = draft.stat().st_size
         publish(draft, file)
