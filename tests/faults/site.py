@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from keeper.assembly import ChainAccess, StrategyRunner, build_strategy, open_hands, wallet_executor
-from keeper.chainlab.calls import transact
+from keeper.chainlab.calls import send, transact
+from keeper.chainlab.deploy import slot0
 from keeper.chainlab.jsonrpc import Connection
 from keeper.model.outcome import Outcome
+from keeper.model.plan import Swap
+from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.settings import StrategySettings
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
@@ -22,7 +25,9 @@ from keeper.world.journal.opening import open_journal
 from keeper.world.protocols import Signer
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
-from tests.policy.desk import Warm
+from tests.faults.evidence import Evidence, Place, gather, reading
+from tests.policy.desk import WHALE_MONEY, Warm
+from tests.world.conftest import FAR_DEADLINE
 
 NAME: Final = "site"
 CHAIN_ID: Final = 31337
@@ -52,6 +57,7 @@ class Site:
     tokens: tuple[str, str]
     contracts: dict[str, Any]
     settings: dict[str, Any]
+    first_block: int
     timeout_seconds: float = 10.0
 
     @property
@@ -72,6 +78,20 @@ class Site:
 
     def mine(self) -> None:
         self.rpc("evm_mine")
+
+    def evidence(self) -> Evidence:
+        """What journal and chain say now."""
+        with reading(self.journal_file) as query:
+            return gather(query, self.place)
+
+    @property
+    def journal_file(self) -> Path:
+        return Path(self.folder) / "keeper.db"
+
+    @property
+    def place(self) -> Place:
+        router, positions = self.contracts["router"], self.contracts["positions"]
+        return Place(self.rpc, CHAIN_ID, self.owner, self.tokens, router, positions, self.first_block)
 
     def copied_to(self, folder: Path) -> Site:
         """The same keeper with a copy of its key and journal; no process may be at work on the original."""
@@ -108,6 +128,7 @@ def make_site(
     quote = "token0" if deployment.quote == deployment.token0 else "token1"
     given = warm.contracts
     site = Site(
+        first_block=int(anvil.rpc("eth_blockNumber"), 16),
         folder=str(folder),
         url=anvil.url,
         anvil_url=anvil.url,
@@ -123,6 +144,27 @@ def make_site(
         journal.samples.add(deployment.pool, CHAIN_ID, sample)
     journal.close()
     return site
+
+
+def whale_moves(warm: Warm, site: Site, ticks: int, blocks: int = 8) -> None:
+    """A whale moves the price by ``ticks`` in steps over many blocks, then time passes until the means catch up."""
+    rpc, spec = warm.anvil.rpc, warm.deployment
+    venue = build_venue(HttpNode((site.anvil_url,), chain_id=CHAIN_ID), warm.contracts, site.pool)
+    start = slot0(rpc, spec.pool)[1]
+    for number in range(1, blocks + 1):
+        tick = start + ticks * number // blocks
+        zero_for_one = tick < slot0(rpc, spec.pool)[1]
+        step = Swap(zero_for_one, WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick))
+        call = venue.call(step, warm.whale, FAR_DEADLINE)
+        send(rpc, warm.whale, call.to, "0x" + call.data.hex())
+        passes(warm, 120)
+    passes(warm, 1_900)
+
+
+def passes(warm: Warm, seconds: int) -> None:
+    """Time passes with the price where it is; what is pending is mined."""
+    now = int(warm.anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    warm.anvil.mine(now + seconds)
 
 
 @dataclass(slots=True)
