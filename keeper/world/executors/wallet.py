@@ -27,7 +27,7 @@ class WalletExecutor:
         """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
         recovery.revive_undone(self._node, self._log, strategy)
         for submission, step in self._log.undone(strategy):
-            sent = self._carry_out(step, submission.deadline_timestamp)
+            sent = self._carry_out(step, submission)
             if not isinstance(sent, Mined):
                 return Pending(submission, sent.note if isinstance(sent, Unknown) else sent.reason)
             self._book(sent)
@@ -44,7 +44,7 @@ class WalletExecutor:
         """Finish what is unfinished of the plan: nothing is done twice, nothing new after the deadline."""
         effects: list[Effects] = []
         for step in self._log.steps(submission.plan_id):
-            sent = self._carry_out(step, submission.deadline_timestamp)
+            sent = self._carry_out(step, submission)
             if isinstance(sent, Unknown):
                 return Pending(submission, sent.note)
             if isinstance(sent, Refused):
@@ -65,14 +65,17 @@ class WalletExecutor:
     def _effects(self, ending: Ending) -> Effects:
         return self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
 
-    def _carry_out(self, stored: StoredStep, deadline_timestamp: int) -> Mined | Refused | Unknown:
-        transaction = stored.transaction
+    def _carry_out(self, stored: StoredStep, submission: OpenSubmission) -> Mined | Refused | Unknown:
+        transaction, deadline = stored.transaction, submission.deadline_timestamp
         if transaction is not None and transaction.ending is not None:
             return Mined(transaction.id, transaction.ending)
-        call = self._venue.call(stored.step, self._sender.address, deadline_timestamp)
-        if transaction is None:
-            return self._sender.send(stored.id, stored.step, call, deadline_timestamp)
-        return self._sender.settle(transaction, stored.step, call, deadline_timestamp)
+        call = self._venue.call(stored.step, self._sender.address, deadline)
+        if transaction is not None:
+            return self._sender.settle(transaction, stored.step, call, deadline)
+        state = self._log.strategy_state(submission.strategy)
+        if state in ("paused", "halted"):
+            return Refused(f"the strategy is {state}: nothing new is begun")
+        return self._sender.send(stored.id, stored.step, call, deadline)
 
 
 def _together(effects: list[Effects]) -> Effects:

@@ -176,6 +176,13 @@ class TransactionLog:
         with self._engine.begin() as connection:
             connection.execute(update(plans).where(mine).values(deadline_timestamp=0))
 
+    def strategy_state(self, strategy: str) -> str:
+        """The durable state, as an operator or a halt set it."""
+        table = tables.strategies
+        with self._engine.begin() as connection:
+            found = connection.execute(select(table.c.state).where(table.c.name == strategy)).scalar()
+        return "running" if found is None else str(found)
+
     def signer_halt(self, chain_id: int, address: str) -> str | None:
         """Why nothing may be signed with this key, or None."""
         table = tables.signers

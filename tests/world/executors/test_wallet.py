@@ -266,3 +266,16 @@ def test_a_node_that_fails_before_the_signature_leaves_the_plan_open(bench: Benc
         bench.submit(submission, plan)
     assert states(bench, submission.plan_id) == [("READY", None)]
     assert isinstance(bench.settle(), Done)
+
+
+def test_a_paused_strategy_finishes_what_is_out_and_begins_nothing(bench: Bench) -> None:
+    submission, plan = bench.open()
+    bench.node.after = at("send", Killed())  # the approval is out
+    with pytest.raises(Killed):
+        bench.submit(submission, plan)
+    bench.restart()
+    bench.journal.set_state(STRATEGY, "paused", "by hand", 0)
+    outcome = bench.settle()
+    assert isinstance(outcome, Failed) and "the strategy is paused" in outcome.reason
+    assert states(bench, submission.plan_id) == [("DONE", "FINAL_OK"), ("READY", None)]
+    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)
