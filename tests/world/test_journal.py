@@ -204,7 +204,7 @@ def test_a_nonce_is_used_for_one_transaction(journal_url: str) -> None:
     with journal.reading() as query:
         (pending,) = queries.pending_transactions(query)
     assert (pending.step, pending.nonce, pending.state, pending.hashes) == ("approve", 4, "BROADCAST", ("0x01",))
-    log.record_lost_nonce(1, "nonce 4 was used by another sender")
+    log.record_lost_nonce(1, "nonce 4 was used by another sender", START)
     assert log.highest_live_nonce(31337, OWNER) is None
     remembered = journal.memory(NAME)
     assert (remembered.state, remembered.open) == ("halted", None)

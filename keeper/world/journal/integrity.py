@@ -14,8 +14,8 @@ from keeper.world.journal.location import SqliteFile
 from keeper.world.journal.wal import lost_commits
 
 _BUSY_SECONDS: Final = 10
-# The full check holds every index entry against its row: a second for each 400 MB; the quick one takes a third of it.
-_QUICK_ABOVE_BYTES: Final = 1 << 30
+# The full check holds every index entry against its row and takes three times as long: a start must not wait for it.
+_QUICK_ABOVE_BYTES: Final = 256 << 20
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 
 
