@@ -85,8 +85,10 @@ class Storm:
     share: float
     dice: random.Random
     struck: list[str] = field(default_factory=list)
+    exchanges: int = 0
 
     def next(self) -> Fault | None:
+        self.exchanges += 1
         if self.dice.random() >= self.share:
             return None
         fault = self.dice.choice(self.faults)

@@ -17,13 +17,6 @@ SEND = "eth_sendRawTransaction"
 EVERY_TRY = 5  # how often the node's client tries: only then does the sender learn of it
 
 
-def _lose_and_freeze(exchange: Exchange) -> None:
-    head = int(exchange.node.ask("eth_blockNumber"), 16)
-    exchange.reply()
-    exchange.node.on("*", frozen_at(head))
-    exchange.hang_up()
-
-
 @pytest.mark.parametrize("fault", [drop_reply, drop_request, hung(1.0)], ids=lambda fault: str(fault.name))
 @pytest.mark.parametrize("kind", ["exit", "swap", "mint"])
 def test_12_a_reply_lost_at_one_step(site: Site, kind: str, fault: Fault) -> None:
@@ -56,7 +49,16 @@ def test_12_a_mint_whose_receipt_stays_hidden_is_not_made_again(site: Site) -> N
     with besieged(site) as scene:
         for _ in range(2):
             assert isinstance(scene.keeper.cycle(), Done)
-        lost = scene.node.on(SEND, Fault("lost, then frozen", exchange=_lose_and_freeze), times=1, when=carries("mint"))
+
+        def lose_and_freeze(exchange: Exchange) -> None:
+            head = int(exchange.node.ask("eth_blockNumber"), 16)
+            exchange.reply()
+            exchange.node.ask("evm_mine")
+            exchange.node.on("*", frozen_at(head))
+            scene.patience.mining = False  # or the chain would soon forget the state at that block
+            exchange.hang_up()
+
+        lost = scene.node.on(SEND, Fault("lost, then frozen", exchange=lose_and_freeze), times=1, when=carries("mint"))
         signed = len(scene.evidence().attempts)
         assert isinstance(scene.keeper.cycle(), Pending) and lost.struck == 1
         assert isinstance(scene.keeper.cycle(), Pending)
@@ -64,6 +66,7 @@ def test_12_a_mint_whose_receipt_stays_hidden_is_not_made_again(site: Site) -> N
         assert [each.kind for each in fresh if each.nonce == fresh[-1].nonce][:1] == ["mint"]
         assert all(not each.cancels for each in fresh)
         scene.node.calm()
+        scene.patience.mining = True
         scene.keeper.until_held()
         seen = scene.evidence()
         assert invariants.resting(seen, broadcast=scene.broadcast()) == []

@@ -70,6 +70,7 @@ def weather(site: Site, seed: int, share: float) -> tuple[int, int]:
         assert wrong == [], (seed, share, wrong, [each.kind for each in outcomes])
         assert len(seen.held) == 1 and seen.states == {"site": "running"}
         assert [each.kind for each in outcomes].count("done") == 3
+        assert len(storm.struck) > storm.exchanges * share / 2
         return len(storm.struck), len(outcomes) + len(scene.keeper.deferred)
 
 
@@ -77,7 +78,7 @@ def weather(site: Site, seed: int, share: float) -> tuple[int, int]:
 def test_24_a_rebalance_through_a_storm(site: Site, seed: int) -> None:
     """A fifth of all exchanges is struck by something."""
     struck, _ = weather(site, seed, 0.2)
-    assert struck >= 15
+    assert struck >= 6
 
 
 def test_24_a_rebalance_through_a_hurricane(site: Site) -> None:
