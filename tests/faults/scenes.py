@@ -68,11 +68,11 @@ def last_decision(keeper: Keeper) -> Decision:
 
 
 @contextmanager
-def besieged(site: Site, *, mining: bool = True) -> Iterator[Hostile]:
-    """The keeper of the site at work behind a hostile node that does nothing hostile yet."""
+def besieged(site: Site, **waiting: Any) -> Iterator[Hostile]:
+    """The keeper of the site at work behind a hostile node that does nothing hostile yet; ``waiting``: its patience."""
     with HostileNode(site.anvil_url) as node:
         through = replace(site, url=node.url)
-        patience = Patience(through, mining)
+        patience = Patience(through, **waiting)
         with at_work(through, node=quick(node.url), patience=patience) as keeper:
             yield Hostile(keeper, node, patience, through)
 
