@@ -14,8 +14,8 @@ from tests.faults.signed_bytes import Signed, read_signed
 class HeldPool:
     """Takes every transaction and shows it as pending; hands on only those that ``mines`` lets through.
 
-    A replacement must offer a tenth more of both fees, and the first ``refusals`` replacements are refused whatever they
-    offer. ``accepted`` are the raw bytes that were taken for each nonce, oldest first.
+    A replacement must offer a tenth more of both fees; the first ``refusals`` of them are refused whatever they offer.
+    ``accepted`` are the raw bytes that were taken for each nonce, oldest first.
     """
 
     node: HostileNode

@@ -17,8 +17,18 @@ SEND = "eth_sendRawTransaction"
 EVERY_TRY = 5  # how often the node's client tries: only then does the sender learn of it
 
 
-@pytest.mark.parametrize("fault", [drop_reply, drop_request, hung(1.0)], ids=lambda fault: str(fault.name))
-@pytest.mark.parametrize("kind", ["exit", "swap", "mint"])
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        ("exit", drop_reply),
+        ("swap", drop_reply),
+        ("mint", drop_reply),
+        ("mint", drop_request),
+        pytest.param("mint", hung(1.0), marks=pytest.mark.soak),
+        pytest.param("exit", drop_request, marks=pytest.mark.soak),
+        pytest.param("swap", hung(1.0), marks=pytest.mark.soak),
+    ],
+)
 def test_12_a_reply_lost_at_one_step(site: Site, kind: str, fault: Fault) -> None:
     """Whether the bytes arrived cannot be known; the same ones are tried again, and nothing else is signed."""
     before = len(site.evidence().attempts)

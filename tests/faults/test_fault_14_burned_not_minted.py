@@ -69,10 +69,10 @@ def test_14_a_mint_that_always_fails_is_bounded_and_told(burned: Site, world: Wa
         for method in ("eth_call", "eth_estimateGas", "eth_simulateV1"):
             scene.node.on(method, refuse("execution reverted: no mint today", 3), when=carries("mint"))
         tries = 0
-        for _ in range(HOURS * 6):
+        for _ in range(HOURS * 4):
             tries += isinstance(scene.keeper.cycle(), Failed)
-            passes(world, 600)
-        assert 4 <= tries <= MOST_TRIES
+            passes(world, 900)
+        assert 5 <= tries <= MOST_TRIES
         assert "keeps_failing" in scene.codes()
         seen = scene.evidence()
         assert seen.count - sent <= 4 * tries  # its approvals, and taking them back

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from keeper.model.outcome import Done
 from tests.faults import invariants
 from tests.faults.scenes import Hostile, besieged
 from tests.faults.site import Site
-from tests.policy.desk import Warm
 
 GWEI = 10**9
 ORDINARY_WEI = GWEI // 10
 DEAR_WEI = 20 * ORDINARY_WEI
-TURNS = 6
+TURNS = 3
 
 
 def limited(site: Site, **limits: str) -> Site:
@@ -68,18 +66,18 @@ def test_21_an_exit_keeps_to_its_own_ceiling(site: Site) -> None:
             scene.patience.mine()
         assert scene.node.sent == []
         at_price(scene, DEAR_WEI)
-        for _ in range(40):
+        for _ in range(60):
             if not scene.evidence().held:
                 break
             scene.keeper.cycle()
-            scene.site.rpc("anvil_increaseTime", 60)
+            scene.patience.block_seconds = 60
             scene.patience.mine()
         seen = scene.evidence()
         assert seen.held == {} and seen.attempts[-1].max_fee_wei <= 4 * GWEI
         assert invariants.i5_fees_rise_within_caps(seen.attempts, 4 * GWEI) == []
 
 
-def test_21_the_jump_comes_while_a_rebalance_is_under_way(site: Site, world: Warm, tmp_path: Path) -> None:
+def test_21_the_jump_comes_while_a_rebalance_is_under_way(site: Site) -> None:
     """Signed at the old price, then out of the market: no bump passes the ceiling, nothing is done twice, and when gas
     is cheap again all of it comes to its end."""
     with besieged(limited(site), block_seconds=12) as scene:

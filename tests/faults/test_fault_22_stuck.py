@@ -20,6 +20,9 @@ from tests.faults.site import Site
 SEND = "eth_sendRawTransaction"
 GWEI = 10**9
 BLOCK_SECONDS = 12
+KINDS = pytest.mark.parametrize(
+    "kind", ["mint", pytest.param("exit", marks=pytest.mark.soak), pytest.param("swap", marks=pytest.mark.soak)]
+)
 
 
 def tries_of(scene: Hostile, kind: str) -> list[SignedAttempt]:
@@ -28,7 +31,7 @@ def tries_of(scene: Hostile, kind: str) -> list[SignedAttempt]:
     return [each for each in found if each.nonce == found[-1].nonce]
 
 
-@pytest.mark.parametrize("kind", ["exit", "swap", "mint"])
+@KINDS
 def test_22_a_stuck_transaction_is_replaced_at_its_nonce(site: Site, kind: str) -> None:
     """The node holds it, refuses the first two bumps, and mines the third that it takes: the same call, dearer."""
     before = site.evidence().count
@@ -47,7 +50,7 @@ def test_22_a_stuck_transaction_is_replaced_at_its_nonce(site: Site, kind: str) 
         assert seen.count == before + 6
 
 
-@pytest.mark.parametrize("kind", ["exit", "swap", "mint"])
+@KINDS
 def test_22_an_evicted_transaction_is_sent_again_as_it_was(site: Site, kind: str) -> None:
     """The node takes it and drops it from its pool, twice: the very same bytes go out again, nothing is signed."""
 
@@ -56,7 +59,7 @@ def test_22_an_evicted_transaction_is_sent_again_as_it_was(site: Site, kind: str
         node.ask("anvil_dropTransaction", reply["result"])
         return reply
 
-    with besieged(site, block_seconds=2) as scene:
+    with besieged(site) as scene:
         scene.node.on(SEND, geth_pool())
         dropped = scene.node.on(SEND, Fault("evicted", evict), times=2, when=carries(kind))
         scene.keeper.until_held()
@@ -68,7 +71,7 @@ def test_22_an_evicted_transaction_is_sent_again_as_it_was(site: Site, kind: str
         assert invariants.resting(seen, broadcast=scene.broadcast()) == [] and len(seen.held) == 1
 
 
-@pytest.mark.parametrize("kind", ["exit", "swap", "mint"])
+@KINDS
 def test_22_an_expired_plan_takes_its_nonce_back(site: Site, kind: str) -> None:
     """It is never mined and its plan runs out: a dearer self-send at its nonce; the next plan goes on from there."""
     with besieged(site, block_seconds=60) as scene:

@@ -31,7 +31,7 @@ from tests.faults.scenes import besieged
 from tests.faults.site import Site
 from tests.policy.desk import Warm
 
-SEEDS = 3
+SEEDS = 2
 SOAK_SEEDS = int(os.environ.get("KEEPER_STORMS", "60"))
 MOST_CYCLES = 400
 DEADLINE_SECONDS = 0.4
