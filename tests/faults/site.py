@@ -216,16 +216,25 @@ class Keeper:
 
 @dataclass(slots=True)
 class Patience:
-    """The clock that waiting for a receipt goes by: each wait takes its seconds at once, and mines a block."""
+    """The clock that waiting for a receipt goes by: each wait takes its seconds at once, and mines a block, which is
+    ``block_seconds`` later than the last and has the base fee ``base_fee_wei`` (None: as the chain would have it)."""
 
     site: Site
     mining: bool = True
+    block_seconds: int = 1
+    base_fee_wei: int | None = None
     seconds: float = 0.0
 
     def pause(self, seconds: float) -> None:
         self.seconds += seconds
         if self.mining:
-            self.site.mine()
+            self.mine()
+
+    def mine(self) -> None:
+        if self.base_fee_wei is not None:
+            self.site.rpc("anvil_setNextBlockBaseFeePerGas", hex(self.base_fee_wei))
+        now = int(self.site.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.site.rpc("evm_mine", hex(now + self.block_seconds))
 
     def now(self) -> float:
         return self.seconds
