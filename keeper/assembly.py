@@ -216,11 +216,7 @@ def wallet_executor(
         rules = signing_rules(chain.chain_id, chain.contracts, settings, venue.pool, signer.address)
         sender = Sender(
             node if relay is None else PrivatelySent(node, relay),
-            PolicedSigner(
-                signer,
-                signing_rules(chain.chain_id, chain.contracts, settings, venue.pool, signer.address),
-                journal.signing,
-            ),
+            PolicedSigner(signer, rules, journal.signing),
             journal.transactions,
             chain.chain_id,
             rehearsal=PlainRehearsal(node, signer.address),

@@ -125,7 +125,7 @@ def calls_of(data: bytes) -> ApproveCall | SwapCall | PositionCalls:
         if len(items) != 1 or items[0][:4] != _SWAP_02:
             raise DecodingError("the router's multicall holds something else than one exactInputSingle")
         words = _arguments(items[0], _SWAP_02_WORDS, "exactInputSingle")
-        return SwapCall(True, *words[:4], deadline, *words[4:])
+        return SwapCall(True, *words[:4], *(deadline, *words[4:]))
     if selector == _MULTICALL:
         _, items = _bytes_array(data, leading=0)
         return PositionCalls(tuple([_inner(item) for item in items]))
