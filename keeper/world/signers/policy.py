@@ -62,8 +62,8 @@ def check(rules: Rules, evidence: Evidence, unsigned: bytes) -> Allowed:
         if evidence.cancels:
             _check_cancellation(rules, evidence, transaction)
         else:
-            debit_quote = check_step(rules, evidence)
             _check_act(rules, evidence, transaction)
+            debit_quote = check_step(rules, evidence)
     except DecodingError as error:
         refuse("a part of the bytes", f"not what the keeper makes ({error})", "only its own calls, plainly encoded")
     gas_wei = transaction.gas_limit * transaction.max_fee_wei
