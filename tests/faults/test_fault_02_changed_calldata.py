@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from keeper.errors import SigningRefusedError
 from keeper.world.signers import policy
+from keeper.world.signers.decoding import decode_unsigned
 from tests.world.signers import scene
 from tests.world.signers.mutations import Mutator, is_intended, single_field
 from tests.world.signers.scene import Case
@@ -43,7 +42,7 @@ def test_02_every_single_change_is_refused(case: Case) -> None:
         if passes(case, unsigned):
             assert is_intended(case, unsigned), name
             assert name.startswith(("nonce", "tip", "fee", "gas", "raw byte")), name
-    assert tried > 3_000
+    assert tried > 1_000
 
 
 def mutate(count: int) -> tuple[int, int]:
@@ -72,10 +71,11 @@ def test_02_a_million_random_changes_do_not_escape() -> None:
 @pytest.mark.parametrize("blind", ["_check_act", "_check_envelope", "decode_unsigned"])
 def test_02_the_oracle_sees_a_policy_that_looks_away(blind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a part of the policy not there, the changes would escape and be counted."""
-    first: Callable[[bytes], object] = policy.decode_unsigned
+    first = decode_unsigned(CASES[0].unsigned)
+    answer = first if blind == "decode_unsigned" else None
 
-    def looks_away(*arguments: object) -> object:
-        return first(CASES[0].unsigned) if blind == "decode_unsigned" else None
+    def looks_away(*_arguments: object) -> object:
+        return answer
 
     monkeypatch.setattr(policy, blind, looks_away)
     assert mutate(2_000)[1] > 0

@@ -92,9 +92,8 @@ def swap(zero_for_one: bool) -> Swap:
 
 
 def minted(lower: int, upper: int, amount_0: int, amount_1: int) -> MintRange:
-    return MintRange(
-        lower, upper, amount_0, amount_1, *minimums_to_add(lower, upper, amount_0, amount_1, band()), 500_000
-    )
+    least = minimums_to_add(lower, upper, amount_0, amount_1, band())
+    return MintRange(lower, upper, amount_0, amount_1, *least, 500_000)
 
 
 MINT = Mint((minted(199_500, 201_000, 10**9, 10**18), minted(-600, 200_000, 0, 7 * 10**17)), 199_600, 200_900)
