@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from eth_account import Account
+
 from keeper.assembly_signing import signing_rules
 from keeper.model.observation import Observation, Position, Twap
 from keeper.model.plan import Addition, Approve, Collect, Exit, Increase, Mint, MintRange, Step, Swap, Withdrawal
@@ -20,7 +22,8 @@ from keeper.world.v3.calldata import call_for
 from keeper.world.v3.identity import PoolIdentity
 from tests.world import words
 
-OWNER = "0x" + "a1" * 20
+KEY = Account.from_key(b"\7" * 32)
+OWNER = str(KEY.address).lower()
 ATTACKER = "0x" + "ba" * 20
 TOKEN0, TOKEN1 = words.USDC.address, words.WETH.address
 ROUTER, POSITIONS = "0x" + "77" * 20, "0x" + "66" * 20

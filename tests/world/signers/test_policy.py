@@ -239,7 +239,7 @@ def test_a_cancellation_sends_nothing_to_ourselves(state: str) -> None:
         with pytest.raises(SigningRefusedError):
             cancel(known, **changes)
     for unasked in (replace(known, attempts=()), replace(known, attempts=(), nonce=None)):
-        with pytest.raises(SigningRefusedError, match="what is to be replaced|state is paused"):
+        with pytest.raises(SigningRefusedError, match=r"what is to be replaced|state is paused"):
             cancel(unasked)
 
 
