@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from keeper import plugins
@@ -30,6 +31,7 @@ from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
 from keeper.world.chain.rehearsal import PlainRehearsal
+from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
@@ -114,6 +116,7 @@ class ChainAccess:
     urls: tuple[str, ...] = field(repr=False)
     contracts: Contracts
     confirmations: int
+    bump_after_seconds: int = 36
     private_url: str | None = field(default=None, repr=False)
 
 
@@ -135,7 +138,9 @@ def access(chain: Chain) -> ChainAccess:
     )
     urls = tuple(url.get_secret_value() for url in chain.rpc)
     private = None if chain.private_rpc is None else chain.private_rpc.get_secret_value()
-    return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations, private)
+    return ChainAccess(
+        chain.chain_id, urls, contracts, chain.confirmations, chain.bump_after_seconds, private_url=private
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +213,7 @@ def wallet_executor(
 ) -> Callable[[HttpNode, UniswapV3], Executor]:
     """Plain transactions from the signer's own address. ``pause`` comes between two looks for a receipt; ``now`` is
     the monotonic clock, seconds, by which their time is up."""
-    ceiling = settings.limits.max_gas_gwei
+    limits = settings.limits
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
         # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
@@ -222,12 +227,21 @@ def wallet_executor(
             rehearsal=PlainRehearsal(node, signer.address),
             pause=pause,
             now=now,
-            confirmations=max(1, chain.confirmations),
-            max_fee_wei=None if ceiling is None else int(ceiling * GWEI),
+            patience=Patience(
+                confirmations=max(1, chain.confirmations),
+                bump_after_seconds=chain.bump_after_seconds,
+                ceiling_wei=_wei_per_gas(limits.max_gas_gwei),
+            ),
+            exit_ceiling_wei=_wei_per_gas(limits.max_exit_gas_gwei),
+            route="public" if relay is None else "private",
         )
-        return WalletExecutor(sender, venue, journal.transactions)
+        return WalletExecutor(sender, venue, journal.transactions, node)
 
     return make
+
+
+def _wei_per_gas(gwei: Decimal | None) -> int | None:
+    return None if gwei is None else int(gwei * GWEI)
 
 
 def dry_executor(owner: str) -> Callable[[HttpNode, UniswapV3], Executor]:
