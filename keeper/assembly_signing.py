@@ -45,7 +45,7 @@ def signing_rules(
         plan_lifetime_seconds=limits.plan_lifetime_seconds,
         adopts_unknown_positions=limits.on_unknown_position == "adopt",
         max_fee_wei=None if limits.max_gas_gwei is None else _raw(limits.max_gas_gwei, _GWEI_DIGITS),
-        max_exit_fee_wei=None if signing.max_exit_gas_gwei is None else _raw(signing.max_exit_gas_gwei, _GWEI_DIGITS),
+        max_exit_fee_wei=None if limits.max_exit_gas_gwei is None else _raw(limits.max_exit_gas_gwei, _GWEI_DIGITS),
         max_priority_fee_wei=_raw(signing.max_priority_fee_gwei, _GWEI_DIGITS),
         limits=_spending_limits(settings, quote.decimals),
     )

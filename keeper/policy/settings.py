@@ -104,7 +104,6 @@ class Signing(Section):
     max_gas_native_per_day: Decimal = Field(default=Decimal(3), gt=0, le=10_000)
     max_gas_native_per_exit: Decimal = Field(default=Decimal(2), gt=0, le=10_000)
     exit_reserve_gas_native: Decimal = Field(default=Decimal(4), ge=0, le=10_000)
-    max_exit_gas_gwei: Decimal | None = Field(default=None, gt=0, le=1_000_000)
     max_priority_fee_gwei: Decimal = Field(default=Decimal(500), gt=0, le=100_000)
     max_swapped_quote_per_transaction: Decimal | None = Field(
         default=None, gt=0, description="human units of the quote token; left out: capital.max_quote"

@@ -45,7 +45,7 @@ class SigningRecords:
                 signer_state=_signer_state(connection, chain_id, signer),
                 chain_id=row.chain_id,
                 owner=row.owner,
-                plan_is_open=row.plan_state == "open",
+                plan_state=row.plan_state,
                 step_state=row.step_state,
                 step=_step(row.body),
                 ordinal=row.ordinal,

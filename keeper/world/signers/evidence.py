@@ -95,7 +95,7 @@ class Evidence:
     signer_state: str
     chain_id: int
     owner: str
-    plan_is_open: bool
+    plan_state: str
     step_state: str
     step: Step
     ordinal: int

@@ -63,7 +63,9 @@ def check(rules: Rules, evidence: Evidence, unsigned: bytes) -> Allowed:
             _check_cancellation(rules, evidence, transaction)
         else:
             _check_act(rules, evidence, transaction)
-            debit_quote = check_step(rules, evidence)
+            # A replacement is word for word what has passed already: what it swaps is counted, and its positions and
+            # balances may look otherwise by now, after a reorganisation.
+            debit_quote = 0 if evidence.attempts else check_step(rules, evidence)
     except DecodingError as error:
         refuse("a part of the bytes", f"not what the keeper makes ({error})", "only its own calls, plainly encoded")
     gas_wei = transaction.gas_limit * transaction.max_fee_wei
@@ -79,7 +81,10 @@ def _check_evidence(rules: Rules, evidence: Evidence) -> None:
     states = ("running", "exiting", "paused", "exited") if is_out else ("running", "exiting")
     if evidence.strategy_state not in states:
         refuse("the strategy's state", evidence.strategy_state, " or ".join(states))
-    require_same("the plan", "open" if evidence.plan_is_open else "closed", "open")
+    # Undone: a reorganisation has put its transaction out again.
+    plans = ("open", "undone") if is_out else ("open",)
+    if evidence.plan_state not in plans:
+        refuse("the plan's state", evidence.plan_state, " or ".join(plans))
     require_same("the step", evidence.step_state, "READY")
     seen = evidence.observation
     found = (

@@ -46,7 +46,8 @@ def test_the_debits_are_the_most_that_it_can_cost() -> None:
         ({"strategy_state": "exited"}, "the strategy's state is exited"),
         ({"strategy_state": "unknown"}, "the strategy's state is unknown"),
         ({"signer_state": "halted"}, "the signer's state is halted"),
-        ({"plan_is_open": False}, "the plan is closed"),
+        ({"plan_state": "failed"}, "the plan's state is failed"),
+        ({"plan_state": "undone"}, "the plan's state is undone"),
         ({"step_state": "DONE"}, "the step is DONE"),
         ({"strategy": "another"}, "the strategy is another"),
         ({"chain_id": 1}, "the plan's chain id is 1"),
@@ -210,7 +211,9 @@ def out(**changes: Any) -> Evidence:
 @pytest.mark.parametrize("state", ["running", "exiting", "paused"])
 def test_a_replacement_differs_in_its_fees_alone(state: str) -> None:
     known = out(strategy_state=state)
-    sign(known, **RAISED)
+    assert sign(known, **RAISED).debit_quote == 0, "what it swaps was counted when it was first signed"
+    sign(replace(known, plan_state="undone"), **RAISED)
+    refused(replace(known, plan_state="failed"), "the plan's state is failed", **RAISED)
     refused(known, "the fee cap of a replacement", **(RAISED | {"maxFeePerGas": 33 * 10**8 - 1}))
     refused(known, "the priority fee of a replacement", **(RAISED | {"maxPriorityFeePerGas": 11 * 10**7 - 1}))
     refused(known, "the gas limit of a replacement", **RAISED, gas=600_001)
