@@ -19,6 +19,7 @@ from keeper.world.signers import policy
 from keeper.world.signers.decoding import DecodingError, decode_signed, unsigned_payload
 from keeper.world.signers.envelope import unsigned_bytes
 from keeper.world.signers.evidence import Evidence, Rules
+from keeper.world.signers.refusal import require_same
 
 # The order of secp256k1. EIP-2: of the two signatures that prove the same, only that with the low s is valid.
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -43,6 +44,7 @@ class PolicedSigner:
 
     def sign(self, transaction: Mapping[str, Any], purpose: Purpose) -> Signed:
         """Sign what the policy passes. Errors as ``LastLook``."""
+        require_same("the signer's address", self.address.lower(), self._rules.signer)
         evidence = self._records.evidence(purpose, self._rules.chain_id, self.address)
         try:
             unsigned = unsigned_bytes(transaction)

@@ -9,7 +9,7 @@ import rlp  # type: ignore[import-untyped]
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keeper.model.plan import Approve, Collect, Exit, Increase, Mint, Swap
@@ -105,6 +105,7 @@ def test_bytes_that_are_not_the_one_spelling(raw: str, sentence: str) -> None:
         decode_unsigned(bytes.fromhex("02") + bytes(1 << 18))
 
 
+@settings(max_examples=25)  # signing is slow
 @given(UINT256, st.integers(0, 2**64 - 2), st.integers(0, 2**100), st.binary(max_size=200))
 def test_a_signed_transaction_is_read_as_the_account_library_wrote_it(
     value: int, nonce: int, fee: int, data: bytes
