@@ -11,6 +11,7 @@ from typing import Any
 
 from keeper import plugins
 from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
+from keeper.assembly_signing import signing_rules
 from keeper.config import Chain
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
@@ -217,9 +218,10 @@ def wallet_executor(
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
         # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
         relay = None if chain.private_url is None else HttpNode((chain.private_url,))
+        rules = signing_rules(chain.chain_id, chain.contracts, settings, venue.pool, signer.address)
         sender = Sender(
             node if relay is None else PrivatelySent(node, relay),
-            PolicedSigner(signer),
+            PolicedSigner(signer, rules, journal.signing),
             journal.transactions,
             chain.chain_id,
             rehearsal=PlainRehearsal(node, signer.address),

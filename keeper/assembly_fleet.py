@@ -30,6 +30,7 @@ from keeper.config_strategies import StrategyFile
 from keeper.errors import ConfigError, TransientError
 from keeper.policy.settings import StrategySettings
 from keeper.redaction import printable
+from keeper.world.chain import codec
 from keeper.world.chain.node import HttpNode
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.lock import hold_lock
@@ -205,12 +206,14 @@ def open_fleet(
 
 
 def _owner_and_signer(loaded: LoadedConfig) -> tuple[str, Signer | None]:
-    """A dry run needs the key's address only, and no password."""
+    """A dry run needs the key's address only: no password, and no remote signer that answers."""
     section = loaded.keeper.signer
     if loaded.mode == "dry":
-        return keystore.stored_address(loaded.signer_path), None
+        known = None if section.address is None else codec.checksum(section.address)
+        return known if section.kind == "remote" and known else keystore.stored_address(loaded.signer_path), None
     module = plugins.find("signer", section.kind)
-    values = {"kind": section.kind, "path": str(loaded.signer_path), "password_env": section.password_env}
+    written = section.model_dump() | {"path": str(loaded.signer_path)}
+    values = {name: value for name, value in written.items() if name in module.Settings.model_fields}
     signer: Signer = module.build(module.Settings.model_validate(values))
     return signer.address, signer
 
