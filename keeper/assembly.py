@@ -25,11 +25,13 @@ from keeper.model.outcome import Outcome
 from keeper.policy.settings import PoolKey as PoolKeySettings
 from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
+from keeper.world.chain.code_pins import CodePins, named_contracts
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
-from keeper.world.chain.rehearsal import PlainRehearsal
+from keeper.world.chain.rehearsal import SimulatedRehearsal, Stage
 from keeper.world.chain.sender import Sender
+from keeper.world.chain.simulation import Simulator
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal.journal import SqlJournal
@@ -210,6 +212,9 @@ def wallet_executor(
     ceiling = settings.limits.max_gas_gwei
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
+        pool = venue.pool
+        relied_on = named_contracts(venue.contracts, pool.address, pool.token0.address, pool.token1.address)
+        pins = CodePins(node, journal.pins, chain.chain_id, settings.name, relied_on)
         # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
         relay = None if chain.private_url is None else HttpNode((chain.private_url,))
         sender = Sender(
@@ -217,7 +222,7 @@ def wallet_executor(
             PolicedSigner(signer),
             journal.transactions,
             chain.chain_id,
-            rehearsal=PlainRehearsal(node, signer.address),
+            rehearsal=SimulatedRehearsal(Simulator(node), _stage(venue, signer.address), pins=pins),
             pause=pause,
             now=now,
             confirmations=max(1, chain.confirmations),
@@ -230,7 +235,15 @@ def wallet_executor(
 
 def dry_executor(owner: str) -> Callable[[HttpNode, UniswapV3], Executor]:
     """Prepares and simulates, never signs."""
-    return lambda node, venue: DryExecutor(node, venue, owner)
+
+    def make(node: HttpNode, venue: UniswapV3) -> Executor:
+        return DryExecutor(SimulatedRehearsal(Simulator(node), _stage(venue, owner)), venue, owner)
+
+    return make
+
+
+def _stage(venue: UniswapV3, owner: str) -> Stage:
+    return Stage(owner, venue.pool.token0.address, venue.pool.token1.address, venue.contracts)
 
 
 class StrategyRunner:
