@@ -215,6 +215,7 @@ def wallet_executor(
         pool = venue.pool
         relied_on = named_contracts(venue.contracts, pool.address, pool.token0.address, pool.token1.address)
         pins = CodePins(node, journal.pins, chain.chain_id, settings.name, relied_on)
+        rehearsal = SimulatedRehearsal(Simulator(node), _stage(venue, signer.address), pins=pins)
         # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
         relay = None if chain.private_url is None else HttpNode((chain.private_url,))
         sender = Sender(
@@ -222,13 +223,13 @@ def wallet_executor(
             PolicedSigner(signer),
             journal.transactions,
             chain.chain_id,
-            rehearsal=SimulatedRehearsal(Simulator(node), _stage(venue, signer.address), pins=pins),
+            rehearsal=rehearsal,
             pause=pause,
             now=now,
             confirmations=max(1, chain.confirmations),
             max_fee_wei=None if ceiling is None else int(ceiling * GWEI),
         )
-        return WalletExecutor(sender, venue, journal.transactions)
+        return WalletExecutor(sender, venue, journal.transactions, rehearsal)
 
     return make
 

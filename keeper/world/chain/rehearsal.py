@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,10 @@ from keeper.world.protocols import Call, Node
 
 MAX_GAS_UNITS: Final = 10_000_000
 """No act of the keeper's needs a third of it; a call that wants more is not what it seems."""
+
+
+Act = tuple[Step | None, Call]
+"""A call and the step that it carries out; None for a self-send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class PlainRehearsal:
     def gas_units(self, step: Step | None, call: Call) -> int:
         """The gas of a call that succeeds on the state of now."""
         return self.rehearse(step, call).gas_units
+
+    def rehearse_in_order(self, acts: Sequence[Act]) -> Rehearsed:
+        """The first call alone: what the others build on has not happened."""
+        return self.rehearse(*acts[0])
 
     def rehearse(self, step: Step | None, call: Call) -> Rehearsed:  # noqa: ARG002  # balances are not looked at here
         """As ``gas_units``, with what was seen."""
@@ -66,6 +74,14 @@ class Stage:
     contracts: Contracts
 
 
+class ForesightedRehearsal(Protocol):
+    """A rehearsal that also tries what comes after, and says what it saw; both kinds here do."""
+
+    def rehearse_in_order(self, acts: Sequence[Act]) -> Rehearsed:
+        """Errors as ``Rehearsal.gas_units``; the gas is the first call's."""
+        ...
+
+
 class SimulatedRehearsal:
     """Implements ``Rehearsal``: the exact call between two looks at the owner's balances, in one simulated block.
 
@@ -87,37 +103,49 @@ class SimulatedRehearsal:
 
     def rehearse(self, step: Step | None, call: Call) -> Rehearsed:
         """As ``gas_units``, with what was seen."""
+        return self.rehearse_in_order([(step, call)])
+
+    def rehearse_in_order(self, acts: Sequence[Act]) -> Rehearsed:
+        """Several calls, each on what the one before has done; the gas is the first one's.
+
+        An approval costs gas and is worth nothing where the act that it is for would fail: so both are tried before
+        the approval is signed. A node that cannot simulate tries the first call alone.
+        """
         if self._pins is not None:
             self._pins.check()
         if self._simulator.offered:
             try:
-                return self._simulated(step, call)
+                return self._simulated(acts)
             except NotSimulatedError as error:
                 if not self._said:
                     self._said = True
                     self._on_plain(str(error))
-        return self._plain.rehearse(step, call)
+        return self._plain.rehearse(*acts[0])
 
-    def _simulated(self, step: Step | None, call: Call) -> Rehearsed:
-        owner, looks = self._stage.owner, self._looks(step)
-        act = Trial(owner, call.to, call.data, call.value_wei, self._max_gas_units)
-        request = _request(owner, call) | {"gas": hex(self._max_gas_units)}
+    def _simulated(self, acts: Sequence[Act]) -> Rehearsed:
+        first = _request(self._stage.owner, acts[0][1]) | {"gas": hex(self._max_gas_units)}
+        trials = [trial for step, call in acts for trial in self._scene(step, call)]
         try:
             ((*tried,),), (estimate,) = self._simulator.run(
-                [TrialBlock((*looks, act, *looks))], then=[("eth_estimateGas", [request, "latest"])]
+                [TrialBlock(tuple(trials))], then=[("eth_estimateGas", [first, "latest"])]
             )
         except NotSimulatedError:
             raise
         except RpcError as error:
             raise _failed(error) from error
-        acted = tried[len(looks)]
-        if not acted.succeeded:
-            raise RehearsalFailedError(f"simulation failed: {acted.reason}")
-        moved = _moved(step, tried[: len(looks)], tried[len(looks) + 1 :])
-        wrong = deltas.complaint(step, moved)
-        if wrong is not None:
-            raise RehearsalFailedError(f"the transaction would not do what its step says: {wrong}")
-        return Rehearsed(_within(int(estimate, 16), self._max_gas_units), _words(moved))
+        seen = []
+        for at, (step, call) in enumerate(acts):
+            length = len(self._scene(step, call))
+            scene, tried = tried[:length], tried[length:]
+            seen.append(_seen(step, scene, f"then {step.kind}: " if at and step is not None else ""))
+        words = "; ".join(seen)
+        return Rehearsed(_within(int(estimate, 16), self._max_gas_units), f"simulated, as the plan says: {words}")
+
+    def _scene(self, step: Step | None, call: Call) -> tuple[Trial, ...]:
+        """A look, the call, and the same look again."""
+        looks = self._looks(step)
+        act = Trial(self._stage.owner, call.to, call.data, call.value_wei, self._max_gas_units)
+        return (*looks, act, *looks)
 
     def _looks(self, step: Step | None) -> tuple[Trial, ...]:
         """The reads around the call: both tokens, native coin, position NFTs, and an approval's allowance."""
@@ -135,6 +163,19 @@ class SimulatedRehearsal:
         return tuple(Trial(stage.owner, target, data) for target, data in reads)
 
 
+def _seen(step: Step | None, scene: list[Tried], prefix: str) -> str:
+    """What one call did, in words. RehearsalFailedError where it is not what its step says."""
+    middle = len(scene) // 2
+    acted = scene[middle]
+    if not acted.succeeded:
+        raise RehearsalFailedError(f"{prefix}simulation failed: {acted.reason}")
+    moved = _moved(step, scene[:middle], scene[middle + 1 :])
+    wrong = deltas.complaint(step, moved)
+    if wrong is not None:
+        raise RehearsalFailedError(f"{prefix}the transaction would not do what its step says: {wrong}")
+    return prefix + _words(moved)
+
+
 def _moved(step: Step | None, before: list[Tried], after: list[Tried]) -> Deltas:
     """What changed between the two looks. RehearsalFailedError where a contract does not say."""
     changes = []
@@ -150,7 +191,7 @@ def _words(moved: Deltas) -> str:
     changes = [f"token{at} {amount:+d}" for at, amount in enumerate((moved.amount_0, moved.amount_1)) if amount]
     changes += [f"position NFTs {moved.positions:+d}"] if moved.positions else []
     changes += [f"allowance {moved.allowance}"] if moved.allowance is not None else []
-    return "simulated, as the step says: " + (", ".join(changes) or "no balance changes")
+    return ", ".join(changes) or "no balance changes"
 
 
 def _request(owner: str, call: Call) -> dict[str, Any]:

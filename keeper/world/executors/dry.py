@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from keeper.errors import RehearsalFailedError
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Failed, Outcome, Simulated
-from keeper.model.plan import Plan, Step
-from keeper.world.chain.rehearsal import Rehearsed
-from keeper.world.protocols import Call, Venue
-
-
-class TellingRehearsal(Protocol):
-    """A rehearsal that also says what it saw; both kinds of ``rehearsal.py`` do."""
-
-    def rehearse(self, step: Step | None, call: Call) -> Rehearsed:
-        """Errors as ``Rehearsal.gas_units``."""
-        ...
+from keeper.model.plan import Plan
+from keeper.world.chain.rehearsal import ForesightedRehearsal
+from keeper.world.protocols import Venue
 
 
 class DryExecutor:
-    """Implements ``Executor`` without a key: the first step is rehearsed on the state of now.
+    """Implements ``Executor`` without a key: what would be done now is rehearsed, step upon step.
 
-    Later steps build on the first one's effects, so they are named and not simulated.
+    Where the node cannot simulate it is the first step alone, since the others build on what it does.
     """
 
-    def __init__(self, rehearsal: TellingRehearsal, venue: Venue, owner: str) -> None:
+    def __init__(self, rehearsal: ForesightedRehearsal, venue: Venue, owner: str) -> None:
         self._rehearsal, self._venue, self._owner = rehearsal, venue, owner
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:
-        """What the first step would do. TransientError if the node does not answer."""
+        """What the next steps would do. TransientError if the node does not answer."""
         first, *others = plan.next_steps
-        call = self._venue.call(first, self._owner, plan.deadline_timestamp)
+        acts = [(step, self._venue.call(step, self._owner, plan.deadline_timestamp)) for step in plan.next_steps]
         try:
-            rehearsed = self._rehearsal.rehearse(first, call)
+            rehearsed = self._rehearsal.rehearse_in_order(acts)
         except RehearsalFailedError as error:
             return Failed(submission, f"{first.kind}: {error}")
         then = f"; then {', '.join(step.kind for step in others)}" if others else ""

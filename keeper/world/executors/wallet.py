@@ -5,20 +5,27 @@
 
 from __future__ import annotations
 
+from keeper.errors import RehearsalFailedError
 from keeper.model.ledger import Effects
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Plan
+from keeper.world.chain.rehearsal import ForesightedRehearsal
 from keeper.world.chain.sender import Mined, Refused, Sender, Unknown
 from keeper.world.journal.transactions import StoredStep, TransactionLog
 from keeper.world.protocols import Venue
 
 
 class WalletExecutor:
-    """Implements ``Executor``. The sender's address is the owner of the positions."""
+    """Implements ``Executor``. The sender's address is the owner of the positions.
 
-    def __init__(self, sender: Sender, venue: Venue, log: TransactionLog) -> None:
-        self._sender, self._venue, self._log = sender, venue, log
+    ``ahead`` tries all steps of a plan, one upon the other, before the first of them is signed.
+    """
+
+    def __init__(
+        self, sender: Sender, venue: Venue, log: TransactionLog, ahead: ForesightedRehearsal | None = None
+    ) -> None:
+        self._sender, self._venue, self._log, self._ahead = sender, venue, log, ahead
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth
         """Carry out the steps that ``open_plan`` wrote down. Errors as ``Sender.send``."""
@@ -27,7 +34,11 @@ class WalletExecutor:
     def settle(self, submission: OpenSubmission) -> Outcome:
         """Finish what is unfinished of the plan: nothing is done twice, nothing new after the deadline."""
         effects: list[Effects] = []
-        for step in self._log.steps(submission.plan_id):
+        steps = self._log.steps(submission.plan_id)
+        hopeless = self._look_ahead(steps, submission.deadline_timestamp)
+        if hopeless is not None:
+            return Failed(submission, f"{steps[0].step.kind}: {hopeless}")
+        for step in steps:
             sent = self._carry_out(step, submission.deadline_timestamp)
             if isinstance(sent, Unknown):
                 return Pending(submission, sent.note)
@@ -42,6 +53,18 @@ class WalletExecutor:
                 return Failed(submission, f"{step.step.kind}: transaction {ending.receipt['transactionHash']} {why}")
             effects.append(caused)
         return Done(submission, _together(effects))
+
+    def _look_ahead(self, steps: tuple[StoredStep, ...], deadline_timestamp: int) -> str | None:
+        """Why a later step would fail although nothing is signed yet; a single step the sender rehearses by itself."""
+        if self._ahead is None or len(steps) < 2 or any(step.transaction is not None for step in steps):
+            return None
+        owner = self._sender.address
+        acts = [(each.step, self._venue.call(each.step, owner, deadline_timestamp)) for each in steps]
+        try:
+            self._ahead.rehearse_in_order(acts)
+        except RehearsalFailedError as error:
+            return str(error)
+        return None
 
     def _carry_out(self, stored: StoredStep, deadline_timestamp: int) -> Mined | Refused | Unknown:
         transaction = stored.transaction
