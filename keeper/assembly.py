@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keeper import plugins
+from keeper import plugins, telemetry
 from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
 from keeper.config import Chain
 from keeper.config_strategies import (
@@ -34,6 +34,7 @@ from keeper.world.chain.sender import Sender
 from keeper.world.chain.simulation import Simulator
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
+from keeper.world.gas_watch import GasWatch
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.observer import ChainObserver
 from keeper.world.protocols import Executor, Signer
@@ -44,6 +45,7 @@ from keeper.world.venues.uniswap_v3 import UniswapV3
 __all__ = ["ChainAccess", "Hands", "StrategyRunner", "build_strategy", "open_hands", "rebuild_strategy"]
 
 GWEI = 10**9
+WEI = 10**18
 BPS = 10_000
 
 
@@ -258,6 +260,8 @@ class StrategyRunner:
     ) -> None:
         self.strategy, self._hands, self._journal = strategy, hands, journal
         self._seen_sqrt_price_x96: int | None = None
+        reserve_wei = int(strategy.settings.limits.gas_reserve_native * WEI)
+        self._observer = GasWatch(hands.observer, reserve_wei, self._tell_of_gas)
         journal.record_settings(strategy.settings_digest, settings_body(strategy.settings), artifacts or {})
 
     @property
@@ -271,7 +275,7 @@ class StrategyRunner:
     def run_once(self) -> Outcome:
         """One cycle."""
         self._seen_sqrt_price_x96 = self._hands.venue.sqrt_price_x96()
-        return run_cycle(self._hands.observer, self._hands.executor, self.strategy, self._journal)
+        return run_cycle(self._observer, self._hands.executor, self.strategy, self._journal)
 
     def price_moved(self) -> bool:
         """Whether the price is ``price_trigger_bps`` or more from where the last cycle saw it."""
@@ -279,6 +283,10 @@ class StrategyRunner:
             return True
         before, now = self._seen_sqrt_price_x96**2, self._hands.venue.sqrt_price_x96() ** 2
         return abs(now - before) * BPS >= before * self.schedule.price_trigger_bps
+
+    def _tell_of_gas(self, sentence: str) -> None:
+        telemetry.gas_low(self.strategy.name, sentence)
+        self._journal.record_event(self.strategy.name, "gas_low", sentence, int(time.time()))
 
     def halt(self, reason: str) -> None:
         """Durably: nothing more is done for this strategy until an operator resumes it."""

@@ -147,6 +147,11 @@ def rehearsal_is_plain(reason: str) -> None:
     _log().warning("rehearsal_is_plain", reason=reason)
 
 
+def gas_low(strategy: str, reason: str) -> None:
+    """Less than twice the reserve of native coin is left."""
+    _log().warning("gas_low", strategy=strategy, reason=reason)
+
+
 def price_triggered(strategy: str) -> None:
     _log().info("price_triggered", strategy=strategy)
 

@@ -18,7 +18,7 @@ from tests.policy.desk import CHAIN_ID, NAME, Desk, Warm, at_desk
 
 @dataclass
 class AtWork:
-    """The desk's strategy under a daemon whose turns are taken by hand; alerts go into the journal, as the fleet's do."""
+    """The desk's strategy under a daemon whose turns are taken by hand; its alerts go into the journal."""
 
     desk: Desk
     runners: dict[str, StrategyRunner] = field(default_factory=dict)
