@@ -6,10 +6,12 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from keeper import plugins, telemetry
 from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
+from keeper.assembly_rehearsal import code_pins, rehearsal
 from keeper.config import Chain
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
@@ -25,13 +27,11 @@ from keeper.model.outcome import Outcome
 from keeper.policy.settings import PoolKey as PoolKeySettings
 from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
-from keeper.world.chain.code_pins import CodePins, named_contracts
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
-from keeper.world.chain.rehearsal import SimulatedRehearsal, Stage
+from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
-from keeper.world.chain.simulation import Simulator
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.gas_watch import GasWatch
@@ -117,6 +117,7 @@ class ChainAccess:
     urls: tuple[str, ...] = field(repr=False)
     contracts: Contracts
     confirmations: int
+    bump_after_seconds: int = 36
     private_url: str | None = field(default=None, repr=False)
 
 
@@ -138,7 +139,9 @@ def access(chain: Chain) -> ChainAccess:
     )
     urls = tuple(url.get_secret_value() for url in chain.rpc)
     private = None if chain.private_rpc is None else chain.private_rpc.get_secret_value()
-    return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations, private)
+    return ChainAccess(
+        chain.chain_id, urls, contracts, chain.confirmations, chain.bump_after_seconds, private_url=private
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +214,11 @@ def wallet_executor(
 ) -> Callable[[HttpNode, UniswapV3], Executor]:
     """Plain transactions from the signer's own address. ``pause`` comes between two looks for a receipt; ``now`` is
     the monotonic clock, seconds, by which their time is up."""
-    ceiling = settings.limits.max_gas_gwei
+    limits = settings.limits
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
-        pool = venue.pool
-        relied_on = named_contracts(venue.contracts, pool.address, pool.token0.address, pool.token1.address)
-        pins = CodePins(node, journal.pins, chain.chain_id, settings.name, relied_on)
-        rehearsal = SimulatedRehearsal(Simulator(node), _stage(venue, signer.address), pins=pins)
+        pins = code_pins(node, venue, journal.pins, chain.chain_id, settings.name)
+        rehearsed = rehearsal(node, venue, signer.address, pins)
         # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
         relay = None if chain.private_url is None else HttpNode((chain.private_url,))
         sender = Sender(
@@ -225,28 +226,29 @@ def wallet_executor(
             PolicedSigner(signer),
             journal.transactions,
             chain.chain_id,
-            rehearsal=rehearsal,
+            rehearsal=rehearsed,
             pause=pause,
             now=now,
-            confirmations=max(1, chain.confirmations),
-            max_fee_wei=None if ceiling is None else int(ceiling * GWEI),
+            patience=Patience(
+                confirmations=max(1, chain.confirmations),
+                bump_after_seconds=chain.bump_after_seconds,
+                ceiling_wei=_wei_per_gas(limits.max_gas_gwei),
+            ),
+            exit_ceiling_wei=_wei_per_gas(limits.max_exit_gas_gwei),
+            route="public" if relay is None else "private",
         )
-        return WalletExecutor(sender, venue, journal.transactions, rehearsal)
+        return WalletExecutor(sender, venue, journal.transactions, node, rehearsed)
 
     return make
+
+
+def _wei_per_gas(gwei: Decimal | None) -> int | None:
+    return None if gwei is None else int(gwei * GWEI)
 
 
 def dry_executor(owner: str) -> Callable[[HttpNode, UniswapV3], Executor]:
     """Prepares and simulates, never signs."""
-
-    def make(node: HttpNode, venue: UniswapV3) -> Executor:
-        return DryExecutor(SimulatedRehearsal(Simulator(node), _stage(venue, owner)), venue, owner)
-
-    return make
-
-
-def _stage(venue: UniswapV3, owner: str) -> Stage:
-    return Stage(owner, venue.pool.token0.address, venue.pool.token1.address, venue.contracts)
+    return lambda node, venue: DryExecutor(rehearsal(node, venue, owner), venue, owner)
 
 
 class StrategyRunner:

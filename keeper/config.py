@@ -53,6 +53,7 @@ class Chain(Section):
     rpc: tuple[SecretStr, ...] = Field(min_length=1, description="node URLs, the first that answers is used")
     private_rpc: SecretStr | None = Field(default=None, description="where transactions are sent, if not to rpc")
     confirmations: int = Field(default=10, ge=0, le=10_000, description="blocks on top before a receipt is final")
+    bump_after_seconds: int = Field(default=36, ge=2, le=3_600, description="when to offer more for gas")
 
     @field_validator("rpc", "private_rpc")
     @classmethod

@@ -31,6 +31,7 @@ from keeper.policy.valuation import positions_value, value_in_quote
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.rehearsal import PlainRehearsal
+from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal import decisions, queries
@@ -215,6 +216,7 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
     clock = iter(range(10**9))
     sender = Sender(failing, Unpoliced(keystore.load(key, "x")), journal.transactions, CHAIN_ID,
                     rehearsal=PlainRehearsal(failing, owner),
-                    pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)))  # fmt: skip
-    executor = WalletExecutor(sender, venue, journal.transactions)
+                    pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)),
+                    patience=Patience())  # fmt: skip
+    executor = WalletExecutor(sender, venue, journal.transactions, failing)
     return Desk(warm, strategy, journal, venue, observer, executor, failing, owner)

@@ -74,8 +74,8 @@ def offer(base_fee_wei: int, priority_fee_wei: int, ceiling_wei: int | None) -> 
 
 
 def replacement(before: Fees, now: Fees, ceiling_wei: int | None) -> Fees | None:
-    """Caps that replace a transaction sent with ``before``: raised by an eighth, rounded up, or those of ``now`` if they
-    are higher, as far as the ceiling goes. None where it does not even allow the raise."""
+    """Caps that replace a transaction sent with ``before``: raised by an eighth, rounded up, or those of ``now`` if
+    they are higher, as far as the ceiling goes. None where it does not even allow the raise."""
     least = Fees(_raised(before.max_fee_wei), _raised(before.max_priority_fee_wei))
     tip = max(least.max_priority_fee_wei, now.max_priority_fee_wei)
     cap = max(least.max_fee_wei, now.max_fee_wei, tip)

@@ -52,7 +52,8 @@ class Seen:
 
     ``mined_in``: number of the canonical block that holds one of our attempts. ``in_pool``: the node knows the last
     attempt. ``used``: the sender's count at the newest block is past the nonce; ``used_finally``: at final depth too.
-    ``gap``: an earlier nonce is not used yet. ``looks``: how often in a row it was used without a receipt, this included.
+    ``gap``: an earlier nonce is not used yet. ``looks``: how often in a row it was used without a receipt, this one
+    included. ``underpriced``: the node has just refused the last attempt as too cheap.
     """
 
     head_number: int
@@ -64,6 +65,7 @@ class Seen:
     used_finally: bool = False
     gap: bool = False
     looks: int = 0
+    underpriced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,9 @@ def _cancel(last: Tried, seen: Seen, patience: Patience) -> Move:
 
 
 def _is_stuck(last: Tried, seen: Seen, patience: Patience) -> bool:
-    """Blocks went by without it, and nothing of ours is in its way."""
-    return not seen.gap and seen.head_timestamp - last.signed_timestamp >= patience.bump_after_seconds
+    """The node asks for more, or blocks went by without it; and nothing of ours is in its way."""
+    passed_by = seen.head_timestamp - last.signed_timestamp >= patience.bump_after_seconds
+    return not seen.gap and (seen.underpriced or passed_by)
 
 
 def _dearer(tried: Sequence[Tried], seen: Seen, patience: Patience) -> Fees | None:

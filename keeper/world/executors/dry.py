@@ -19,6 +19,10 @@ class DryExecutor:
     def __init__(self, rehearsal: ForesightedRehearsal, venue: Venue, owner: str) -> None:
         self._rehearsal, self._venue, self._owner = rehearsal, venue, owner
 
+    def recover(self, strategy: str) -> Outcome | None:  # noqa: ARG002
+        """Nothing was ever sent."""
+        return None
+
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:
         """What the next steps would do. TransientError if the node does not answer."""
         first, *others = plan.next_steps

@@ -10,10 +10,13 @@ from keeper.model.ledger import Effects
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Plan
+from keeper.world.chain import recovery
 from keeper.world.chain.rehearsal import ForesightedRehearsal
-from keeper.world.chain.sender import Mined, Refused, Sender, Unknown
-from keeper.world.journal.transactions import StoredStep, TransactionLog
-from keeper.world.protocols import Venue
+from keeper.world.chain.sender import Sender
+from keeper.world.chain.sent import Mined, Refused, Unknown
+from keeper.world.journal.attempts import Ending, StoredStep
+from keeper.world.journal.transactions import TransactionLog
+from keeper.world.protocols import Node, Venue
 
 
 class WalletExecutor:
@@ -23,9 +26,22 @@ class WalletExecutor:
     """
 
     def __init__(
-        self, sender: Sender, venue: Venue, log: TransactionLog, ahead: ForesightedRehearsal | None = None
+        self, sender: Sender, venue: Venue, log: TransactionLog, node: Node, ahead: ForesightedRehearsal | None = None
     ) -> None:
-        self._sender, self._venue, self._log, self._ahead = sender, venue, log, ahead
+        self._sender, self._venue, self._log, self._node, self._ahead = sender, venue, log, node, ahead
+
+    def recover(self, strategy: str) -> Outcome | None:
+        """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
+        recovery.revive_undone(self._node, self._log, strategy)
+        for submission, step in self._log.undone(strategy):
+            sent = self._carry_out(step, submission)
+            if not isinstance(sent, Mined):
+                return Pending(submission, sent.note if isinstance(sent, Unknown) else sent.reason)
+            self._book(sent)
+            if sent.ending.state != "FINAL_OK":
+                # What came after it was decided upon its having happened.
+                self._log.expire_open_plan(strategy)
+        return None
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth
         """Carry out the steps that ``open_plan`` wrote down. Errors as ``Sender.send``."""
@@ -39,15 +55,13 @@ class WalletExecutor:
         if hopeless is not None:
             return Failed(submission, f"{steps[0].step.kind}: {hopeless}")
         for step in steps:
-            sent = self._carry_out(step, submission.deadline_timestamp)
+            sent = self._carry_out(step, submission)
             if isinstance(sent, Unknown):
                 return Pending(submission, sent.note)
             if isinstance(sent, Refused):
                 return Failed(submission, f"{step.step.kind}: {sent.reason}")
             ending = sent.ending
-            caused = self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
-            if step.state == "READY":
-                self._log.record_ending(sent.transaction_id, ending, caused)
+            caused = self._book(sent) if step.state == "READY" else self._effects(ending)
             if ending.state != "FINAL_OK":
                 why = "reverted" if ending.state == "FINAL_REVERTED" else "took back its nonce: the plan had expired"
                 return Failed(submission, f"{step.step.kind}: transaction {ending.receipt['transactionHash']} {why}")
@@ -66,17 +80,25 @@ class WalletExecutor:
             return str(error)
         return None
 
-    def _carry_out(self, stored: StoredStep, deadline_timestamp: int) -> Mined | Refused | Unknown:
-        transaction = stored.transaction
-        if transaction is None:
-            call = self._venue.call(stored.step, self._sender.address, deadline_timestamp)
-            # The way out stays open when gas is dear; whether it is worth it was the decision's to judge.
-            return self._sender.send(
-                stored.id, stored.step, call, deadline_timestamp, at_any_fee=stored.step.kind == "exit"
-            )
-        if transaction.ending is not None:
+    def _book(self, mined: Mined) -> Effects:
+        caused = self._effects(mined.ending)
+        self._log.record_ending(mined.transaction_id, mined.ending, caused)
+        return caused
+
+    def _effects(self, ending: Ending) -> Effects:
+        return self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
+
+    def _carry_out(self, stored: StoredStep, submission: OpenSubmission) -> Mined | Refused | Unknown:
+        transaction, deadline = stored.transaction, submission.deadline_timestamp
+        if transaction is not None and transaction.ending is not None:
             return Mined(transaction.id, transaction.ending)
-        return self._sender.settle(transaction, deadline_timestamp)
+        call = self._venue.call(stored.step, self._sender.address, deadline)
+        if transaction is not None:
+            return self._sender.settle(transaction, stored.step, call, deadline)
+        state = self._log.strategy_state(submission.strategy)
+        if state in ("paused", "halted"):
+            return Refused(f"the strategy is {state}: nothing new is begun")
+        return self._sender.send(stored.id, stored.step, call, deadline)
 
 
 def _together(effects: list[Effects]) -> Effects:

@@ -35,9 +35,9 @@ class Attempt:
     gas_limit: int
     max_fee_wei: int
     max_priority_fee_wei: int
-    signed_timestamp: int
     cancels: bool = False
     route: Literal["public", "private"] = "public"
+    signed_timestamp: int = 0
 
     @property
     def most_gas_wei(self) -> int:
@@ -124,7 +124,7 @@ def _attempt(row: Any) -> Attempt:
         row.gas_limit,
         int(row.max_fee_wei),
         int(row.max_priority_fee_wei),
-        row.signed_timestamp,
         row.cancels,
         row.route,
+        row.signed_timestamp,
     )
