@@ -194,7 +194,7 @@ def open_fleet(
 
     Raises:
         ConfigError: something in the configuration does not hold against the world.
-        FatalError: another process works on the same journal.
+        FatalError: another process works on the same journal, or signs with the same key.
         TransientError: a chain does not answer.
     """
     owner, signer = _owner_and_signer(loaded)
@@ -203,7 +203,7 @@ def open_fleet(
         url = journal_url(loaded.keeper.journal.get_secret_value(), loaded.mode, loaded.folder)
         sights = [scout.look(file) for file in strategies]
         require_no_shared_tokens(sights)
-        stack.enter_context(hold_lock(url, owner))
+        stack.enter_context(hold_lock(url, owner, signs=signer is not None))
         journal = open_journal(url, loaded.mode)
         stack.callback(journal.close)
         fleet = ConfiguredFleet(loaded, scout, journal, owner, signer, stop or threading.Event())

@@ -19,7 +19,7 @@ from keeper.model.decision import Figure, Objection
 from keeper.model.outcome import Outcome
 from keeper.redaction import printable, redact_value
 
-_LIBRARIES = ("apscheduler", "web3", "urllib3", "httpx", "httpcore", "asyncio", "sqlalchemy")
+_LIBRARIES = ("alembic", "apscheduler", "web3", "urllib3", "httpx", "httpcore", "asyncio", "sqlalchemy")
 
 
 def configure(*, stream: TextIO | None = None, console: bool | None = None, level: int = logging.INFO) -> None:
