@@ -142,6 +142,16 @@ def tape_rewound(to_block: int, from_block: int) -> None:
     _log().warning("tape_rewound", to_block=to_block, from_block=from_block)
 
 
+def rehearsal_is_plain(reason: str) -> None:
+    """The node cannot simulate: calls are tried before they are signed, but what they do to balances is not seen."""
+    _log().warning("rehearsal_is_plain", reason=reason)
+
+
+def gas_low(strategy: str, reason: str) -> None:
+    """Less than twice the reserve of native coin is left."""
+    _log().warning("gas_low", strategy=strategy, reason=reason)
+
+
 def price_triggered(strategy: str) -> None:
     _log().info("price_triggered", strategy=strategy)
 

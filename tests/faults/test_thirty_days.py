@@ -166,7 +166,7 @@ def resident_mb() -> float:
 def live(folder: Path, days: int) -> str:
     path = generate(SEED, days + WARMUP_DAYS + 4, start_price=2000.0, start_seconds=1_704_067_200)
     market = MarketSettings(crowd_value=CROWD_VALUE, seed=SEED, noise_intensity=0.3, base_fee_gwei=2.0)
-    with open_lab(path, LabSettings(warmup_days=WARMUP_DAYS, market=market, history_states=None)) as lab:
+    with open_lab(path, LabSettings(warmup_days=WARMUP_DAYS, market=market)) as lab:
         site = site_in(lab, folder)
         lab.market.advance_to(lab.market.now_seconds + 20 * HOUR_SECONDS)  # a reorganisation reaches no setting up
         with HostileNode(lab.anvil.url) as node:
