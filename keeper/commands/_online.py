@@ -8,6 +8,7 @@ from functools import partial
 
 from keeper.commands._feeds_online import look_at_feeds
 from keeper.commands._finding import Finding
+from keeper.commands._tokens_online import look_at_tokens
 from keeper.config import Chain, LoadedConfig
 from keeper.config_strategies import StrategyFile
 from keeper.errors import ConfigError, KeeperError, RpcError, TransientError
@@ -175,8 +176,11 @@ def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str |
         return
     yield _oracle(subject, pool, settings.limits.twap_seconds, node)
     yield from look_at_feeds(strategy, chain, node, pool)
+    pair = (token0, symbols[0]), (token1, symbols[1])
+    holders = (pool,) if owner is None else (pool, owner)
+    yield from look_at_tokens(subject, pair, holders, settings.allow_tokens, node)
     if owner is not None:
-        yield _balances(subject, owner, ((token0, symbols[0]), (token1, symbols[1])), node)
+        yield _balances(subject, owner, pair, node)
 
 
 def _oracle(subject: str, pool: str, twap_seconds: int, node: HttpNode) -> Finding:

@@ -208,5 +208,8 @@ class StrategySettings(Section):
     native_price_quote: Decimal | None = Field(
         default=None, gt=0, description="price of the native coin in the quote token, where the pool does not hold it"
     )
+    allow_tokens: tuple[Address, ...] = Field(
+        default=(), description="tokens to work with although the token check refuses them, or cannot try them"
+    )
     execution: dict[str, Any] | None = None
     safe: dict[str, Any] | None = None

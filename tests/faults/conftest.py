@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.faults.scenes import left_behind
+from tests.faults.site import Site
 from tests.policy.desk import Warm, warmed
 
 
@@ -22,3 +25,16 @@ def world(traded: Warm) -> Iterator[Warm]:
     snapshot = traded.anvil.snapshot()
     yield traded
     traded.anvil.revert(snapshot)
+
+
+@pytest.fixture(scope="module", name="behind")
+def make_behind(traded: Warm, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A keeper whose price has left its range. Its journal is never written: use ``site``."""
+    return left_behind(traded, tmp_path_factory.mktemp("behind"))
+
+
+@pytest.fixture
+def site(behind: Site, world: Warm, tmp_path: Path) -> Site:
+    """A keeper that is about to exit, swap and mint; chain and journal are put back afterwards."""
+    assert world.anvil.url == behind.anvil_url
+    return behind.copied_to(tmp_path / "copy")

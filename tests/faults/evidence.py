@@ -116,7 +116,7 @@ def gather(query: Query, place: Place) -> Evidence:
         held=_held(place),
         recorded=tuple(int(token_id) for (token_id,) in rows),
         open_plans=tuple(number for (number,) in query("SELECT id FROM plans WHERE state = 'open'")),
-        states={name: state for name, state in query("SELECT name, state FROM strategies")},
+        states=dict(query("SELECT name, state FROM strategies")),
         contracts=contracts,
         tokens=tokens,
     )

@@ -75,7 +75,7 @@ def _life(status: Literal["killed", "exited", "hung"], seconds: float, told: dic
 
 def _environment() -> dict[str, str]:
     # One thread: a fork copies no other.
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     return {**os.environ, **one, "PYTHONPATH": str(_ROOT)}
 
 

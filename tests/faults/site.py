@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +16,12 @@ from keeper.assembly import ChainAccess, StrategyRunner, build_strategy, open_ha
 from keeper.chainlab.calls import send, transact
 from keeper.chainlab.deploy import slot0
 from keeper.chainlab.jsonrpc import Connection
+from keeper.errors import TransientError
 from keeper.model.outcome import Outcome
 from keeper.model.plan import Swap
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.settings import StrategySettings
+from keeper.policy.strategy import Strategy
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
 from keeper.world.journal.journal import SqlJournal
@@ -70,11 +74,7 @@ class Site:
 
     def rpc(self, method: str, *params: Any) -> Any:
         """Asks the chain itself, past anything hostile."""
-        line = Connection("127.0.0.1", int(self.anvil_url.rsplit(":", 1)[1]))
-        try:
-            return line.call(method, params)
-        finally:
-            line.close()
+        return _line(os.getpid(), int(self.anvil_url.rsplit(":", 1)[1])).call(method, params)
 
     def mine(self) -> None:
         self.rpc("evm_mine")
@@ -102,6 +102,18 @@ class Site:
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
+
+
+@functools.lru_cache(maxsize=4)
+def _line(_process_id: int, port: int) -> Connection:
+    """A kept-open connection, which no process shares with one that it forked."""
+    return Connection("127.0.0.1", port)
+
+
+@functools.cache
+def _strategy(settings: str) -> Strategy:
+    """Built once for a fork server and all its children: it is pure and frozen."""
+    return build_strategy(StrategySettings.model_validate_json(settings))
 
 
 def from_json(text: str) -> Site:
@@ -146,7 +158,7 @@ def make_site(
     return site
 
 
-def whale_moves(warm: Warm, site: Site, ticks: int, blocks: int = 8) -> None:
+def whale_moves(warm: Warm, site: Site, ticks: int, *, blocks: int = 8, settle_seconds: int = 1_900) -> None:
     """A whale moves the price by ``ticks`` in steps over many blocks, then time passes until the means catch up."""
     rpc, spec = warm.anvil.rpc, warm.deployment
     venue = build_venue(HttpNode((site.anvil_url,), chain_id=CHAIN_ID), warm.contracts, site.pool)
@@ -157,8 +169,8 @@ def whale_moves(warm: Warm, site: Site, ticks: int, blocks: int = 8) -> None:
         step = Swap(zero_for_one, WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick))
         call = venue.call(step, warm.whale, FAR_DEADLINE)
         send(rpc, warm.whale, call.to, "0x" + call.data.hex())
-        passes(warm, 120)
-    passes(warm, 1_900)
+        passes(warm, min(120, settle_seconds))
+    passes(warm, settle_seconds)
 
 
 def passes(warm: Warm, seconds: int) -> None:
@@ -175,6 +187,7 @@ class Keeper:
     runner: StrategyRunner
     journal: SqlJournal
     outcomes: list[Outcome] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
 
     def cycle(self) -> Outcome:
         outcome = self.runner.run_once()
@@ -182,13 +195,18 @@ class Keeper:
         return outcome
 
     def until_held(self, most: int = MOST_CYCLES) -> list[Outcome]:
-        """Cycles until one holds. A failed or pending one is mined past and followed by another.
+        """Cycles until one holds. One that failed, is pending or found no node is mined past and followed by another.
 
         Raises:
             AssertionError: still busy after ``most``.
         """
         for _ in range(most):
-            outcome = self.cycle()
+            try:
+                outcome = self.cycle()
+            except TransientError as error:  # as the daemon does: the next turn tries again
+                self.deferred.append(str(error))
+                self.site.mine()
+                continue
             if outcome.kind == "held":
                 return self.outcomes
             if outcome.kind != "done":
@@ -196,19 +214,45 @@ class Keeper:
         raise AssertionError(f"still busy after {[each.kind for each in self.outcomes]}")
 
 
+@dataclass(slots=True)
+class Patience:
+    """The clock that waiting for a receipt goes by: each wait takes its seconds at once, and mines a block, which is
+    ``block_seconds`` later than the last and has the base fee ``base_fee_wei`` (None: as the chain would have it)."""
+
+    site: Site
+    mining: bool = True
+    block_seconds: int = 1
+    base_fee_wei: int | None = None
+    seconds: float = 0.0
+
+    def pause(self, seconds: float) -> None:
+        self.seconds += seconds
+        if self.mining:
+            self.mine()
+
+    def mine(self) -> None:
+        if self.base_fee_wei is not None:
+            self.site.rpc("anvil_setNextBlockBaseFeePerGas", hex(self.base_fee_wei))
+        now = int(self.site.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.site.rpc("evm_mine", hex(now + self.block_seconds))
+
+    def now(self) -> float:
+        return self.seconds
+
+
+def quick(url: str) -> HttpNode:
+    """A node that is given up on soon, for tests in which it does not answer."""
+    return HttpNode((url,), chain_id=CHAIN_ID, timeout_seconds=0.4, backoff_seconds=0.002, max_backoff_seconds=0.02,
+                    breaker_seconds=0.05)  # fmt: skip
+
+
 @contextmanager
-def at_work(
-    site: Site,
-    *,
-    node: HttpNode | None = None,
-    signer: Callable[[Signer], Signer] = lambda signer: signer,
-    pause: Callable[[float], object] | None = None,
-    **clocks: Any,
-) -> Iterator[Keeper]:
-    """A keeper opened on the site, closed at the end. Waiting for a receipt mines a block unless ``pause`` is given."""
+def at_work(site: Site, *, node: HttpNode | None = None, patience: Patience | None = None) -> Iterator[Keeper]:
+    """A keeper opened on the site, closed at the end. Waiting for a receipt mines a block and takes no time."""
     journal = open_journal(site.journal_url, MODE)
+    waiting = patience or Patience(site)
     try:
-        yield open_keeper(site, journal, node=node, signer=signer, pause=pause, **clocks)
+        yield open_keeper(site, journal, node=node, pause=waiting.pause, now=waiting.now)
     finally:
         journal.close()
 
@@ -223,7 +267,7 @@ def open_keeper(
     **clocks: Any,
 ) -> Keeper:
     """As ``at_work``, on a journal that is open already."""
-    strategy = build_strategy(StrategySettings.model_validate(site.settings))
+    strategy = _strategy(json.dumps(site.settings))
     key = signer(keystore.load(Path(site.folder) / "key.json", PASSWORD))
     hand = node or HttpNode((site.url,), chain_id=CHAIN_ID, timeout_seconds=site.timeout_seconds)
     hand.check_chain(CHAIN_ID)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from keeper.errors import TransientError
 from keeper.model.outcome import Done, Failed, Pending
 from keeper.model.plan import Collect
 from keeper.world.journal import queries
+from keeper.world.protocols import Node
 from tests.world import words
 from tests.world.executors import bench as bench_module
 from tests.world.executors.bench import STEPS, STRATEGY, Bench
@@ -138,23 +141,30 @@ def test_15_a_later_plan_falls_with_the_one_it_was_built_on(bench: Bench) -> Non
     assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 2, 0)
 
 
+@dataclass
+class _Behind:
+    """A node one block short of the transaction that was seen in it."""
+
+    inner: Node
+    bench: Bench
+
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        (mined,) = self.bench.journal.transactions.recent_final(STRATEGY, 100)
+        assert mined.block_number is not None
+        return [hex(mined.block_number - 1), *[None for _ in requests[1:]]]
+
+    def request(self, method: str, params: Sequence[Any]) -> Any:
+        return self.inner.request(method, params)
+
+    def send_raw_transaction(self, raw: bytes) -> str:
+        raise AssertionError(f"{len(raw)} bytes sent on a lagging node's word")
+
+
 def test_15_a_lagging_node_is_no_reorganisation(bench: Bench) -> None:
     assert isinstance(bench.submit(*bench.open(ACT)), Done)
     inner = bench.node.inner
 
-    class Behind:
-        def batch(self, requests):  # type: ignore[no-untyped-def]
-            answers = inner.batch(requests)
-            number = bench.journal.transactions.recent_final(STRATEGY, 100)[0].block_number
-            return [hex(number - 1), *[None for _ in answers[1:]]]
-
-        def request(self, method, params):  # type: ignore[no-untyped-def]
-            return inner.request(method, params)
-
-        def send_raw_transaction(self, raw):  # type: ignore[no-untyped-def]
-            raise AssertionError("nothing is sent on a lagging node's word")
-
-    bench.node.inner = Behind()
+    bench.node.inner = _Behind(inner, bench)
     with pytest.raises(TransientError, match="lags behind"):
         bench.executor().recover(STRATEGY)
     bench.node.inner = inner

@@ -99,10 +99,12 @@ def _check_evidence(rules: Rules, evidence: Evidence) -> None:
         ("the pool's fee", seen.pool.fee_pips, rules.fee_pips),
         ("the pool's tick spacing", seen.pool.tick_spacing, rules.tick_spacing),
         ("the quote token", seen.quote_is_token0, rules.quote_is_token0),
-        ("the plan's deadline", evidence.deadline_timestamp, evidence.decided_deadline_timestamp),
     )
     for field, value, allowed in found:
         require_same(field, value, allowed)
+    # Nothing but a cancellation is signed for a plan that was cut short (deadline 0): every deadline is then past.
+    if evidence.deadline_timestamp:
+        require_same("the plan's deadline", evidence.deadline_timestamp, evidence.decided_deadline_timestamp)
     if not 0 <= evidence.ordinal < len(evidence.decided_steps):
         refuse("the step's number in its plan", evidence.ordinal, f"below {len(evidence.decided_steps)}")
     require_same("the step", evidence.step, evidence.decided_steps[evidence.ordinal])
