@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from keeper.errors import RehearsalFailedError
 from keeper.model.ledger import Effects
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Plan
 from keeper.world.chain import recovery
+from keeper.world.chain.rehearsal import ForesightedRehearsal
 from keeper.world.chain.sender import Sender
 from keeper.world.chain.sent import Mined, Refused, Unknown
 from keeper.world.journal.attempts import Ending, StoredStep
@@ -18,10 +20,15 @@ from keeper.world.protocols import Node, Venue
 
 
 class WalletExecutor:
-    """Implements ``Executor``. The sender's address is the owner of the positions."""
+    """Implements ``Executor``. The sender's address is the owner of the positions.
 
-    def __init__(self, sender: Sender, venue: Venue, log: TransactionLog, node: Node) -> None:
-        self._sender, self._venue, self._log, self._node = sender, venue, log, node
+    ``ahead`` tries all steps of a plan, one upon the other, before the first of them is signed.
+    """
+
+    def __init__(
+        self, sender: Sender, venue: Venue, log: TransactionLog, node: Node, ahead: ForesightedRehearsal | None = None
+    ) -> None:
+        self._sender, self._venue, self._log, self._node, self._ahead = sender, venue, log, node, ahead
 
     def recover(self, strategy: str) -> Outcome | None:
         """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
@@ -43,7 +50,11 @@ class WalletExecutor:
     def settle(self, submission: OpenSubmission) -> Outcome:
         """Finish what is unfinished of the plan: nothing is done twice, nothing new after the deadline."""
         effects: list[Effects] = []
-        for step in self._log.steps(submission.plan_id):
+        steps = self._log.steps(submission.plan_id)
+        hopeless = self._look_ahead(steps, submission.deadline_timestamp)
+        if hopeless is not None:
+            return Failed(submission, f"{steps[0].step.kind}: {hopeless}")
+        for step in steps:
             sent = self._carry_out(step, submission)
             if isinstance(sent, Unknown):
                 return Pending(submission, sent.note)
@@ -56,6 +67,18 @@ class WalletExecutor:
                 return Failed(submission, f"{step.step.kind}: transaction {ending.receipt['transactionHash']} {why}")
             effects.append(caused)
         return Done(submission, _together(effects))
+
+    def _look_ahead(self, steps: tuple[StoredStep, ...], deadline_timestamp: int) -> str | None:
+        """Why a later step would fail although nothing is signed yet; a single step the sender rehearses by itself."""
+        if self._ahead is None or len(steps) < 2 or any(step.transaction is not None for step in steps):
+            return None
+        owner = self._sender.address
+        acts = [(each.step, self._venue.call(each.step, owner, deadline_timestamp)) for each in steps]
+        try:
+            self._ahead.rehearse_in_order(acts)
+        except RehearsalFailedError as error:
+            return str(error)
+        return None
 
     def _book(self, mined: Mined) -> Effects:
         caused = self._effects(mined.ending)
