@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from keeper.assembly_feeds import oracle_feed
-from keeper.chainlab.artifacts import node_modules
-from keeper.chainlab.calls import create, transact
-from keeper.chainlab.solidity import compile_contract
 from keeper.model.outcome import Done, Held
-from keeper.world.observer import ChainObserver
 from tests.faults.attacker import Attack, Attacker, Moment, Result, attacker_at, campaign, describe
+from tests.faults.oracle_desk import with_oracle
 from tests.faults.test_fault_06_sandwich import AT_ONCE, assert_bounded, random_desk
 from tests.policy.conftest import warm, worlds
-from tests.policy.desk import CHAIN_ID, ORDERS, Warm, at_desk
+from tests.policy.desk import ORDERS, Warm, at_desk
 
 __all__ = ["warm", "worlds"]
 
 ATTACKS = int(os.environ.get("KEEPER_ATTACKS", "1000"))
 FIRST: tuple[Moment, ...] = ("before_decide", "held")
-AGGREGATOR = Path(__file__).parent.parent / "world" / "feeds" / "contracts" / "Aggregator.sol"
 
 
 def attacked(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> list[Result]:
@@ -100,27 +94,9 @@ def test_05_a_push_held_until_the_short_mean_follows_meets_the_long_mean(warm: W
 @pytest.mark.parametrize("base_is_quote", [False, True], ids=["stable quote", "base quote"])
 def test_05_a_push_held_for_hours_meets_the_oracle(warm: Warm, tmp_path: Path, base_is_quote: bool) -> None:
     """The pool's own means follow whoever pays long enough. A price from outside does not."""
-    deployment, rpc = warm.deployment, warm.anvil.rpc
-    code = compile_contract(
-        {AGGREGATOR.name: AGGREGATOR}, node_modules(), Path(tempfile.gettempdir()) / "keeper-solidity"
-    )["Aggregator"].creation_code
-    feed = create(rpc, deployment.deployer, code, ("uint8",), 8)
-    oracle = {"feed": feed, "max_age_seconds": 86_400, "inverse": base_is_quote}
-    desk = at_desk(warm, tmp_path, base_is_quote=base_is_quote, limits=AT_ONCE, profit={"gate": "none"}, oracle=oracle)
-    attacker = attacker_at(desk)
-    settings, seen = desk.strategy.settings, desk.observe()
-    root, pool = seen.pool.sqrt_price_x96, seen.pool
-    per_base = (root**2 * 10**20 >> 192) if deployment.base_is_token0 else (10**20 << 192) // root**2
-    now = seen.block.timestamp
-    arguments = per_base, now, now, 0  # 18 decimals against 6, and 8 of the feed: raw · 10^(18 − 6 + 8)
-    transact(rpc, deployment.deployer, feed, "push(int256,uint256,uint256,uint80)", *arguments)
-    assert settings.oracle is not None
-    base, quote = (pool.token1, pool.token0) if seen.quote_is_token0 else (pool.token0, pool.token1)
-    desk.observer = ChainObserver(
-        desk.observer._node, desk.venue, desk.owner, desk.journal.samples, chain_id=CHAIN_ID,
-        quote_is_token0=seen.quote_is_token0, twap_windows_seconds=settings.limits.twap_windows_seconds,
-        oracle=oracle_feed(settings.oracle, desk.venue.multicall, base, quote),
-    )  # fmt: skip
+    beside = with_oracle(warm, tmp_path, base_is_quote=base_is_quote, limits=AT_ONCE, profit={"gate": "none"})
+    beside.push()
+    desk, attacker = beside.desk, attacker_at(beside.desk)
     for push in (400, -400):
         result = attacker.strike(Attack("held", push, 3 * 3_600))
         assert isinstance(result.outcome, Held)
