@@ -14,7 +14,7 @@ from eth_utils.address import to_checksum_address
 from keeper.chainlab.calls import read, transact
 from keeper.model.outcome import Done, Failed
 from keeper.model.ticks import MAX_TICK, MIN_TICK, max_usable_tick, min_usable_tick, sqrt_price_at_tick
-from tests.faults.attacker import preview
+from tests.faults.attacker import attacker_at, preview
 from tests.policy.conftest import warm, worlds
 from tests.policy.desk import NAME, ORDERS, Desk, Warm, at_desk
 
@@ -112,23 +112,40 @@ def elsewhere(warm: Warm, tick: int) -> Warm:
     transact(rpc, deployment.deployer, pool, "initialize(uint160)", sqrt_price_at_tick(tick))
     transact(rpc, deployment.deployer, pool, "increaseObservationCardinalityNext(uint16)", 20)
     made = replace(deployment, pool=to_checksum_address(pool), fee_pips=FEE_PIPS, tick_spacing=SPACING)
-    return replace(warm, deployment=made)
+    root = sqrt_price_at_tick(tick)
+    past = (replace(each, sqrt_price_x96=root * (400 + at % 2) // 400, bar=None) for at, each in enumerate(warm.samples))
+    return replace(warm, deployment=made, samples=tuple(past))
 
 
 @pytest.mark.parametrize("base_is_quote", [False, True])
-@pytest.mark.parametrize("tick", [MIN_TICK, MIN_TICK + 52, MAX_TICK - 1, MAX_TICK - 53, 0, -1, 59, -60, 400_000, -400_000])
-def test_39_any_tick_in_a_pool_without_liquidity(
+@pytest.mark.parametrize("tick", [MIN_TICK, MIN_TICK + 52, MAX_TICK - 1, MAX_TICK - 53, 0, -1, 59, -60, 400_000])
+def test_39_a_pool_without_liquidity_is_held_at_any_tick(
     warm: Warm, tmp_path: Path, tick: int, base_is_quote: bool
 ) -> None:
-    """From the lowest tick to the highest: placed and taken out again, or held with a reason. Nothing is sent in vain."""
-    empty = elsewhere(warm, tick)
     limits = LIMITS | {"min_oracle_cardinality": 1}
+    empty = elsewhere(warm, tick)
     desk = at_desk(empty, tmp_path, base_is_quote=base_is_quote, range={"kind": "full"}, limits=limits, **NO_SWAP)
+    assert until_rest(desk) == []
+    assert desk.codes()[0] == ("price_at_the_end" if tick in (MIN_TICK, MAX_TICK - 1) else "no_liquidity")
+    assert desk.receipts() == []
+
+
+@pytest.mark.parametrize("base_is_quote", [False, True])
+@pytest.mark.parametrize("tick", [MIN_TICK + 52, MIN_TICK + 5_000, 0, -1, 59, -60, MAX_TICK - 5_000, MAX_TICK - 53])
+def test_39_any_tick_of_a_thin_pool_is_placed_and_left(
+    warm: Warm, tmp_path: Path, tick: int, base_is_quote: bool
+) -> None:
+    """Somebody else holds one position over all prices; ours goes in and out beside it, or a reason is given."""
+    thin = elsewhere(warm, tick)
+    limits = LIMITS | {"min_oracle_cardinality": 1}
+    desk = at_desk(thin, tmp_path, base_is_quote=base_is_quote, range={"kind": "full"}, limits=limits, **NO_SWAP)
+    ends = min_usable_tick(SPACING), max_usable_tick(SPACING)
+    attacker_at(desk).send("provide(int24,int24,uint128)", *ends, 10**12)
     acts = until_rest(desk)
+    if abs(tick) < 100:
+        assert acts == ["mint"]
+    assert acts == ["mint"] or desk.codes()
     print("ACTS", tick, base_is_quote, acts, desk.codes())
-    assert acts in ([], ["mint"])
-    if not acts:
-        assert desk.codes() and desk.receipts() == []
     leave(desk)
 
 
