@@ -113,8 +113,12 @@ def elsewhere(warm: Warm, tick: int) -> Warm:
     transact(rpc, deployment.deployer, pool, "increaseObservationCardinalityNext(uint16)", 20)
     made = replace(deployment, pool=to_checksum_address(pool), fee_pips=FEE_PIPS, tick_spacing=SPACING)
     root = sqrt_price_at_tick(tick)
-    past = (replace(each, sqrt_price_x96=root * (400 + at % 2) // 400, bar=None) for at, each in enumerate(warm.samples))
-    return replace(warm, deployment=made, samples=tuple(past))
+    past = tuple(
+        replace(each, sqrt_price_x96=root * (400 + at % 2) // 400, fee_growth_global_0_x128=0,
+                fee_growth_global_1_x128=0, bar=None)
+        for at, each in enumerate(warm.samples)
+    )  # fmt: skip
+    return replace(warm, deployment=made, samples=past)
 
 
 @pytest.mark.parametrize("base_is_quote", [False, True])
@@ -145,7 +149,6 @@ def test_39_any_tick_of_a_thin_pool_is_placed_and_left(
     if abs(tick) < 100:
         assert acts == ["mint"]
     assert acts == ["mint"] or desk.codes()
-    print("ACTS", tick, base_is_quote, acts, desk.codes())
     leave(desk)
 
 
