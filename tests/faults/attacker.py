@@ -125,7 +125,7 @@ class Attacker:
         deployment = self.desk.warm.deployment
         held = [read(self._rpc, token, "balanceOf(address)", ("uint256",), self.contract)[0]
                 for token in (deployment.token0, deployment.token1)]  # fmt: skip
-        return value(*held, self.honest_x96)
+        return value(held[0], held[1], self.honest_x96)
 
     def strike(self, attack: Attack) -> Result:
         """One cycle of the keeper under attack, and the honest price again."""
@@ -213,7 +213,7 @@ class Attacker:
         for entry in effects.entries:
             if entry.kind == "collect":
                 fees[entry.token.lower() != before.pool.token0.address.lower()] += entry.amount
-        earned = value(*fees, self.honest_x96)
+        earned = value(fees[0], fees[1], self.honest_x96)
         loss = wealth(before, self.honest_x96) - wealth(after, self.honest_x96) + earned
         return Result(
             attack,
@@ -330,7 +330,9 @@ def attacker_at(desk: Desk) -> Attacker:
     """A new attacker, with more money than the pool."""
     rpc, deployment = desk.warm.anvil.rpc, desk.warm.deployment
     account = str(rpc("eth_accounts")[6])
-    code = compile_contract({"Attacker.sol": CONTRACTS / "Attacker.sol"}, node_modules(), Path(tempfile.gettempdir()) / "keeper-solidity")
+    code = compile_contract(
+        {"Attacker.sol": CONTRACTS / "Attacker.sol"}, node_modules(), Path(tempfile.gettempdir()) / "keeper-solidity"
+    )
     contract = create(rpc, account, code["Attacker"].creation_code, ("address",), deployment.pool)
     for token in (deployment.token0, deployment.token1):
         transact(rpc, deployment.deployer, token, "mint(address,uint256)", contract, MONEY)
@@ -343,7 +345,9 @@ def attacker_at(desk: Desk) -> Attacker:
 def random_attack(random_numbers: random.Random, limits: Limits, moments: tuple[Moment, ...]) -> Attack:
     """Sizes from a tick to three times the slippage or the band; both directions."""
     moment = random_numbers.choice(moments)
-    most = random_numbers.choice([limits.max_slippage_bps, 3 * limits.max_slippage_bps, limits.max_twap_deviation_ticks])
+    most = random_numbers.choice(
+        [limits.max_slippage_bps, 3 * limits.max_slippage_bps, limits.max_twap_deviation_ticks]
+    )
     if moment in ("held", "before_decide"):
         most = random_numbers.choice([most, 2 * limits.max_twap_deviation_ticks])
     ticks = random_numbers.choice([-1, 1]) * random_numbers.randint(1, max(2, most))

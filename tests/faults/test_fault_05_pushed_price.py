@@ -40,7 +40,9 @@ def attacked(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> lis
         desk.journal.close()
         warm.anvil.revert(snapshot)
         snapshot = warm.anvil.snapshot()
-    assert any(each.act in ("swap", "mint", "exit") for each in results) and any(each.act == "nothing" for each in results)
+    assert any(each.act in ("swap", "mint", "exit") for each in results) and any(
+        each.act == "nothing" for each in results
+    )
     return results
 
 

@@ -32,7 +32,9 @@ OTHER = {ADDRESS_0: ADDRESS_1, ADDRESS_1: ADDRESS_0}
 
 def mirrored_history(past: History) -> History:
     samples = tuple(
-        Sample(each.timestamp, Q192 // each.sqrt_price_x96, each.fee_growth_global_1_x128, each.fee_growth_global_0_x128)
+        Sample(
+            each.timestamp, Q192 // each.sqrt_price_x96, each.fee_growth_global_1_x128, each.fee_growth_global_0_x128
+        )
         for each in past.samples
     )
     return History(canonical.digest(samples), past.sample_seconds, samples)

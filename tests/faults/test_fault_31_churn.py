@@ -49,9 +49,7 @@ def test_31_without_limits_it_would_churn(warm: Warm, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("cooldown_minutes", "per_day"), [(120, 1_000), (0, 4)])
 def test_31_cooldown_and_daily_count_hold(warm: Warm, tmp_path: Path, cooldown_minutes: int, per_day: int) -> None:
-    desk = desk_of(
-        warm, tmp_path, cooldown_minutes=cooldown_minutes, max_rebalances_per_day=per_day
-    )
+    desk = desk_of(warm, tmp_path, cooldown_minutes=cooldown_minutes, max_rebalances_per_day=per_day)
     began = starts(swung(desk, attacker_at(desk)))
     assert len(began) >= 3
     assert all(later - earlier >= cooldown_minutes * 60 for earlier, later in zip(began, began[1:], strict=False))
@@ -62,16 +60,14 @@ def test_31_cooldown_and_daily_count_hold(warm: Warm, tmp_path: Path, cooldown_m
 
 def test_31_the_cost_of_a_day_is_capped(warm: Warm, tmp_path: Path) -> None:
     cap = 40  # whole quote tokens; a move of 50,000 costs about 14
-    desk = desk_of(
-        warm, tmp_path, cooldown_minutes=0, max_rebalances_per_day=1_000, max_cost_quote_per_day=cap
-    )
+    desk = desk_of(warm, tmp_path, cooldown_minutes=0, max_rebalances_per_day=1_000, max_cost_quote_per_day=cap)
     acts = swung(desk, attacker_at(desk))
     spent = [(act.timestamp, act.cost_quote or 0) for act in acts]
     assert sum(cost for _, cost in spent) > cap * 10**6 // 2, "it has cost something"
     worst = max(sum(cost for at, cost in spent if end - DAY < at <= end) for end, _ in spent)
     # What an act costs is known once it is mined: the last may come out a little above its own plan.
     assert worst <= cap * 10**6 * 102 // 100
-    assert "daily_cost" in {code for code in _all_codes(desk)}
+    assert "daily_cost" in _all_codes(desk)
 
 
 def _all_codes(desk: Desk) -> list[str]:

@@ -156,6 +156,8 @@ def test_39_any_tick_of_a_thin_pool_is_placed_and_left(
 def test_39_a_swap_where_there_is_no_liquidity_is_not_sent(warm: Warm, tmp_path: Path) -> None:
     base_first = warm.deployment.base_is_token0
     empty = elsewhere(warm, -200_000 if base_first else 200_000)
-    desk = at_desk(empty, tmp_path, split=(1, 0), profit={"gate": "none"}, limits=LIMITS | {"min_oracle_cardinality": 1})
+    desk = at_desk(
+        empty, tmp_path, split=(1, 0), profit={"gate": "none"}, limits=LIMITS | {"min_oracle_cardinality": 1}
+    )
     assert until_rest(desk) == [] and desk.receipts() == []
     assert preview(desk).verdict.objections

@@ -14,10 +14,10 @@ import pytest
 from keeper.model.decision import Decision
 from keeper.model.outcome import Done, Held
 from keeper.policy.decide import decide
+from keeper.world.chain.node import HttpNode
 from keeper.world.feeds.deribit import DeribitFeed
 from keeper.world.feeds.pool_events import PoolTape
 from keeper.world.feeds.swap_logs import SwapLogs
-from keeper.world.chain.node import HttpNode
 from keeper.world.observer import ChainObserver
 from tests.faults.oracle_desk import OracleDesk, with_oracle
 from tests.policy.conftest import warm, worlds
@@ -159,7 +159,9 @@ def test_40_the_tape_is_gone_and_the_samples_stay(warm: Warm, tmp_path: Path) ->
     started = time.monotonic()
     with HostileServer(hostile.status(503)) as server:
         node = HttpNode([server.url], timeout_seconds=2, retries=0)
-        tape = PoolTape(desk.journal.tape(CHAIN_ID, warm.deployment.pool), SwapLogs(node, warm.deployment.pool), days=90)
+        tape = PoolTape(
+            desk.journal.tape(CHAIN_ID, warm.deployment.pool), SwapLogs(node, warm.deployment.pool), days=90
+        )
         desk.observer = _observer(desk, tape=tape)
         assert isinstance(desk.cycle(), Done)
     assert time.monotonic() - started < 20
