@@ -9,6 +9,9 @@ from keeper.world.protocols import Executor, Journal, Observer
 
 def run_cycle(observer: Observer, executor: Executor, strategy: Strategy, journal: Journal) -> Outcome:
     """One turn for one strategy. What is in flight comes first; nothing is decided while it is open."""
+    unfinished = executor.recover(strategy.name)
+    if unfinished is not None:
+        return unfinished
     memory = journal.memory(strategy.name)
     if memory.open is not None:
         return journal.close_plan(memory.open, executor.settle(memory.open))

@@ -27,9 +27,13 @@ def set_state(
     opened = open_journal(url, mode)
     try:
         opened.set_state(strategy, state, reason, int(time.time()))
+        accepted = opened.pins.accept(strategy) if state == "running" else ()
     finally:
         opened.close()
     if as_json:
-        print_json({"strategy": strategy, "before": before[strategy].state, "state": state})
+        taken = {pin.address: pin.code_hash for pin in accepted}
+        print_json({"strategy": strategy, "before": before[strategy].state, "state": state, "accepted_code": taken})
     else:
         click.echo(f"{strategy}: was {before[strategy].state}, {done}")
+        for pin in accepted:
+            click.echo(f"accepted the code that is now at {pin.address} (hash {pin.code_hash})")
