@@ -1,7 +1,7 @@
 """A searcher with endless money beside a keeper at work: moves the pool at any moment, in exact order within a block.
 
-Orders within one block are anvil's own: by fee cap, and by nonce for one sender. What the attack did to whom is measured at
-the honest price: the one that stood before it, and to which the attacker brings the pool back.
+Orders within one block are anvil's own: by fee cap, and by nonce for one sender. What the attack did to whom is
+measured at the honest price: the one that stood before it, and to which the attacker brings the pool back.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class Attacker:
         """A call of the attacker's contract into the transaction pool, and at once into a block unless told not to."""
         transaction = {
             "from": self.account, "to": self.contract, "data": call_data(signature, *arguments),
-            "gas": hex(GAS_LIMIT), "maxPriorityFeePerGas": hex(tip_wei), "maxFeePerGas": hex(tip_wei + self._base_fee()),
+            "gas": hex(GAS_LIMIT), "maxPriorityFeePerGas": hex(tip_wei),
+            "maxFeePerGas": hex(tip_wei + self._base_fee()),
         }  # fmt: skip
         digest = str(self._rpc("eth_sendTransaction", transaction))
         if mine:

@@ -75,8 +75,8 @@ def test_07_the_whole_decision_obeys_it(tick: int, away: int, quote_is_token0: b
     money = (10**18, 10**18)
     made = decide(
         strategy,
-        observation(tick=tick, twap_tick=tick + away, balances=money, decimals=(18, 18), quote_is_token0=quote_is_token0,
-                    pool_liquidity=10**24),
+        observation(tick=tick, twap_tick=tick + away, balances=money, decimals=(18, 18),
+                    quote_is_token0=quote_is_token0, pool_liquidity=10**24),
         memory(),
     )  # fmt: skip
     codes = [each.code for each in made.verdict.objections]

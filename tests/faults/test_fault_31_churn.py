@@ -3,6 +3,7 @@ of a day hold by themselves: the profitability gate is switched off here."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_31_cooldown_and_daily_count_hold(warm: Warm, tmp_path: Path, cooldown_m
     desk = desk_of(warm, tmp_path, cooldown_minutes=cooldown_minutes, max_rebalances_per_day=per_day)
     began = starts(swung(desk, attacker_at(desk)))
     assert len(began) >= 3
-    assert all(later - earlier >= cooldown_minutes * 60 for earlier, later in zip(began, began[1:], strict=False))
+    assert all(later - earlier >= cooldown_minutes * 60 for earlier, later in pairwise(began))
     for end in began:
         assert sum(1 for each in began if end - DAY < each <= end) <= per_day
     assert set(desk.difference().values()) == {0}
