@@ -23,7 +23,7 @@ from keeper.config_yaml import Document, apply_overrides, read_document
 from keeper.errors import ConfigError
 from keeper.known_chains import CHAIN_IDS, CONTRACTS
 from keeper.policy.settings import Address, Section
-from keeper.redaction import never_show
+from keeper.redaction import never_show, redact
 
 _KEY_IN_URL = re.compile(r"(?<=[/=:@?&])[A-Za-z0-9_-]{16,}(?=[/=:@?&]|$)")
 _REMEDY = "copy keeper.example.yaml of the repository to it, or name another with -c"
@@ -185,6 +185,8 @@ def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedCo
         raise ConfigError(f"there is no such file; {_REMEDY}", path=str(file))
     document = read_document(file, environment)
     apply_overrides(document, environment)
+    _hide_keys_of_urls(document.values)  # before anything of the file is quoted, for it may be wrong
+    never_show(environment.get(SignerSection().password_env, ""))
     config = validate(KeeperConfig, document, document.values)
     if config is not None:
         chains = {name: _completed(document, name, chain) for name, chain in config.chains.items()}
@@ -250,6 +252,14 @@ def _completed(document: Document, name: str, chain: Chain) -> Chain:
     return chain.model_copy(update={"contracts": contracts})
 
 
+def _hide_keys_of_urls(value: Any) -> None:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _hide_keys_of_urls(each)
+    elif isinstance(value, str) and "://" in value:
+        never_show(*_KEY_IN_URL.findall(value))
+
+
 def _hide_secrets(config: KeeperConfig, environment: Mapping[str, str]) -> None:
     """No log or message may show them from here on, whoever quotes them."""
     urls = [config.journal, *config.alerts, *([config.signer.url] if config.signer.url else [])]
@@ -271,7 +281,7 @@ def _check_sections(document: Document, config: KeeperConfig) -> None:
     if config.signer.kind not in kinds:
         document.report(
             ("signer", "kind"),
-            f"there is no signer {config.signer.kind!r}{suggestion(config.signer.kind, kinds, 'kinds')}",
+            f"there is no signer {redact(config.signer.kind)!r}{suggestion(config.signer.kind, kinds, 'kinds')}",
         )
     if config.signer.kind == "remote":
         for key in ("url", "address"):
