@@ -10,6 +10,7 @@ from typing import Any
 
 from keeper import plugins
 from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
+from keeper.assembly_trust import second_opinion, wallet_reconciler
 from keeper.config import Chain
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
@@ -26,6 +27,8 @@ from keeper.policy.settings import PoolKey as PoolKeySettings
 from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
 from keeper.world.chain.contracts import Contracts
+from keeper.world.chain.genesis import check_genesis
+from keeper.world.chain.head_rules import HeadRules, grace_seconds
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
 from keeper.world.chain.rehearsal import PlainRehearsal
@@ -34,7 +37,7 @@ from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.observer import ChainObserver
-from keeper.world.protocols import Executor, Signer
+from keeper.world.protocols import Executor, Reconciler, Signer
 from keeper.world.signers.policed import PolicedSigner
 from keeper.world.v3.identity import PoolKey
 from keeper.world.venues.uniswap_v3 import UniswapV3
@@ -106,7 +109,8 @@ def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
 class ChainAccess:
     """How a chain is reached, and where its contracts are. URLs may hold keys: they are never shown.
 
-    Transactions go to ``private_url`` and nowhere else, if there is one.
+    Transactions go to ``private_url`` and nowhere else, if there is one. What ``second_url`` says is held against what
+    the others say.
     """
 
     chain_id: int
@@ -114,6 +118,8 @@ class ChainAccess:
     contracts: Contracts
     confirmations: int
     private_url: str | None = field(default=None, repr=False)
+    second_url: str | None = field(default=None, repr=False)
+    head_rules: HeadRules = field(default_factory=HeadRules)
 
 
 def access(chain: Chain) -> ChainAccess:
@@ -133,8 +139,11 @@ def access(chain: Chain) -> ChainAccess:
         **({} if given.multicall3 is None else {"multicall": given.multicall3}),
     )
     urls = tuple(url.get_secret_value() for url in chain.rpc)
-    private = None if chain.private_rpc is None else chain.private_rpc.get_secret_value()
-    return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations, private)
+    private, second = (
+        None if url is None else url.get_secret_value() for url in (chain.private_rpc, chain.second_rpc)
+    )
+    rules = HeadRules(chain.max_head_age_seconds, grace_seconds(chain.chain_id, chain.sequencer_grace_seconds))
+    return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations, private, second, rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,7 @@ class Hands:
 
     venue: UniswapV3
     observer: ChainObserver
+    reconciler: Reconciler
     executor: Executor
     owner: str
 
@@ -174,9 +184,11 @@ def open_hands(
 
     Raises:
         ConfigError: the chain, a contract or the pool is not what it should be.
+        FatalError: it is not the chain that the journal was begun on.
         TransientError: the chain does not answer.
     """
     node, venue = eyes or open_eyes(chain, settings, connect(chain))
+    check_genesis(node, chain.chain_id, journal.reconciliations.first_genesis)
     pool = venue.pool
     base, quote = (pool.token1, pool.token0) if settings.quote == "token0" else (pool.token0, pool.token1)
     observer = ChainObserver(
@@ -192,8 +204,11 @@ def open_hands(
         tape=open_tape(chain.urls, chain.chain_id, journal, pool.address, settings.history),
         oracle=None if settings.oracle is None else oracle_feed(settings.oracle, venue.multicall, base, quote),
         implied=None if settings.implied is None else implied_feed(settings.implied),
+        head_rules=chain.head_rules,
+        second=second_opinion(chain.second_url, chain.chain_id, settings, journal, venue, owner),
     )
-    return Hands(venue, observer, executor(node, venue), owner)
+    reconciler = wallet_reconciler(chain.chain_id, settings, journal, node, observer, venue, owner)
+    return Hands(venue, observer, reconciler, executor(node, venue), owner)
 
 
 def wallet_executor(
@@ -257,7 +272,8 @@ class StrategyRunner:
     def run_once(self) -> Outcome:
         """One cycle."""
         self._seen_sqrt_price_x96 = self._hands.venue.sqrt_price_x96()
-        return run_cycle(self._hands.observer, self._hands.executor, self.strategy, self._journal)
+        hands = self._hands
+        return run_cycle(hands.observer, hands.reconciler, hands.executor, self.strategy, self._journal)
 
     def price_moved(self) -> bool:
         """Whether the price is ``price_trigger_bps`` or more from where the last cycle saw it."""

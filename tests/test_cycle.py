@@ -34,6 +34,21 @@ class Seen:
 
 
 @dataclass
+class Books:
+    """A reconciler that notes what it is shown, and may find that memory is another now, or something amiss."""
+
+    changes: bool = False
+    fault: Exception | None = None
+    shown: list[Observation] = field(default_factory=list)
+
+    def reconcile(self, observation: Observation) -> bool:
+        self.shown.append(observation)
+        if self.fault is not None:
+            raise self.fault
+        return self.changes
+
+
+@dataclass
 class Hands:
     """An executor that notes what it is given."""
 
@@ -54,10 +69,10 @@ def journal(tmp_path: Path) -> Iterator[SqlJournal]:
     opened.close()
 
 
-def turn(journal: SqlJournal, hands: Hands, *seen: Observation) -> Outcome:
+def turn(journal: SqlJournal, hands: Hands, *seen: Observation, books: Books | None = None) -> Outcome:
     strategy = build_strategy(settings())
     journal.record_settings(strategy.settings_digest, settings_body(strategy.settings))
-    return run_cycle(Seen(list(seen)), hands, strategy, journal)
+    return run_cycle(Seen(list(seen)), books or Books(), hands, strategy, journal)
 
 
 def later(obs: Observation, base_fee_wei: int) -> Observation:

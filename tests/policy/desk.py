@@ -13,6 +13,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from keeper.assembly import build_strategy
+from keeper.assembly_trust import wallet_reconciler
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.chainlab.calls import transact
 from keeper.chainlab.deploy import Deployment, PoolSpec, deploy, slot0
@@ -37,6 +38,7 @@ from keeper.world.journal import decisions, queries
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.observer import ChainObserver
+from keeper.world.reconcile import WalletReconciler
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import UniswapV3, build
 from tests.conftest import GENESIS_SECONDS, PATH_START_SECONDS, START_PRICE
@@ -92,12 +94,13 @@ class Desk:
     journal: SqlJournal
     venue: UniswapV3
     observer: ChainObserver
+    reconciler: WalletReconciler
     executor: WalletExecutor
     node: FailingNode
     owner: str
 
     def cycle(self) -> Outcome:
-        return run_cycle(self.observer, self.executor, self.strategy, self.journal)
+        return run_cycle(self.observer, self.reconciler, self.executor, self.strategy, self.journal)
 
     def run(self, most: int = 10) -> list[str]:
         """Cycles until one does nothing; the acts that were done."""
@@ -217,4 +220,5 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
                     rehearsal=PlainRehearsal(failing, owner),
                     pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)))  # fmt: skip
     executor = WalletExecutor(sender, venue, journal.transactions)
-    return Desk(warm, strategy, journal, venue, observer, executor, failing, owner)
+    reconciler = wallet_reconciler(CHAIN_ID, strategy.settings, journal, node, observer, venue, owner)
+    return Desk(warm, strategy, journal, venue, observer, reconciler, executor, failing, owner)

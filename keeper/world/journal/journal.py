@@ -23,6 +23,7 @@ from keeper.world.journal.location import Location
 from keeper.world.journal.memory import memory
 from keeper.world.journal.outcomes import Account
 from keeper.world.journal.query import Query
+from keeper.world.journal.reconciling import ReconciliationLog
 from keeper.world.journal.samples import StoredSamples
 from keeper.world.journal.sql import insert_missing, insert_row, query_on
 from keeper.world.journal.tape import StoredTape
@@ -32,7 +33,8 @@ from keeper.world.journal.transactions import TransactionLog
 class SqlJournal:
     """The journal on SQLite or PostgreSQL; open it with ``opening.open_journal``.
 
-    ``transactions`` records what is signed and sent, ``samples`` keeps price samples, ``tape`` a pool's events.
+    ``transactions`` records what is signed and sent, ``samples`` keeps price samples, ``tape`` a pool's events,
+    ``reconciliations`` what came of holding it against the chain.
     """
 
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:
@@ -45,6 +47,7 @@ class SqlJournal:
         self.mode = mode
         self.transactions = TransactionLog(engine)
         self.samples = StoredSamples(engine)
+        self.reconciliations = ReconciliationLog(engine)
 
     def close(self) -> None:
         """Release the database; everything is durable already."""
