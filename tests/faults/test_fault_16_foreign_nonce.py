@@ -1,0 +1,103 @@
+"""Rows 16 and 18: somebody else uses the key, or the journal is an older copy than the chain."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keeper.errors import HaltedError
+from keeper.model.outcome import Held
+from keeper.world.journal.opening import open_journal
+from keeper.world.journal.resuming import halted_signers
+from tests.faults.strangers import as_owner, events, is_exact, with_eyes
+from tests.policy.desk import NAME, Warm, at_desk
+
+
+def test_16_a_strangers_nonce_halts_the_signer_with_nothing_in_flight(warm: Warm, tmp_path: Path) -> None:
+    desk = at_desk(warm, tmp_path)
+    desk.run()
+    assert isinstance(desk.cycle(), Held)
+    as_owner(desk, warm.whale, "transfer(address,uint256)", warm.whale, 0, without_trace=False)
+    with pytest.raises(HaltedError, match="something else signs with this key"):
+        desk.cycle()
+    with desk.journal.reading() as query:
+        (signer,) = halted_signers(query)
+    assert signer.address == desk.owner.lower() and desk.journal.memory(NAME).state == "halted"
+    sent = len(desk.receipts())
+    assert isinstance(desk.cycle(), Held) if desk.journal.memory(NAME).state != "halted" else True
+    assert len(desk.receipts()) == sent
+    forgiven = desk.journal.resume(NAME, "it was me", 0)
+    assert forgiven.signers == (signer,)
+    desk.run()
+    assert desk.journal.memory(NAME).state == "running" and is_exact(desk), "the stranger's gas is the owner's"
+    assert len(events(desk, "withdrawal")) == 1
+
+
+def test_16_a_halted_signer_halts_whoever_would_use_it(warm: Warm, tmp_path: Path) -> None:
+    desk = at_desk(warm, tmp_path)
+    desk.run()
+    as_owner(desk, warm.whale, "transfer(address,uint256)", warm.whale, 0, without_trace=False)
+    with pytest.raises(HaltedError):
+        desk.cycle()
+    desk.journal.set_state(NAME, "running", "", 0)  # as another strategy of this key would be
+    with pytest.raises(HaltedError, match="the signer .* is halted: the chain counts"):
+        desk.cycle()
+
+
+def test_16_a_node_that_lags_is_no_stranger(warm: Warm, tmp_path: Path) -> None:
+    from keeper.errors import TransientError
+
+    desk = at_desk(warm, tmp_path)
+    desk.run()
+    nonce = warm.anvil.rpc("eth_getTransactionCount", desk.owner, "latest")
+    warm.anvil.rpc("anvil_setNonce", desk.owner, hex(0))
+    with pytest.raises(TransientError, match="lags behind"):
+        desk.cycle()
+    warm.anvil.rpc("anvil_setNonce", desk.owner, nonce)
+    assert isinstance(desk.cycle(), Held) and desk.journal.memory(NAME).state == "running"
+
+
+def test_18_a_restored_older_journal_halts_and_is_taken_up_from_the_chain(warm: Warm, tmp_path: Path) -> None:
+    desk = at_desk(warm, tmp_path, limits={"cooldown_minutes": 0, "on_unknown_position": "adopt"})
+    desk.journal.set_state(NAME, "paused", "before the backup", 0)
+    desk.cycle()  # the wallet is known, nothing was sent
+    desk.journal.close()
+    shutil.copy(tmp_path / "keeper.db", tmp_path / "backup.db")
+    desk.journal = open_journal(f"sqlite:///{tmp_path}/keeper.db", "wallet")
+    desk.journal.close()
+    live = replace(at_work(desk, tmp_path / "keeper.db"))
+    assert live.run()[-1] == "mint"
+    (position,) = live.observe().positions
+    live.journal.close()
+    older = at_work(desk, tmp_path / "backup.db", state=None)
+    with pytest.raises(HaltedError, match="the journal is an older copy"):
+        older.cycle()
+    sent = len(older.receipts())
+    older.journal.resume(NAME, "the backup was restored", 0)
+    older.run()
+    assert is_exact(older) and [each.token_id for each in older.observe().positions] == [position.token_id]
+    assert [each.token_id for each in older.journal.memory(NAME).held] == [position.token_id]
+    assert len(older.receipts()) == sent, "nothing was opened beside it"
+
+
+def at_work(desk, file: Path, state: str | None = "running"):  # type: ignore[no-untyped-def]
+    """The desk on another copy of its journal, from the sender on."""
+    from keeper.world.chain.rehearsal import PlainRehearsal
+    from keeper.world.chain.sender import Sender
+    from keeper.world.executors.wallet import WalletExecutor
+    from keeper.world.signers import keystore
+    from tests.policy.desk import CHAIN_ID
+    from tests.world.unpoliced import Unpoliced
+
+    journal = open_journal(f"sqlite:///{file}", "wallet")
+    clock, anvil = iter(range(10**9)), desk.warm.anvil
+    signer = Unpoliced(keystore.load(file.parent / "key.json", "x"))
+    sender = Sender(desk.node, signer, journal.transactions, CHAIN_ID, rehearsal=PlainRehearsal(desk.node, desk.owner),
+                    pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)))  # fmt: skip
+    executor = WalletExecutor(sender, desk.venue, journal.transactions)
+    if state is not None:
+        journal.set_state(NAME, "running", "", 0)
+    return with_eyes(replace(desk, journal=journal, executor=executor))
