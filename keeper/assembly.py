@@ -139,9 +139,7 @@ def access(chain: Chain) -> ChainAccess:
         **({} if given.multicall3 is None else {"multicall": given.multicall3}),
     )
     urls = tuple(url.get_secret_value() for url in chain.rpc)
-    private, second = (
-        None if url is None else url.get_secret_value() for url in (chain.private_rpc, chain.second_rpc)
-    )
+    private, second = (None if url is None else url.get_secret_value() for url in (chain.private_rpc, chain.second_rpc))
     rules = HeadRules(chain.max_head_age_seconds, grace_seconds(chain.chain_id, chain.sequencer_grace_seconds))
     return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations, private, second, rules)
 

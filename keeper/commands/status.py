@@ -54,9 +54,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         )
     for signer in halted:
         remedy = "`keeper resume` of a strategy that signs with it lifts this"
-        click.echo(
-            printable(f"HALTED signer {signer.address} on chain {signer.chain_id}: {signer.reason} ({remedy})")
-        )
+        click.echo(printable(f"HALTED signer {signer.address} on chain {signer.chain_id}: {signer.reason} ({remedy})"))
     for alert in alerts:
         click.echo(printable(f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}"))
 

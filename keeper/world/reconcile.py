@@ -18,6 +18,7 @@ from keeper.world.chain.evidence import ChainEvidence, Transfer
 from keeper.world.differences import Difference, in_units
 from keeper.world.journal.books import Adopted, Books, Findings, KnownPosition, Subject, Told, together
 from keeper.world.journal.reconciling import ReconciliationLog
+from keeper.world.second_opinion import DISAGREES
 
 OnUnknown = Literal["adopt", "ignore", "halt"]
 
@@ -53,6 +54,8 @@ class WalletReconciler:
             HaltedError: something is not explained; the halt is in the journal already.
             TransientError: the node lags behind the journal, or does not answer.
         """
+        if any(each.name == DISAGREES for each in observation.missing):
+            return False  # two nodes tell different stories: neither goes into the books, and nothing is decided
         now, books = observation, self._log.books(self._subject)
         if now.block.number < books.last_block:
             raise TransientError(

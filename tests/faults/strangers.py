@@ -18,8 +18,8 @@ from tests.policy.desk import CHAIN_ID, NAME, Desk
 
 
 def as_owner(desk: Desk, to: str, signature: str, *arguments: Any, without_trace: bool = True) -> dict[str, Any]:
-    """A call from the owner's address. ``without_trace`` puts nonce and gas money back, as if an approval had been used:
-    only what the call changed remains."""
+    """A call from the owner's address. ``without_trace`` puts nonce and gas money back, as if an approval had been
+    used: only what the call changed remains."""
     rpc = desk.warm.anvil.rpc
     nonce, native = (rpc(method, desk.owner, "latest") for method in ("eth_getTransactionCount", "eth_getBalance"))
     rpc("anvil_impersonateAccount", desk.owner)
@@ -49,11 +49,10 @@ def with_eyes(desk: Desk, node: Any = None, **changes: Any) -> Desk:
     settings = desk.strategy.settings
     desk.observer = ChainObserver(
         seeing, venue, desk.owner, desk.journal.samples, chain_id=CHAIN_ID,
-        quote_is_token0=settings.quote == "token0", twap_windows_seconds=settings.limits.twap_windows_seconds, **changes,
+        quote_is_token0=settings.quote == "token0", twap_windows_seconds=settings.limits.twap_windows_seconds,
+        **changes,
     )  # fmt: skip
-    desk.reconciler = wallet_reconciler(
-        CHAIN_ID, settings, desk.journal, seeing, desk.observer, venue, desk.owner
-    )
+    desk.reconciler = wallet_reconciler(CHAIN_ID, settings, desk.journal, seeing, desk.observer, venue, desk.owner)
     return desk
 
 

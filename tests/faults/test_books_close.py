@@ -1,4 +1,4 @@
-"""The ledger is the wallet's, to the wei, whatever comes in or goes out beside the keeper; no gas beyond its reserve."""
+"""The ledger is the wallet's, to the wei, whatever comes in or goes out beside the keeper."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from tests.policy.desk import NAME, Warm, at_desk
 def test_a_token_deposit_is_booked_with_its_log(warm: Warm, tmp_path: Path) -> None:
     desk = at_desk(warm, tmp_path)
     desk.run()
-    sent = send(desk, warm.deployment.deployer, warm.deployment.quote, call_data("mint(address,uint256)", desk.owner, 77))
+    sent = send(
+        desk, warm.deployment.deployer, warm.deployment.quote, call_data("mint(address,uint256)", desk.owner, 77)
+    )
     desk.cycle()
     (line,) = [each for each in ledger(desk) if each.transaction_hash == sent["transactionHash"]]
     assert (line.kind, line.amount, line.log_index) == ("deposit", 77, int(sent["logs"][0]["logIndex"], 16))
@@ -57,7 +59,7 @@ def test_what_is_taken_halts_until_a_person_has_looked(warm: Warm, tmp_path: Pat
         send(desk, warm.deployment.deployer, quote, call_data("mint(address,uint256)", desk.owner, 900))
     taken = as_owner(desk, quote, "transfer(address,uint256)", warm.whale, 30)
     for _ in range(2):
-        with pytest.raises(HaltedError, match="differ without a transaction of the keeper, and logs show 0.000030"):
+        with pytest.raises(HaltedError, match=r"differ without a transaction of the keeper, and logs show 0\.000030"):
             desk.cycle()
         desk.journal.set_state(NAME, "paused", "", 0)
     assert desk.journal.resume(NAME, "", 0).differences

@@ -13,7 +13,7 @@ from keeper.model.outcome import Held
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.resuming import halted_signers
 from tests.faults.strangers import as_owner, events, is_exact, with_eyes
-from tests.policy.desk import NAME, Warm, at_desk
+from tests.policy.desk import NAME, Desk, Warm, at_desk
 
 
 def test_16_a_strangers_nonce_halts_the_signer_with_nothing_in_flight(warm: Warm, tmp_path: Path) -> None:
@@ -26,9 +26,6 @@ def test_16_a_strangers_nonce_halts_the_signer_with_nothing_in_flight(warm: Warm
     with desk.journal.reading() as query:
         (signer,) = halted_signers(query)
     assert signer.address == desk.owner.lower() and desk.journal.memory(NAME).state == "halted"
-    sent = len(desk.receipts())
-    assert isinstance(desk.cycle(), Held) if desk.journal.memory(NAME).state != "halted" else True
-    assert len(desk.receipts()) == sent
     forgiven = desk.journal.resume(NAME, "it was me", 0)
     assert forgiven.signers == (signer,)
     desk.run()
@@ -43,7 +40,7 @@ def test_16_a_halted_signer_halts_whoever_would_use_it(warm: Warm, tmp_path: Pat
     with pytest.raises(HaltedError):
         desk.cycle()
     desk.journal.set_state(NAME, "running", "", 0)  # as another strategy of this key would be
-    with pytest.raises(HaltedError, match="the signer .* is halted: the chain counts"):
+    with pytest.raises(HaltedError, match=r"the signer .* is halted: the chain counts"):
         desk.cycle()
 
 
@@ -68,7 +65,7 @@ def test_18_a_restored_older_journal_halts_and_is_taken_up_from_the_chain(warm: 
     shutil.copy(tmp_path / "keeper.db", tmp_path / "backup.db")
     desk.journal = open_journal(f"sqlite:///{tmp_path}/keeper.db", "wallet")
     desk.journal.close()
-    live = replace(at_work(desk, tmp_path / "keeper.db"))
+    live = at_work(desk, tmp_path / "keeper.db")
     assert live.run()[-1] == "mint"
     (position,) = live.observe().positions
     live.journal.close()
@@ -83,7 +80,7 @@ def test_18_a_restored_older_journal_halts_and_is_taken_up_from_the_chain(warm: 
     assert len(older.receipts()) == sent, "nothing was opened beside it"
 
 
-def at_work(desk, file: Path, state: str | None = "running"):  # type: ignore[no-untyped-def]
+def at_work(desk: Desk, file: Path, state: str | None = "running") -> Desk:
     """The desk on another copy of its journal, from the sender on."""
     from keeper.world.chain.rehearsal import PlainRehearsal
     from keeper.world.chain.sender import Sender
