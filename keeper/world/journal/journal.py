@@ -233,10 +233,10 @@ class SqlJournal:
 
 def _set_state(connection: Connection, strategy: str, state: StrategyState, reason: str, timestamp: int) -> None:
     table = tables.strategies
-    if not connection.execute(insert_missing(connection, table), {"name": strategy}).rowcount:
-        now = connection.execute(select(table.c.state, table.c.reason).where(table.c.name == strategy)).one()
-        if tuple(now) == (state, reason) and state == "halted":
-            return
+    connection.execute(insert_missing(connection, table), {"name": strategy})
+    now = connection.execute(select(table.c.state, table.c.reason).where(table.c.name == strategy)).one()
+    if tuple(now) == (state, reason) and state == "halted":
+        return
     connection.execute(update(table).where(table.c.name == strategy).values(state=state, reason=reason))
     event = {"strategy": strategy, "kind": state, "message": reason, "timestamp": timestamp}
     connection.execute(insert(tables.events).values(event))
