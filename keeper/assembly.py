@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from keeper import plugins
+from keeper import plugins, telemetry
+from keeper.assembly_chain import ChainAccess, access
 from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
+from keeper.assembly_rehearsal import code_pins, rehearsal
+from keeper.assembly_signing import signing_rules
 from keeper.assembly_trust import second_opinion, wallet_reconciler
-from keeper.config import Chain
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
     plugin_settings,
@@ -26,15 +29,14 @@ from keeper.model.outcome import Outcome
 from keeper.policy.settings import PoolKey as PoolKeySettings
 from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
-from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.genesis import check_genesis
-from keeper.world.chain.head_rules import HeadRules, grace_seconds
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
-from keeper.world.chain.rehearsal import PlainRehearsal
+from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.dry import DryExecutor
 from keeper.world.executors.wallet import WalletExecutor
+from keeper.world.gas_watch import GasWatch
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.observer import ChainObserver
 from keeper.world.protocols import Executor, Reconciler, Signer
@@ -42,9 +44,10 @@ from keeper.world.signers.policed import PolicedSigner
 from keeper.world.v3.identity import PoolKey
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
-__all__ = ["ChainAccess", "Hands", "StrategyRunner", "build_strategy", "open_hands", "rebuild_strategy"]
+__all__ = ["ChainAccess", "Hands", "StrategyRunner", "access", "build_strategy", "open_hands", "rebuild_strategy"]
 
 GWEI = 10**9
+WEI = 10**18
 BPS = 10_000
 
 
@@ -103,45 +106,6 @@ def rebuild_strategy(body: bytes | str, stored: Callable[[str], bytes | None] = 
 def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
     """A plug-in's settings with its defaults, so that the digest covers all that a decision was made with."""
     return plugin_settings(section, values["kind"]).model_validate(values).model_dump(mode="json")
-
-
-@dataclass(frozen=True, slots=True)
-class ChainAccess:
-    """How a chain is reached, and where its contracts are. URLs may hold keys: they are never shown.
-
-    Transactions go to ``private_url`` and nowhere else, if there is one. What ``second_url`` says is held against what
-    the others say.
-    """
-
-    chain_id: int
-    urls: tuple[str, ...] = field(repr=False)
-    contracts: Contracts
-    confirmations: int
-    private_url: str | None = field(default=None, repr=False)
-    second_url: str | None = field(default=None, repr=False)
-    head_rules: HeadRules = field(default_factory=HeadRules)
-
-
-def access(chain: Chain) -> ChainAccess:
-    """The access that a chain's configuration describes. ConfigError names the first contract that is missing."""
-    given = chain.contracts
-    router = given.router or given.router02
-    for name, value in (("factory", given.factory), ("positions", given.positions), ("router", router)):
-        if value is None:
-            raise ConfigError(f"contracts.{name} of chain {chain.chain_id} is not known: set it in keeper.yaml")
-    assert given.factory is not None and given.positions is not None and router is not None
-    contracts = Contracts(
-        given.factory,
-        given.positions,
-        router,
-        wrapped_native=given.wrapped_native,
-        router_kind="router" if given.router is not None else "router02",
-        **({} if given.multicall3 is None else {"multicall": given.multicall3}),
-    )
-    urls = tuple(url.get_secret_value() for url in chain.rpc)
-    private, second = (None if url is None else url.get_secret_value() for url in (chain.private_rpc, chain.second_rpc))
-    rules = HeadRules(chain.max_head_age_seconds, grace_seconds(chain.chain_id, chain.sequencer_grace_seconds))
-    return ChainAccess(chain.chain_id, urls, contracts, chain.confirmations, private, second, rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,30 +184,42 @@ def wallet_executor(
 ) -> Callable[[HttpNode, UniswapV3], Executor]:
     """Plain transactions from the signer's own address. ``pause`` comes between two looks for a receipt; ``now`` is
     the monotonic clock, seconds, by which their time is up."""
-    ceiling = settings.limits.max_gas_gwei
+    limits = settings.limits
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
+        pins = code_pins(node, venue, journal.pins, chain.chain_id, settings.name)
+        rehearsed = rehearsal(node, venue, signer.address, pins)
         # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
         relay = None if chain.private_url is None else HttpNode((chain.private_url,))
+        rules = signing_rules(chain.chain_id, chain.contracts, settings, venue.pool, signer.address)
         sender = Sender(
             node if relay is None else PrivatelySent(node, relay),
-            PolicedSigner(signer),
+            PolicedSigner(signer, rules, journal.signing),
             journal.transactions,
             chain.chain_id,
-            rehearsal=PlainRehearsal(node, signer.address),
+            rehearsal=rehearsed,
             pause=pause,
             now=now,
-            confirmations=max(1, chain.confirmations),
-            max_fee_wei=None if ceiling is None else int(ceiling * GWEI),
+            patience=Patience(
+                confirmations=max(1, chain.confirmations),
+                bump_after_seconds=chain.bump_after_seconds,
+                ceiling_wei=_wei_per_gas(limits.max_gas_gwei),
+            ),
+            exit_ceiling_wei=_wei_per_gas(limits.max_exit_gas_gwei),
+            route="public" if relay is None else "private",
         )
-        return WalletExecutor(sender, venue, journal.transactions)
+        return WalletExecutor(sender, venue, journal.transactions, node, rehearsed)
 
     return make
 
 
+def _wei_per_gas(gwei: Decimal | None) -> int | None:
+    return None if gwei is None else int(gwei * GWEI)
+
+
 def dry_executor(owner: str) -> Callable[[HttpNode, UniswapV3], Executor]:
     """Prepares and simulates, never signs."""
-    return lambda node, venue: DryExecutor(node, venue, owner)
+    return lambda node, venue: DryExecutor(rehearsal(node, venue, owner), venue, owner)
 
 
 class StrategyRunner:
@@ -257,6 +233,8 @@ class StrategyRunner:
     ) -> None:
         self.strategy, self._hands, self._journal = strategy, hands, journal
         self._seen_sqrt_price_x96: int | None = None
+        reserve_wei = int(strategy.settings.limits.gas_reserve_native * WEI)
+        self._observer = GasWatch(hands.observer, reserve_wei, self._tell_of_gas)
         journal.record_settings(strategy.settings_digest, settings_body(strategy.settings), artifacts or {})
 
     @property
@@ -271,7 +249,7 @@ class StrategyRunner:
         """One cycle."""
         self._seen_sqrt_price_x96 = self._hands.venue.sqrt_price_x96()
         hands = self._hands
-        return run_cycle(hands.observer, hands.reconciler, hands.executor, self.strategy, self._journal)
+        return run_cycle(self._observer, hands.reconciler, hands.executor, self.strategy, self._journal)
 
     def price_moved(self) -> bool:
         """Whether the price is ``price_trigger_bps`` or more from where the last cycle saw it."""
@@ -279,6 +257,10 @@ class StrategyRunner:
             return True
         before, now = self._seen_sqrt_price_x96**2, self._hands.venue.sqrt_price_x96() ** 2
         return abs(now - before) * BPS >= before * self.schedule.price_trigger_bps
+
+    def _tell_of_gas(self, sentence: str) -> None:
+        telemetry.gas_low(self.strategy.name, sentence)
+        self._journal.record_event(self.strategy.name, "gas_low", sentence, int(time.time()))
 
     def halt(self, reason: str) -> None:
         """Durably: nothing more is done for this strategy until an operator resumes it."""

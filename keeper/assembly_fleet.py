@@ -24,13 +24,16 @@ from keeper.assembly import (
     open_hands,
     wallet_executor,
 )
+from keeper.assembly_tokens import require_plain_tokens
 from keeper.config import GlobalLimits, LoadedConfig, journal_url
 from keeper.config_reload import Reload
 from keeper.config_strategies import StrategyFile
 from keeper.errors import ConfigError, TransientError
 from keeper.policy.settings import StrategySettings
 from keeper.redaction import printable
+from keeper.world.chain import codec
 from keeper.world.chain.node import HttpNode
+from keeper.world.chain.simulation import Simulator
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.lock import hold_lock
 from keeper.world.journal.opening import open_journal
@@ -51,14 +54,17 @@ class Sight:
 
 
 class Scout:
-    """Looks at chains and pools before anything is made or signed, with one node for each chain."""
+    """Looks at chains, pools and tokens before anything is made or signed, with one node for each chain."""
 
-    def __init__(self, loaded: LoadedConfig) -> None:
-        self._loaded = loaded
+    def __init__(self, loaded: LoadedConfig, owner: str) -> None:
+        self._loaded, self._owner = loaded, owner
         self._nodes: dict[str, HttpNode] = {}
 
     def look(self, file: StrategyFile) -> Sight:
-        """The strategy's chain and pool. ConfigError and TransientError name the file and line to look at."""
+        """The strategy's chain and pool, its tokens plain or allowed.
+
+        ConfigError and TransientError name the file and line to look at.
+        """
         name = file.settings.chain
         chain = self._loaded.keeper.chains[name]
         line = self._loaded.chain_lines.get(name)
@@ -71,6 +77,7 @@ class Scout:
                 node, venue = open_eyes(reach, file.settings, self._nodes[name])
             except WrongContractsError as error:
                 raise ConfigError(str(error), path=str(self._loaded.file), line=line) from error
+            require_plain_tokens(Simulator(node), venue.pool, self._owner, file.settings.allow_tokens)
         return Sight(file, reach, node, venue)
 
     @contextmanager
@@ -187,16 +194,16 @@ def open_fleet(
 
     Raises:
         ConfigError: something in the configuration does not hold against the world.
-        FatalError: another process works on the same journal.
+        FatalError: another process works on the same journal, or signs with the same key.
         TransientError: a chain does not answer.
     """
     owner, signer = _owner_and_signer(loaded)
-    scout = Scout(loaded)
+    scout = Scout(loaded, owner)
     with ExitStack() as stack:
         url = journal_url(loaded.keeper.journal.get_secret_value(), loaded.mode, loaded.folder)
         sights = [scout.look(file) for file in strategies]
         require_no_shared_tokens(sights)
-        stack.enter_context(hold_lock(url, owner))
+        stack.enter_context(hold_lock(url, owner, signs=signer is not None))
         journal = open_journal(url, loaded.mode)
         stack.callback(journal.close)
         fleet = ConfiguredFleet(loaded, scout, journal, owner, signer, stop or threading.Event())
@@ -205,12 +212,14 @@ def open_fleet(
 
 
 def _owner_and_signer(loaded: LoadedConfig) -> tuple[str, Signer | None]:
-    """A dry run needs the key's address only, and no password."""
+    """A dry run needs the key's address only: no password, and no remote signer that answers."""
     section = loaded.keeper.signer
     if loaded.mode == "dry":
-        return keystore.stored_address(loaded.signer_path), None
+        known = None if section.address is None else codec.checksum(section.address)
+        return known if section.kind == "remote" and known else keystore.stored_address(loaded.signer_path), None
     module = plugins.find("signer", section.kind)
-    values = {"kind": section.kind, "path": str(loaded.signer_path), "password_env": section.password_env}
+    written = section.model_dump() | {"path": str(loaded.signer_path)}
+    values = {name: value for name, value in written.items() if name in module.Settings.model_fields}
     signer: Signer = module.build(module.Settings.model_validate(values))
     return signer.address, signer
 

@@ -15,7 +15,6 @@ from keeper.world.reconcile import WalletReconciler
 from keeper.world.second_opinion import SecondOpinion
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
-WEI = 10**18
 SECOND_NODE_SECONDS = 5.0
 
 
@@ -55,5 +54,4 @@ def wallet_reconciler(
         Subject(settings.name, chain_id, owner, venue.pool.address, signer),
         sent_count=lambda: observer.sent_count,
         on_unknown_position=settings.limits.on_unknown_position,
-        gas_reserve_wei=int(settings.limits.gas_reserve_native * WEI),
     )

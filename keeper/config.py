@@ -62,6 +62,7 @@ class Chain(Section):
         default=None, ge=0, le=86_400, description="after a standstill; left out: 300 on known rollups, else 0"
     )
     confirmations: int = Field(default=10, ge=0, le=10_000, description="blocks on top before a receipt is final")
+    bump_after_seconds: int = Field(default=36, ge=2, le=3_600, description="when to offer more for gas")
 
     @field_validator("rpc", "private_rpc", "second_rpc")
     @classmethod
@@ -76,12 +77,15 @@ class Chain(Section):
 
 
 class SignerSection(Section):
-    """Where the key is. The password comes from the environment, never from a file."""
+    """Where the key is: in an encrypted file (``keystore``), whose password comes from the environment, never from a
+    file; or in another process (``remote``: Web3Signer in its eth1 mode)."""
 
     kind: str = "keystore"
     path: Path = Field(default=Path("key.json"), description="the encrypted key file, mode 0600")
     password_env: str = Field(default="KEEPER_PASSWORD", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    url: SecretStr | None = Field(default=None, description="a remote signer")
+    url: SecretStr | None = Field(default=None, description="where a remote signer listens")
+    address: Address | None = Field(default=None, description="the address that a remote signer signs for")
+    timeout_seconds: float = Field(default=10.0, ge=1, le=120, description="how long a remote signer may take")
 
 
 class Execution(Section):
@@ -257,7 +261,7 @@ def _completed(document: Document, name: str, chain: Chain) -> Chain:
 
 def _hide_secrets(config: KeeperConfig, environment: Mapping[str, str]) -> None:
     """No log or message may show them from here on, whoever quotes them."""
-    urls = [config.journal, *config.alerts]
+    urls = [config.journal, *config.alerts, *([config.signer.url] if config.signer.url else [])]
     for chain in config.chains.values():
         urls += [*chain.rpc, *(url for url in (chain.private_rpc, chain.second_rpc) if url)]
     for url in urls:
@@ -278,3 +282,7 @@ def _check_sections(document: Document, config: KeeperConfig) -> None:
             ("signer", "kind"),
             f"there is no signer {config.signer.kind!r}{suggestion(config.signer.kind, kinds, 'kinds')}",
         )
+    if config.signer.kind == "remote":
+        for key in ("url", "address"):
+            if getattr(config.signer, key) is None:
+                document.report(("signer", "kind"), f"kind remote needs signer.{key}")

@@ -9,14 +9,19 @@ from keeper.config_yaml import Document, Place
 AVAILABLE_MODES = ("dry", "wallet")
 
 # Place -> the value which asks for nothing; an empty value never does.
-_OF_KEEPER: dict[Place, Any] = {("safe",): None, ("alerts",): None, ("dashboard",): None, ("metrics",): None,
-                                ("signer", "url"): None}  # fmt: skip
+_OF_KEEPER: dict[Place, Any] = dict.fromkeys((("safe",), ("alerts",), ("dashboard",), ("metrics",)))
+_OF_SIGNER = {"keystore": ("url", "address", "timeout_seconds"), "remote": ("path", "password_env")}
 _OF_STRATEGY: dict[Place, Any] = {("safe",): None}
 
 
 def warn_of_unused_in_keeper(document: Document) -> None:
     """Note the keys of ``keeper.yaml`` that this version does nothing with."""
     _warn(document, _OF_KEEPER)
+    signer = document.values.get("signer")
+    kind = signer.get("kind", "keystore") if isinstance(signer, dict) else "keystore"
+    for key in _OF_SIGNER.get(kind, ()):
+        if isinstance(signer, dict) and signer.get(key):
+            document.warn(("signer", key), f"signer.{key} is not used with kind {kind}")
     chains = document.values.get("chains")
     for name, chain in (chains if isinstance(chains, dict) else {}).items():
         contracts = chain.get("contracts") if isinstance(chain, dict) else None

@@ -12,6 +12,9 @@ def run_cycle(
 ) -> Outcome:
     """One turn for one strategy. What is in flight comes first; nothing is decided while it is open, and nothing before
     the journal was held against the chain."""
+    unfinished = executor.recover(strategy.name)
+    if unfinished is not None:
+        return unfinished
     memory = journal.memory(strategy.name)
     if memory.open is not None:
         return journal.close_plan(memory.open, executor.settle(memory.open))

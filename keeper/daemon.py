@@ -24,7 +24,7 @@ from keeper import telemetry
 from keeper.config_reload import Reload
 from keeper.daemon_fleet import Fleet, Runner
 from keeper.errors import ConfigError, FatalError, TransientError
-from keeper.model.outcome import Outcome
+from keeper.model.outcome import Held, Outcome
 
 POLL_SECONDS = 5
 TRIGGER_GAP_SECONDS = 15.0  # a trigger that cannot be served (a node is down) must not become a busy loop
@@ -66,6 +66,7 @@ class Daemon:
         self._unrecorded: dict[str, str] = {}
         self._owed: Reload | None = None
         self._defects: dict[str, int] = {}
+        self._failing: dict[str, str] = {}
         self._triggered: dict[str, float] = {}
         executors = {"default": ThreadPoolExecutor(1), "polls": ThreadPoolExecutor(1)}
         self._scheduler = BackgroundScheduler(executors=executors, job_defaults=_JOB_DEFAULTS, timezone=UTC)
@@ -200,9 +201,17 @@ class Daemon:
         seconds = time.monotonic() - started
         if outcome.kind == "held":
             telemetry.cycle_held(name, outcome.objections, seconds)
+            self._tell_of_failing(name, outcome)
         else:
             telemetry.cycle_acted(name, outcome, seconds)
         return outcome
+
+    def _tell_of_failing(self, name: str, held: Held) -> None:
+        """An act that waits because it failed again and again is told once after each of its failures."""
+        failing = [each.message for each in held.objections if each.code == "keeps_failing"]
+        if failing and self._failing.get(name) != failing[0]:
+            self._failing[name] = failing[0]
+            self._fleet.alert("keeps_failing", name, failing[0])
 
     def _is_halted(self, name: str, runner: Runner) -> bool:
         if name in self._unrecorded:

@@ -1,6 +1,7 @@
 """Finding plug-ins: a file name in a plug-in folder is its name in the YAML; third parties use entry points.
 
-A file whose name starts with an underscore is no plug-in. Executors are not among them: ``execution.mode`` chooses one.
+A file whose name starts with an underscore, or that has no ``build``, is no plug-in. Executors are not among them:
+``execution.mode`` chooses one.
 
 A plug-in of a strategy may ask for more than its settings: ``ORIENTED = True`` for ``build(settings,
 quote_is_token0=…)``, and ``ARTIFACTS = ("weights",)`` for the bytes of the file that its setting ``weights`` names, as
@@ -14,6 +15,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,8 +34,16 @@ def available(section: str) -> list[str]:
     folder, group = ROOMS[section]
     spec = importlib.util.find_spec(folder)
     paths = [] if spec is None else list(spec.submodule_search_locations or [])
-    own = [module.name for module in pkgutil.iter_modules(paths) if module.name[0] != "_"]
+    own = [
+        module.name for module in pkgutil.iter_modules(paths) if module.name[0] != "_" and _builds(paths, module.name)
+    ]
     return sorted({*own, *(entry.name for entry in importlib.metadata.entry_points(group=group))})
+
+
+def _builds(folders: list[str], name: str) -> bool:
+    """Whether the file says how to build something: beside the signers stands what watches over them."""
+    files = (Path(folder, f"{name}.py") for folder in folders)
+    return any("\ndef build(" in file.read_text(encoding="utf-8") for file in files if file.is_file())
 
 
 def find(section: str, kind: str) -> ModuleType:

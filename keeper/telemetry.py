@@ -19,7 +19,7 @@ from keeper.model.decision import Figure, Objection
 from keeper.model.outcome import Outcome
 from keeper.redaction import printable, redact_value
 
-_LIBRARIES = ("apscheduler", "web3", "urllib3", "httpx", "httpcore", "asyncio", "sqlalchemy")
+_LIBRARIES = ("alembic", "apscheduler", "web3", "urllib3", "httpx", "httpcore", "asyncio", "sqlalchemy")
 
 
 def configure(*, stream: TextIO | None = None, console: bool | None = None, level: int = logging.INFO) -> None:
@@ -140,6 +140,16 @@ def tape_extended(from_block: int, from_timestamp: int, swaps: int) -> None:
 def tape_rewound(to_block: int, from_block: int) -> None:
     """The chain was reorganised: what was read above a block is forgotten and read again."""
     _log().warning("tape_rewound", to_block=to_block, from_block=from_block)
+
+
+def rehearsal_is_plain(reason: str) -> None:
+    """The node cannot simulate: calls are tried before they are signed, but what they do to balances is not seen."""
+    _log().warning("rehearsal_is_plain", reason=reason)
+
+
+def gas_low(strategy: str, reason: str) -> None:
+    """Less than twice the reserve of native coin is left."""
+    _log().warning("gas_low", strategy=strategy, reason=reason)
 
 
 def price_triggered(strategy: str) -> None:

@@ -31,6 +31,14 @@ class Chain:
     market: Market
 
 
+@pytest.fixture(scope="session", autouse=True)
+def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Locks of signers lie with this run of the tests: another run beside it uses the same keys."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KEEPER_RUNTIME_DIR", str(tmp_path_factory.mktemp("locks", numbered=True)))
+        yield
+
+
 @pytest.fixture(scope="session")
 def session_chain() -> Iterator[tuple[Anvil, Deployment]]:
     with Anvil(AnvilOptions(genesis_seconds=GENESIS_SECONDS)) as anvil:

@@ -46,6 +46,7 @@ _SCIENCE = frozenset({"policy", "backtest"})
 _TERMINAL = frozenset({"__main__", "cli", "commands", "report"})
 # Library -> the rooms it may live in. A library that is not here has no home yet: give it one, on purpose.
 HOMES: dict[str, frozenset[str]] = {
+    "alembic": frozenset({"world"}),
     "apprise": frozenset({"world"}),
     "apscheduler": frozenset({"daemon"}),
     "arch": _SCIENCE,
@@ -81,7 +82,9 @@ HOMES: dict[str, frozenset[str]] = {
 }
 
 # Seconds of import time each: only inside the function that needs them, so that `keeper --help` stays instant.
-HEAVY = frozenset({"arch", "numba", "pandas", "plotly", "pyarrow", "sqlalchemy", "statsmodels", "torch", "web3"})
+HEAVY = frozenset(
+    {"alembic", "arch", "numba", "pandas", "plotly", "pyarrow", "sqlalchemy", "statsmodels", "torch", "web3"}
+)
 STARTS_FAST = frozenset({"", "__main__", "cli", "commands", "errors", "plugins", "redaction", "resources"})
 
 PURE = frozenset({"model", "policy"})

@@ -55,6 +55,9 @@ class Hands:
 
     plans: list[Plan] = field(default_factory=list)
 
+    def recover(self, strategy: str) -> Outcome | None:  # noqa: ARG002
+        return None
+
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:
         self.plans.append(plan)
         return Pending(submission, "on its way")

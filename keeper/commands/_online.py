@@ -8,6 +8,7 @@ from functools import partial
 
 from keeper.commands._feeds_online import look_at_feeds
 from keeper.commands._finding import Finding
+from keeper.commands._tokens_online import look_at_tokens
 from keeper.config import Chain, LoadedConfig
 from keeper.config_strategies import StrategyFile
 from keeper.errors import ConfigError, KeeperError, RpcError, TransientError
@@ -22,8 +23,8 @@ MAX_CLOCK_AHEAD_SECONDS = 15
 def check_online(loaded: LoadedConfig, strategies: tuple[StrategyFile, ...]) -> Iterator[Finding]:
     """Look at every chain that a strategy is on, then at every strategy."""
     owner = None
-    if loaded.keeper.signer.kind == "keystore":
-        finding, owner = _key(loaded)
+    if loaded.keeper.signer.kind in _KEYS:
+        finding, owner = _KEYS[loaded.keeper.signer.kind](loaded)
         yield finding
     used = {strategy.settings.chain for strategy in strategies} or set(loaded.keeper.chains)
     for name in sorted(used):
@@ -65,6 +66,24 @@ def _key(loaded: LoadedConfig) -> tuple[Finding, str | None]:
         # A dry run signs nothing and needs no key.
         return Finding("signer", loaded.mode == "dry", str(error)), None
     return Finding("signer", True, f"{address} in {loaded.signer_path}"), address
+
+
+def _remote_key(loaded: LoadedConfig) -> tuple[Finding, str | None]:
+    from keeper.world.signers.remote import RemoteSigner
+
+    section = loaded.keeper.signer
+    assert section.url is not None and section.address is not None  # loading has seen to it
+    address = codec.checksum(section.address)
+    try:
+        signer = RemoteSigner(section.url.get_secret_value(), address, section.timeout_seconds)
+        signer.require_key()
+    except KeeperError as error:
+        return Finding("signer", loaded.mode == "dry", str(error), unreachable=_is_out_of_reach(error)), address
+    signer.close()
+    return Finding("signer", True, f"{address} at {signer.label}"), address
+
+
+_KEYS = {"keystore": _key, "remote": _remote_key}
 
 
 def _owner(loaded: LoadedConfig, strategy: StrategyFile, signer: str | None) -> str | None:
@@ -182,8 +201,11 @@ def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str |
         return
     yield _oracle(subject, pool, settings.limits.twap_seconds, node)
     yield from look_at_feeds(strategy, chain, node, pool)
+    pair = (token0, symbols[0]), (token1, symbols[1])
+    holders = (pool,) if owner is None else (pool, owner)
+    yield from look_at_tokens(subject, pair, holders, settings.allow_tokens, node)
     if owner is not None:
-        yield _balances(subject, owner, ((token0, symbols[0]), (token1, symbols[1])), node)
+        yield _balances(subject, owner, pair, node)
 
 
 def _oracle(subject: str, pool: str, twap_seconds: int, node: HttpNode) -> Finding:

@@ -31,12 +31,17 @@ def command(strategy: str, reason: str, config: Path, journal: str | None, as_js
     url, mode, before = known_state(strategy, config=config, journal=journal)
     with written(url, mode) as opened:
         forgiven = opened.resume(strategy, reason, int(time.time()))
+        accepted = opened.pins.accept(strategy)
     if as_json:
-        print_json({"strategy": strategy, "before": before, "state": "running", "forgiven": asdict(forgiven)})
+        code = {pin.address: pin.code_hash for pin in accepted}
+        told = {"strategy": strategy, "before": before, "state": "running", "accepted_code": code}
+        print_json(told | {"forgiven": asdict(forgiven)})
         return
     click.echo(f"{strategy}: was {before}, now running")
     for failing in forgiven.failures:
         click.echo(f"forgiven: {failing.act} had failed {failing.times} times in a row")
     for signer in forgiven.signers:
         click.echo(printable(f"forgiven: the signer {signer.address} was halted: {signer.reason}"))
+    for pin in accepted:
+        click.echo(f"accepted the code that is now at {pin.address} (hash {pin.code_hash})")
     click.echo("what the wallet holds more or less than the ledger says at the next turn is booked as yours, once")

@@ -81,6 +81,7 @@ class Limits(Section):
     max_leftover_bps: int = Field(default=10, ge=1, le=1_000)
     max_cost_quote_per_day: Decimal | None = Field(default=None, ge=0)
     max_gas_gwei: Decimal | None = Field(default=None, gt=0)
+    max_exit_gas_gwei: Decimal | None = Field(default=None, gt=0)
     gas_reserve_native: Decimal = Field(default=Decimal("0.05"), ge=0)
     plan_lifetime_seconds: int = Field(default=600, ge=30, le=86_400)
     on_unknown_position: Literal["adopt", "ignore", "halt"] = "halt"
@@ -90,6 +91,31 @@ class Limits(Section):
         """Every window whose mean the guards look at."""
         windows = {self.twap_seconds, self.long_twap_seconds or self.twap_seconds}
         return tuple(sorted(windows))
+
+
+class Signing(Section):
+    """What the signing policy lets through, the last check before the key: more than it is never signed for this
+    strategy, whatever asks for it. Gas is counted at the most it can cost; exits and cancellations may go
+    ``exit_reserve_gas_native`` beyond the hourly and daily limits."""
+
+    max_gas_units: int = Field(default=10_000_000, ge=21_000, le=50_000_000)
+    max_gas_native_per_transaction: Decimal = Field(default=Decimal("0.5"), gt=0, le=10_000)
+    max_gas_native_per_hour: Decimal = Field(default=Decimal(1), gt=0, le=10_000)
+    max_gas_native_per_day: Decimal = Field(default=Decimal(3), gt=0, le=10_000)
+    max_gas_native_per_exit: Decimal = Field(default=Decimal(2), gt=0, le=10_000)
+    exit_reserve_gas_native: Decimal = Field(default=Decimal(4), ge=0, le=10_000)
+    max_priority_fee_gwei: Decimal = Field(default=Decimal(500), gt=0, le=100_000)
+    max_swapped_quote_per_transaction: Decimal | None = Field(
+        default=None, gt=0, description="human units of the quote token; left out: capital.max_quote"
+    )
+    max_swapped_quote_per_hour: Decimal | None = Field(
+        default=None, gt=0, description="left out: four times capital.max_quote"
+    )
+    max_swapped_quote_per_day: Decimal | None = Field(
+        default=None, gt=0, description="left out: capital.max_quote times eight and limits.max_rebalances_per_day"
+    )
+    max_transactions_per_hour: int = Field(default=60, ge=1, le=1_000)
+    max_transactions_per_day: int = Field(default=240, ge=1, le=10_000)
 
 
 class Compound(Section):
@@ -173,6 +199,7 @@ class StrategySettings(Section):
     profit: Profit = Profit()
     rewards: tuple[Reward, ...] = ()
     limits: Limits = Limits()
+    signing: Signing = Signing()
     oracle: OracleSettings | None = None
     compound: Compound | None = None
     swap: SwapSettings = SwapSettings()
@@ -180,6 +207,9 @@ class StrategySettings(Section):
     implied: Implied | None = None
     native_price_quote: Decimal | None = Field(
         default=None, gt=0, description="price of the native coin in the quote token, where the pool does not hold it"
+    )
+    allow_tokens: tuple[Address, ...] = Field(
+        default=(), description="tokens to work with although the token check refuses them, or cannot try them"
     )
     execution: dict[str, Any] | None = None
     safe: dict[str, Any] | None = None

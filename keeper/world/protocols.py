@@ -56,7 +56,13 @@ class ImpliedFeed(Protocol):
 
 
 class Executor(Protocol):
-    """Carries out the next steps of a plan. ``submit`` persists before it acts; ``settle`` is the only recovery."""
+    """Carries out the next steps of a plan. ``submit`` persists before it acts; ``settle`` finishes what was begun.
+
+    ``recover`` comes before anything else of a cycle: what the chain has taken back since is brought to its end again.
+    It gives the outcome of the cycle where that is not finished, else None.
+    """
+
+    def recover(self, strategy: str) -> Outcome | None: ...
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome: ...
 

@@ -23,8 +23,6 @@ from keeper.world.second_opinion import DISAGREES
 OnUnknown = Literal["adopt", "ignore", "halt"]
 
 _UNLIMITED: Final = 1 << 128
-_RESERVES_BEFORE_ALERT: Final = 2
-_NATIVE_DECIMALS: Final = 18
 
 
 class WalletReconciler:
@@ -42,10 +40,9 @@ class WalletReconciler:
         *,
         sent_count: Callable[[], int],
         on_unknown_position: OnUnknown,
-        gas_reserve_wei: int,
     ) -> None:
         self._log, self._evidence, self._subject = log, evidence, subject
-        self._sent_count, self._on_unknown, self._gas_reserve_wei = sent_count, on_unknown_position, gas_reserve_wei
+        self._sent_count, self._on_unknown = sent_count, on_unknown_position
 
     def reconcile(self, observation: Observation) -> bool:
         """Write down what differs. True when the journal's memory of the strategy is another now.
@@ -71,7 +68,6 @@ class WalletReconciler:
     def _parts(self, now: Observation, books: Books) -> Iterator[Findings]:
         yield from self._nonce(books)
         yield from self._allowances(now)
-        yield from self._gas_money(now)
         if self._subject.strategy in books.in_flight:  # what is mined of it is not in the books yet
             yield Findings(is_settled=False)
             return
@@ -117,16 +113,6 @@ class WalletReconciler:
                 yield Findings(
                     told=(Told("unlimited_allowance", f"allowance of {each.token} to {each.spender}", sentence),)
                 )
-
-    def _gas_money(self, now: Observation) -> Iterator[Findings]:
-        held, reserve = now.wallet.native_wei, self._gas_reserve_wei
-        if self._subject.signer is not None and held < _RESERVES_BEFORE_ALERT * reserve:
-            has, kept = in_units(held, _NATIVE_DECIMALS), in_units(reserve, _NATIVE_DECIMALS)
-            sentence = (
-                f"the wallet holds {has} native coin; {kept} are kept for the way out, and nothing else is done with "
-                f"less. Send some to {now.wallet.owner}"
-            )
-            yield Findings(told=(Told("gas_low", "gas money runs out", sentence),))
 
     def _known_position(
         self, known: KnownPosition, position: Position | None, now: Observation, books: Books

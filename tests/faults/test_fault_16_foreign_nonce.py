@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from keeper.errors import HaltedError
+from keeper.assembly import ChainAccess, wallet_executor
+from keeper.errors import HaltedError, TransientError
 from keeper.model.outcome import Held
+from keeper.world.chain.node import HttpNode
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.resuming import halted_signers
+from keeper.world.signers import keystore
 from tests.faults.strangers import as_owner, events, is_exact, with_eyes
-from tests.policy.desk import NAME, Desk, Warm, at_desk
+from tests.policy.desk import CHAIN_ID, NAME, Desk, Warm, at_desk
 
 
 def test_16_a_strangers_nonce_halts_the_signer_with_nothing_in_flight(warm: Warm, tmp_path: Path) -> None:
@@ -45,8 +48,6 @@ def test_16_a_halted_signer_halts_whoever_would_use_it(warm: Warm, tmp_path: Pat
 
 
 def test_16_a_node_that_lags_is_no_stranger(warm: Warm, tmp_path: Path) -> None:
-    from keeper.errors import TransientError
-
     desk = at_desk(warm, tmp_path)
     desk.run()
     nonce = warm.anvil.rpc("eth_getTransactionCount", desk.owner, "latest")
@@ -82,19 +83,10 @@ def test_18_a_restored_older_journal_halts_and_is_taken_up_from_the_chain(warm: 
 
 def at_work(desk: Desk, file: Path, state: str | None = "running") -> Desk:
     """The desk on another copy of its journal, from the sender on."""
-    from keeper.world.chain.rehearsal import PlainRehearsal
-    from keeper.world.chain.sender import Sender
-    from keeper.world.executors.wallet import WalletExecutor
-    from keeper.world.signers import keystore
-    from tests.policy.desk import CHAIN_ID
-    from tests.world.unpoliced import Unpoliced
-
-    journal = open_journal(f"sqlite:///{file}", "wallet")
-    clock, anvil = iter(range(10**9)), desk.warm.anvil
-    signer = Unpoliced(keystore.load(file.parent / "key.json", "x"))
-    sender = Sender(desk.node, signer, journal.transactions, CHAIN_ID, rehearsal=PlainRehearsal(desk.node, desk.owner),
-                    pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)))  # fmt: skip
-    executor = WalletExecutor(sender, desk.venue, journal.transactions)
+    journal, warm = open_journal(f"sqlite:///{file}", "wallet"), desk.warm
+    signer, node = keystore.load(file.parent / "key.json", "x"), HttpNode([warm.anvil.url], chain_id=CHAIN_ID)
+    chain = ChainAccess(CHAIN_ID, (warm.anvil.url,), warm.contracts, confirmations=1)
+    make = wallet_executor(chain, desk.strategy.settings, journal, signer, pause=lambda _seconds: warm.anvil.mine())
     if state is not None:
         journal.set_state(NAME, "running", "", 0)
-    return with_eyes(replace(desk, journal=journal, executor=executor))
+    return with_eyes(replace(desk, journal=journal, executor=make(node, desk.venue)))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from keeper.assembly import build_strategy
+from keeper.assembly_signing import signing_rules
 from keeper.assembly_trust import wallet_reconciler
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.chainlab.calls import transact
@@ -32,6 +33,7 @@ from keeper.policy.valuation import positions_value, value_in_quote
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.rehearsal import PlainRehearsal
+from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal import decisions, queries
@@ -40,11 +42,11 @@ from keeper.world.journal.opening import open_journal
 from keeper.world.observer import ChainObserver
 from keeper.world.reconcile import WalletReconciler
 from keeper.world.signers import keystore
+from keeper.world.signers.policed import PolicedSigner
 from keeper.world.venues.uniswap_v3 import UniswapV3, build
 from tests.conftest import GENESIS_SECONDS, PATH_START_SECONDS, START_PRICE
 from tests.world.conftest import FAR_DEADLINE, MemorySamples, contracts_of
 from tests.world.executors.bench import FailingNode
-from tests.world.unpoliced import Unpoliced
 
 CHAIN_ID = 31337
 WARM_HOURS = 26
@@ -216,9 +218,12 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
                              twap_windows_seconds=strategy.settings.limits.twap_windows_seconds)  # fmt: skip
     failing = FailingNode(node)
     clock = iter(range(10**9))
-    sender = Sender(failing, Unpoliced(keystore.load(key, "x")), journal.transactions, CHAIN_ID,
+    rules = signing_rules(CHAIN_ID, warm.contracts, strategy.settings, venue.pool, owner)
+    look = PolicedSigner(keystore.load(key, "x"), rules, journal.signing)
+    sender = Sender(failing, look, journal.transactions, CHAIN_ID,
                     rehearsal=PlainRehearsal(failing, owner),
-                    pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)))  # fmt: skip
-    executor = WalletExecutor(sender, venue, journal.transactions)
+                    pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)),
+                    patience=Patience())  # fmt: skip
+    executor = WalletExecutor(sender, venue, journal.transactions, failing)
     reconciler = wallet_reconciler(CHAIN_ID, strategy.settings, journal, node, observer, venue, owner)
     return Desk(warm, strategy, journal, venue, observer, reconciler, executor, failing, owner)

@@ -5,22 +5,19 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from keeper.errors import ConfigError, FatalError, TransientError
-from keeper.model import canonical
+from keeper.errors import TransientError
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry, OpenedPosition
 from keeper.model.memory import FailingAct, HeldRange, PastAct
-from keeper.model.observation import Bar
 from keeper.model.outcome import Done, Failed, Pending
 from keeper.model.plan import Action, Approve, Exit, Mint, MintRange, Step, Swap, Withdrawal
-from keeper.world.feeds.swaps import PoolMark, PoolSwap, Segment, TapeBlock, TapePiece
-from keeper.world.journal import decisions, queries
+from keeper.world.journal import queries
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.outcomes import transition_after
 from keeper.world.journal.reading import read_journal
 from keeper.world.journal.transactions import Attempt, Ending
 from tests.world import words
-from tests.world.words import OWNER, START, USDC, WETH, decision, history, observation, sample
+from tests.world.words import OWNER, START, USDC, WETH, decision, observation
 
 NAME = "eth-usdc"
 EXIT = Exit((Withdrawal(7, 10**18, 1, 1, True),))
@@ -50,70 +47,6 @@ def minted(number: int, wei: int = 10**14) -> Effects:
     opened = (OpenedPosition(7, 199_500, 200_100, 10**30, 10, 20), OpenedPosition(8, 200_100, 201_000, 5, 30, 40))
     lines = (LedgerEntry("mint", USDC.address, -40, 7, f"0xa{number}", 3, number, START + 300 * number),)
     return Effects((*lines, gas(number, wei, f"0xa{number}")), opened, ())
-
-
-def test_a_decision_comes_back_byte_for_byte(journal_url: str) -> None:
-    journal = open_journal(journal_url, "dry")
-    made = [decision(number) for number in (1, 2, 3)]
-    changed = replace(history(3, 100), samples=(*history(3, 50).samples, replace(sample(53), sqrt_price_x96=9),
-                                                *history(54, 49).samples))  # fmt: skip
-    made.append(decision(4, seen=replace(observation(4), history=changed)))
-    made.append(decision(5, seen=replace(observation(5), history=history(0, 0))))
-    made.append(decision(6, seen=replace(observation(6), history=history(0, 130))))
-    numbers = [journal.record_decision(each) for each in made]
-    journal.record_settings("5" * 64, b'{"name":"eth-usdc"}')
-    journal.close()
-    with read_journal(journal_url) as query:
-        found = list(decisions.stored_decisions(query))
-        assert [each.id for each in found] == numbers
-        assert [each.canonical for each in found] == [canonical.encode(each) for each in made]
-        assert [each.decision for each in found] == made
-        assert {each.settings for each in found} == {b'{"name":"eth-usdc"}'}
-        assert decisions.decision(query, numbers[3]) == made[3]
-        assert decisions.decision_bytes(query, numbers[3]) == canonical.encode(made[3])
-        assert list(decisions.stored_decisions(query, "another")) == []
-        with pytest.raises(ConfigError, match="no decision 99"):
-            decisions.decision(query, 99)
-
-
-def test_decisions_are_packed_against_each_other_and_come_back(journal_url: str) -> None:
-    journal = open_journal(journal_url, "dry")
-    made = [decision(number, strategy=name) for number in range(40) for name in ("one", "two")]
-    made.insert(5, decision(99, strategy="one", seen=observation(99, ticks=300)))
-    for index, each in enumerate(made):
-        if index in (0, 6, 20):  # a decision that is rolled back leaves nothing to refer to
-            broken = replace(each, observation=replace(each.observation, wallet=None))  # type: ignore[arg-type]
-            with pytest.raises(AttributeError):
-                journal.record_decision(broken)
-        journal.record_decision(each)
-    with journal.reading() as query:
-        found = list(decisions.stored_decisions(query))
-        assert [each.canonical for each in found] == [canonical.encode(each) for each in made]
-        (whole,) = query("SELECT avg(length(body)) FROM decisions WHERE keyframe_id IS NULL")
-        (packed,) = query("SELECT avg(length(body)) FROM decisions WHERE keyframe_id IS NOT NULL")
-        assert float(packed[0]) < float(whole[0]) / 2
-        assert decisions.decision(query, found[70].id) == made[70]
-
-
-def test_each_sample_is_stored_once_over_restarts_and_windows(journal_url: str) -> None:
-    for number in range(4):
-        journal = open_journal(journal_url, "dry")
-        journal.record_decision(decision(number))
-        for later in (number, number + 1):  # two windows on one series, taking turns
-            journal.record_decision(decision(later, strategy="short", seen=observation(later + 80, samples=20)))
-            journal.record_decision(decision(later))
-        journal.close()
-    with read_journal(journal_url) as query:
-        assert query("SELECT count(*), count(DISTINCT timestamp) FROM series_samples") == [(104, 104)]
-
-
-def test_a_changed_journal_is_noticed(journal_url: str) -> None:
-    journal = open_journal(journal_url, "dry")
-    journal.record_decision(decision(1))
-    with journal._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE series_samples SET sqrt_price_x96 = '1' WHERE seq = 7")
-    with journal.reading() as query, pytest.raises(FatalError, match="does not match its digest"):
-        decisions.decision(query, 1)
 
 
 def test_the_account_opens_once_with_what_is_there(journal_url: str) -> None:
@@ -271,7 +204,7 @@ def test_a_nonce_is_used_for_one_transaction(journal_url: str) -> None:
     with journal.reading() as query:
         (pending,) = queries.pending_transactions(query)
     assert (pending.step, pending.nonce, pending.state, pending.hashes) == ("approve", 4, "BROADCAST", ("0x01",))
-    log.record_lost_nonce(1, "nonce 4 was used by another sender")
+    log.record_lost_nonce(1, "nonce 4 was used by another sender", START)
     assert log.highest_live_nonce(31337, OWNER) is None
     remembered = journal.memory(NAME)
     assert (remembered.state, remembered.open) == ("halted", None)
@@ -304,88 +237,3 @@ def test_old_acts_are_forgotten_but_the_last_of_each_kind(journal_url: str) -> N
         run(journal, number, (SWAP,), Effects((gas(number, 1, f"0x{number}"),), (), ()), "tidy")
     journal.record_decision(decision(2 + 3 * 288))
     assert [act.timestamp for act in journal.memory(NAME).recent] == [START + 600]
-
-
-def test_samples_are_kept(journal_url: str) -> None:
-    journal = open_journal(journal_url, "dry")
-    kept = [replace(sample(index), fee_growth_global_0_x128=None) for index in range(5)]
-    for each in kept:
-        journal.samples.add(words.POOL, 31337, each)
-    journal.samples.add(words.POOL, 31337, replace(kept[2], sqrt_price_x96=5))
-    assert journal.samples.between(words.POOL, 31337, START + 300, START + 900) == kept[1:4]
-    assert journal.samples.between(words.POOL, 1, 0, 1 << 40) == []
-
-
-def swap_at(number: int, index: int = 0) -> PoolSwap:
-    return PoolSwap(number, index, f"0x{number:064x}", START + 12 * number, 10**30, -(10**31), 2**159, 2**127, -887_272)
-
-
-def piece(first: int, last: int, *swaps: PoolSwap, marks: tuple[PoolMark, ...] = ()) -> TapePiece:
-    ends = [TapeBlock(number, f"0x{number:064x}", START + 12 * number) for number in (first, last)]
-    return TapePiece(ends[0], f"0x{first - 1:064x}", ends[1], swaps, marks)
-
-
-def segment(first: int, last: int) -> Segment:
-    return Segment(first, START + 12 * first, f"0x{first - 1:064x}", last, START + 12 * last, f"0x{last:064x}", False)
-
-
-def test_the_tape_comes_back_and_is_cut(journal_url: str) -> None:
-    journal = open_journal(journal_url, "dry")
-    tape, other = journal.tape(1, words.POOL.upper().replace("0X", "0x")), journal.tape(2, words.POOL)
-    mark = PoolMark(120, 1, START + 1_440, "initialize", 2**159, -5)
-    tape.write(piece(100, 130, swap_at(110), swap_at(120, 3), swap_at(130), marks=(mark,)), [segment(100, 130)])
-    tape.write(piece(100, 130, swap_at(110)), [segment(100, 130)])  # again: nothing is doubled
-    other.write(piece(100, 130, swap_at(125)), [segment(100, 130)])
-    journal.close()
-    journal = open_journal(journal_url, "dry")
-    tape, other = journal.tape(1, words.POOL), journal.tape(2, words.POOL)
-    assert tape.swaps(0, 1 << 60) == [swap_at(110), swap_at(120, 3), swap_at(130)]
-    assert tape.swaps(START + 12 * 110, START + 12 * 130 - 1) == [swap_at(120, 3)]
-    assert tape.marks(0, 1 << 60) == [mark]
-    assert tape.segments() == [segment(100, 130)]
-    assert tape.last_swap(START + 12 * 125, 0) == swap_at(120, 3)
-    assert tape.last_swap(START + 12 * 125, 121) is None
-    assert [block.number for block in tape.checkpoints(125)] == [120, 110]
-    moments = [replace(sample(1), timestamp=START + 12 * number) for number in (115, 116)]
-    for each in moments:
-        for chain_id in (1, 2):
-            journal.samples.add(words.POOL, chain_id, each)
-    tape.cut(115, START + 12 * 115, [segment(100, 115)])
-    assert journal.samples.between(words.POOL, 1, 0, 1 << 60) == moments[:1]
-    assert journal.samples.between(words.POOL, 2, 0, 1 << 60) == moments
-    assert tape.swaps(0, 1 << 60) == [swap_at(110)]
-    assert (tape.marks(0, 1 << 60), tape.segments()) == ([], [segment(100, 115)])
-    assert [block.number for block in tape.checkpoints(1 << 40)] == [110]
-    tape.forget_below(111, [])
-    assert (tape.swaps(0, 1 << 60), tape.segments()) == ([], [])
-    assert other.swaps(0, 1 << 60) == [swap_at(125)]
-
-
-def test_bars_are_kept_with_samples_and_with_decisions(journal_url: str) -> None:
-    journal = open_journal(journal_url, "dry")
-    bar = Bar(-887_272, 887_271, 10**40, 3, 7)
-    kept = replace(sample(2), bar=bar)
-    journal.samples.add(words.POOL, 31337, sample(1))
-    journal.samples.add(words.POOL, 31337, sample(2))
-    journal.samples.replace(words.POOL, 31337, [kept, sample(3)])
-    assert journal.samples.between(words.POOL, 31337, 0, 1 << 40) == [sample(1), kept, sample(3)]
-    journal.samples.forget_after(words.POOL, 31337, kept.timestamp)
-    assert journal.samples.between(words.POOL, 31337, 0, 1 << 40) == [sample(1), kept]
-    plain = replace(history(1, 3), samples=(sample(1), sample(2), sample(3)))
-    barred = replace(plain, samples=(sample(1), kept, sample(3)))
-    made = [decision(number, seen=replace(observation(number), history=each))
-            for number, each in ((1, plain), (2, barred), (3, plain))]  # fmt: skip
-    for each in made:
-        journal.record_decision(each)
-    with journal.reading() as query:
-        found = [each.canonical for each in decisions.stored_decisions(query)]
-        assert found == [canonical.encode(each) for each in made]
-
-
-def test_a_journal_of_an_older_version_is_refused(journal_url: str) -> None:
-    journal = open_journal(journal_url, "dry")
-    with journal._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'schema'")
-    journal.close()
-    with pytest.raises(ConfigError, match="schema 1, this version of Range Keeper writes 2"):
-        open_journal(journal_url, "dry")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -11,10 +10,9 @@ import pytest
 from keeper.errors import ConfigError, FatalError, TransientError
 from keeper.world.journal import queries
 from keeper.world.journal.location import locate
-from keeper.world.journal.lock import hold_file, hold_lock
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.reading import read_journal
-from tests.world.words import OWNER, decision
+from tests.world.words import decision
 
 
 def test_the_file_is_private_durable_and_readable_while_open(tmp_path: Path) -> None:
@@ -104,22 +102,6 @@ def test_an_unreachable_server_is_one_sentence_without_the_password() -> None:
         assert "s3cret" not in str(refusal.value) and "127.0.0.1" in str(refusal.value)
         assert "\n" not in str(refusal.value)
     assert "s3cret" not in str(locate(url))
-
-
-def test_a_second_process_is_refused(journal_url: str) -> None:
-    other = f"from keeper.world.journal.lock import hold_lock\nwith hold_lock({journal_url!r}, {OWNER!r}): print('in')"
-    command = [sys.executable, "-c", other]
-    with hold_lock(journal_url, OWNER):
-        second = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert second.returncode == 1 and "FatalError: another keeper" in second.stderr
-        if journal_url.startswith("sqlite"):
-            assert f"process {os.getpid()}" in second.stderr
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "in\n"
-
-
-def test_a_lock_in_an_unusable_place(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a thing cannot be locked"), hold_file(tmp_path / "no" / "lock", "a thing"):
-        pass
 
 
 def test_reading_sqlite_needs_no_sqlalchemy() -> None:

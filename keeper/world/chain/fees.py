@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 _ELASTICITY: Final = 2
 _CHANGE_DENOMINATOR: Final = 8
 HEADROOM_BLOCKS: Final = 6
 _GAS_MARGIN_PERCENT: Final = 25
 _BUMP_DIVISOR: Final = 8  # 12.5 %; nodes ask for 10 % on both fees to replace a transaction
+HISTORY_BLOCKS: Final = 20
+TIP_PERCENTILE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,14 @@ class Fees:
     max_priority_fee_wei: int
 
 
+@dataclass(frozen=True, slots=True)
+class GasMarket:
+    """The base fee of the next block, and the tip that half of the latest transactions did not exceed."""
+
+    base_fee_wei: int
+    priority_fee_wei: int
+
+
 def next_base_fee(base_fee_wei: int, gas_used: int, gas_limit: int) -> int:
     """The base fee of the block after one with these figures, as EIP-1559 defines it."""
     target = gas_limit // _ELASTICITY
@@ -27,6 +38,23 @@ def next_base_fee(base_fee_wei: int, gas_used: int, gas_limit: int) -> int:
         return base_fee_wei
     change = base_fee_wei * abs(gas_used - target) // target // _CHANGE_DENOMINATOR
     return base_fee_wei + max(change, 1) if gas_used > target else base_fee_wei - change
+
+
+def market(history: Mapping[str, Any], advised_tip_wei: int | None) -> GasMarket:
+    """The gas market of an ``eth_feeHistory`` reply over the latest blocks with ``TIP_PERCENTILE`` rewards.
+
+    Blocks without a transaction tell nothing of tips; where all are such, the node's advice stands.
+
+    Raises:
+        ValueError, KeyError, IndexError, TypeError: not such a reply.
+    """
+    base_fee_wei = int(history["baseFeePerGas"][-1], 16)
+    ratios: Sequence[float] = history["gasUsedRatio"]
+    rewards = [int(row[0], 16) for row in history.get("reward") or []]
+    tips = sorted(tip for tip, ratio in zip(rewards, ratios, strict=True) if ratio > 0) if rewards else []
+    if tips:
+        return GasMarket(base_fee_wei, tips[len(tips) // 2])
+    return GasMarket(base_fee_wei, advised_tip_wei or 0)
 
 
 def offer(base_fee_wei: int, priority_fee_wei: int, ceiling_wei: int | None) -> Fees | None:
@@ -45,12 +73,17 @@ def offer(base_fee_wei: int, priority_fee_wei: int, ceiling_wei: int | None) -> 
     return Fees(min(cap, ceiling_wei), priority_fee_wei)
 
 
-def replacement(before: Fees, now: Fees) -> Fees:
-    """Caps that replace a transaction sent with ``before``: raised by an eighth, rounded up, or those of ``now``."""
-    return Fees(
-        max(_raised(before.max_fee_wei), now.max_fee_wei),
-        max(_raised(before.max_priority_fee_wei), now.max_priority_fee_wei),
-    )
+def replacement(before: Fees, now: Fees, ceiling_wei: int | None) -> Fees | None:
+    """Caps that replace a transaction sent with ``before``: raised by an eighth, rounded up, or those of ``now`` if
+    they are higher, as far as the ceiling goes. None where it does not even allow the raise."""
+    least = Fees(_raised(before.max_fee_wei), _raised(before.max_priority_fee_wei))
+    tip = max(least.max_priority_fee_wei, now.max_priority_fee_wei)
+    cap = max(least.max_fee_wei, now.max_fee_wei, tip)
+    if ceiling_wei is None:
+        return Fees(cap, tip)
+    if ceiling_wei < max(least.max_fee_wei, least.max_priority_fee_wei):
+        return None
+    return Fees(min(cap, ceiling_wei), min(tip, ceiling_wei))
 
 
 def gas_limit(estimate: int) -> int:
@@ -59,4 +92,4 @@ def gas_limit(estimate: int) -> int:
 
 
 def _raised(fee_wei: int) -> int:
-    return fee_wei + -(-fee_wei // _BUMP_DIVISOR)
+    return fee_wei + max(1, -(-fee_wei // _BUMP_DIVISOR))

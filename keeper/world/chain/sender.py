@@ -1,73 +1,68 @@
-"""Sending: simulate, price, sign, write down, and only then let the bytes leave; then wait for chain evidence.
+"""Sending: rehearse, price, sign, write down, and only then let the bytes leave; then wait for chain evidence.
 
-There is one way through, for a first try and after a crash alike: what the journal holds decides what is done next.
-Bytes are signed once per nonce. Sending them again is harmless; the only other thing ever signed for a nonce is the
-self-send that takes it back when the plan has expired.
+There is one way through, for a first try, after a crash and after a reorganisation alike: what the journal holds and
+what the chain shows decide what is done next (``send_state.next_move``), and this file does it. Nothing is ever signed
+for a nonce but its first call, the same call with higher fees, and the self-send that takes the nonce back when the
+plan has expired; each is in the journal before it leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.errors import FatalError, HaltedError, RehearsalFailedError, RpcError, TransientError
+from keeper.errors import HaltedError, RehearsalFailedError, RpcError, TransientError
 from keeper.model.plan import Step
-from keeper.world.chain import fees
+from keeper.world.chain import fees, send_state, sights
 from keeper.world.chain.fees import Fees
-from keeper.world.journal.transactions import Attempt, Ending, StoredTransaction, TransactionLog
+from keeper.world.chain.send_state import (
+    Cancel,
+    Finish,
+    Include,
+    Lose,
+    Patience,
+    Replace,
+    Resend,
+    Seen,
+    Tried,
+    Wait,
+)
+from keeper.world.chain.sent import Mined, Refused, Sent, Unknown
+from keeper.world.chain.sights import Head, Look
+from keeper.world.journal.attempts import Attempt, StoredTransaction
+from keeper.world.journal.transactions import TransactionLog
 from keeper.world.protocols import Call, LastLook, Node, Purpose, Rehearsal
 
-_SELF_SEND_GAS = 21_000
-# Behind one URL there may be many nodes, of which some lag: a used nonce without its receipt must be seen so often,
-# with a pause between, before it counts as a stranger's.
-_LOOKS_BEFORE_HALT = 5
+SELF_SEND_GAS = 21_000
+RESEND_SECONDS = 20.0  # a relay does not show what it holds, so bytes may go to it again that it has
 
 
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """Final on the chain."""
+@dataclass(slots=True)
+class _Watch:
+    """What one wait remembers of its looks: nothing that a crash could lose."""
 
-    transaction_id: int
-    ending: Ending
+    note: str = ""
+    looks_without_receipt: int = 0
+    underpriced: bool = False
+    resend_from: float = 0.0
 
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Nothing was signed, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Signed, and its end not known yet."""
-
-    note: str
-
-
-Sent = Mined | Refused | Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What the chain says right before a signature."""
-
-    timestamp: int
-    base_fee_wei: int
-    priority_fee_wei: int
-    nonce: int
+    def completed(self, seen: Seen) -> Seen:
+        """What was seen, with what only several looks show."""
+        unexplained = seen.used and seen.mined_in is None
+        self.looks_without_receipt = self.looks_without_receipt + 1 if unexplained else 0
+        return replace(seen, looks=self.looks_without_receipt, underpriced=self.underpriced)
 
 
 class Sender:
     """Sends from one key on one chain.
 
-    ``pause`` sleeps so many seconds between two looks for a receipt; a local chain may mine in it instead. ``now`` is
-    a monotonic clock, seconds. ``max_fee_wei`` is the ceiling of the fee per gas. A receipt counts once it is
-    ``confirmations`` blocks deep, its own included.
+    ``pause`` sleeps so many seconds between two looks; a local chain may mine in it instead. ``now`` is a monotonic
+    clock, seconds: after ``receipt_timeout_seconds`` of it the end is left to the next cycle. ``exit_ceiling_wei`` is
+    what a way out may offer per gas, in place of ``patience.ceiling_wei``. ``route`` is where ``node`` sends to.
     """
 
     def __init__(
@@ -80,95 +75,155 @@ class Sender:
         rehearsal: Rehearsal,
         pause: Callable[[float], object],
         now: Callable[[], float],
+        patience: Patience,
+        exit_ceiling_wei: int | None = None,
         poll_seconds: float = 2.0,
         receipt_timeout_seconds: float = 120.0,
-        confirmations: int = 1,
-        max_fee_wei: int | None = None,
+        route: Literal["public", "private"] = "public",
     ) -> None:
         self._node, self._signer, self._log, self._chain_id = node, signer, log, chain_id
         self._rehearsal, self._pause, self._now = rehearsal, pause, now
+        self._patience, self._exit_ceiling_wei, self._route = patience, exit_ceiling_wei, route
         self._poll_seconds, self._receipt_timeout_seconds = poll_seconds, receipt_timeout_seconds
-        self._confirmations, self._max_fee_wei = confirmations, max_fee_wei
 
     @property
     def address(self) -> str:
         """The address that signs and pays."""
         return self._signer.address
 
-    def send(self, step_id: int, step: Step, call: Call, deadline_timestamp: int, *, at_any_fee: bool = False) -> Sent:
-        """Carry out a step that has no transaction yet. ``at_any_fee`` lifts the ceiling of the fee per gas.
+    def send(self, step_id: int, step: Step, call: Call, deadline_timestamp: int) -> Sent:
+        """Carry out a step that has no transaction yet.
 
         Raises:
             TransientError: the node did not answer before anything was signed, or lags behind what it said before.
-            FatalError: the node is on another chain.
+            FatalError: the node is on another chain, the signer is halted, or the policy refuses the transaction.
         """
-        head = self._look()
+        self._require_not_halted()
+        head = sights.read_head(self._node, self.address, self._chain_id)
         if head.timestamp > deadline_timestamp:
             return Refused("the plan's deadline has passed")
-        ceiling_wei = None if at_any_fee else self._max_fee_wei
-        caps = fees.offer(head.base_fee_wei, head.priority_fee_wei, ceiling_wei)
+        ceiling_wei = self._patience_for(step).ceiling_wei
+        caps = fees.offer(head.market.base_fee_wei, head.market.priority_fee_wei, ceiling_wei)
         if caps is None:
-            return Refused(f"gas is above the ceiling of {self._max_fee_wei} wei (base fee {head.base_fee_wei} wei)")
-        settled = self._log.highest_settled_nonce(self._chain_id, self.address)
-        if settled is not None and head.nonce <= settled:
-            raise TransientError(
-                f"the node counts {head.nonce} transactions of {self.address}, but nonce {settled} is mined: it lags "
-                "behind; nothing was signed"
-            )
+            return Refused(f"gas is above the ceiling of {ceiling_wei} wei (base fee {head.market.base_fee_wei} wei)")
+        nonce = self._next_nonce(head)
         try:
             gas = fees.gas_limit(self._rehearsal.gas_units(step, call))
         except RehearsalFailedError as error:
             return Refused(str(error))
-        live = self._log.highest_live_nonce(self._chain_id, self.address)
-        nonce = head.nonce if live is None else max(head.nonce, live + 1)
-        attempt = self._sign(call, nonce, gas, caps, Purpose(step_id, head.timestamp))
-        transaction_id = self._log.record_attempt(step_id, self._chain_id, self.address, nonce, attempt)
-        refusal = self._broadcast(transaction_id, attempt)
-        return self._wait(StoredTransaction(transaction_id, step_id, nonce, "SIGNED", (attempt,), None), refusal)
+        purpose = Purpose(step_id, head.timestamp)
+        attempt, debit_quote = self._sign(call, nonce, gas, caps, purpose)
+        transaction = self._log.record_attempt(
+            step_id, self._chain_id, self.address, nonce, attempt, debit_quote=debit_quote
+        )
+        watch = _Watch(resend_from=self._now() + RESEND_SECONDS)
+        if not self._broadcast(transaction, watch) and not watch.underpriced:
+            return Unknown(watch.note)
+        return self.settle(transaction, step, call, deadline_timestamp, watch)
 
-    def settle(self, transaction: StoredTransaction, deadline_timestamp: int) -> Sent:
-        """Find out, and if need be bring about, the end of a transaction that was signed earlier.
+    def settle(
+        self,
+        transaction: StoredTransaction,
+        step: Step,
+        call: Call,
+        deadline_timestamp: int,
+        watch: _Watch | None = None,
+    ) -> Sent:
+        """Find out, and if need be bring about, the end of a transaction that was signed earlier. Errors as ``send``.
 
         Raises:
-            HaltedError: its nonce went to a transaction that is not ours; the strategy is halted.
+            HaltedError: its nonce went to a transaction that is not ours; strategy and signer are halted.
         """
-        seen = self._evidence(transaction)
-        if isinstance(seen, Mined):
-            return seen
-        head = self._look()
-        if head.nonce > transaction.nonce:
-            return self._wait(transaction, None)
-        if head.timestamp <= deadline_timestamp or transaction.state == "CANCELLING":
-            refusal = self._broadcast(transaction.id, transaction.attempts[-1])
-            return self._wait(transaction, refusal)
-        return self._cancel(transaction, head)
+        until = self._now() + self._receipt_timeout_seconds
+        watch = watch or _Watch(resend_from=self._now())
+        while True:
+            try:
+                look = sights.look_at(self._node, self.address, transaction, self._patience.confirmations)
+                transaction = self._make_move(transaction, step, call, deadline_timestamp, look, watch)
+            except TransientError as error:
+                watch.note = str(error)
+            if transaction.ending is not None:
+                return Mined(transaction.id, transaction.ending)
+            if self._now() >= until:
+                return Unknown(watch.note)
+            self._pause(self._poll_seconds)
 
-    def _look(self) -> _Head:
-        block, priority_fee, nonce, chain_id = self._node.batch(
-            [
-                ("eth_getBlockByNumber", ["latest", False]),
-                ("eth_maxPriorityFeePerGas", []),
-                ("eth_getTransactionCount", [self.address, "latest"]),
-                ("eth_chainId", []),
-            ]
-        )
-        if int(chain_id, 16) != self._chain_id:
-            raise FatalError(
-                f"the node is on chain {int(chain_id, 16)}, the strategy on {self._chain_id}: nothing was signed; "
-                "correct the rpc URL"
+    def _make_move(
+        self, transaction: StoredTransaction, step: Step, call: Call, deadline_timestamp: int, look: Look, watch: _Watch
+    ) -> StoredTransaction:
+        """The one move that the rules name; what is to be said if it was the last for now goes into ``watch.note``."""
+        last = transaction.attempts[-1]
+        seen = watch.completed(look.seen)
+        move = send_state.next_move(_tried(transaction), deadline_timestamp, seen, self._patience_for(step))
+        if transaction.state == "INCLUDED" and not isinstance(move, (Finish, Include)):
+            self._log.record_dropped(transaction.id, cancels=last.cancels)
+            transaction = replace(transaction, state="BROADCAST", block_number=None, block_hash=None)
+        match move:
+            case Finish():
+                return replace(transaction, ending=look.ending)
+            case Include():
+                return self._include(transaction, look, watch)
+            case Lose():
+                self._halt(transaction, seen.head_timestamp)
+            case Resend():
+                if self._now() >= watch.resend_from:
+                    watch.resend_from = self._now() + RESEND_SECONDS
+                    self._broadcast(transaction, watch)
+            case Replace(fees=caps):
+                again = Call(self.address, b"") if last.cancels else call
+                purpose = Purpose(transaction.step_id, seen.head_timestamp, last.cancels)
+                transaction = self._sign_again(transaction, again, last.gas_limit, caps, purpose, watch)
+            case Cancel(fees=caps):
+                back = Call(self.address, b"")
+                gas = max(SELF_SEND_GAS, fees.gas_limit(self._rehearsal.gas_units(None, back)))
+                purpose = Purpose(transaction.step_id, seen.head_timestamp, cancels=True)
+                transaction = self._sign_again(transaction, back, gas, caps, purpose, watch)
+            case Wait(note=note):
+                watch.note = note
+        return transaction
+
+    def _include(self, transaction: StoredTransaction, look: Look, watch: _Watch) -> StoredTransaction:
+        assert look.block is not None
+        number, block_hash = look.block
+        watch.note = f"in block {number}, not {self._patience.confirmations} blocks deep yet"
+        if (transaction.block_number, transaction.block_hash) != look.block:
+            self._log.record_included(transaction.id, number, block_hash)
+        return replace(transaction, state="INCLUDED", block_number=number, block_hash=block_hash)
+
+    def _sign_again(
+        self, transaction: StoredTransaction, call: Call, gas: int, caps: Fees, purpose: Purpose, watch: _Watch
+    ) -> StoredTransaction:
+        """Another attempt at the same nonce: in the journal first, then to the node."""
+        self._require_not_halted()
+        attempt, _ = self._sign(call, transaction.nonce, gas, caps, purpose)
+        self._log.record_replacement(transaction.id, attempt)
+        dearer = replace(transaction, state="SIGNED", attempts=(*transaction.attempts, attempt))
+        self._broadcast(dearer, watch)
+        return dearer
+
+    def _patience_for(self, step: Step) -> Patience:
+        """The way out stays open when gas is dear; whether it is worth it was the decision's to judge."""
+        ceiling = self._exit_ceiling_wei if step.kind == "exit" else self._patience.ceiling_wei
+        return replace(self._patience, ceiling_wei=ceiling, cancel_ceiling_wei=self._exit_ceiling_wei)
+
+    def _next_nonce(self, head: Head) -> int:
+        """No counter is kept: the chain's count, or one more than the highest that is signed for and not settled."""
+        settled = self._log.highest_settled_nonce(self._chain_id, self.address)
+        if settled is not None and head.nonce <= settled:
+            raise TransientError(
+                f"the node counts {head.nonce} transactions of {self.address}, but nonce {settled} is mined: it lags "
+                "behind, or the chain is being reorganised; nothing was signed"
             )
-        base_fee_wei = fees.next_base_fee(
-            int(block["baseFeePerGas"], 16), int(block["gasUsed"], 16), int(block["gasLimit"], 16)
-        )
-        return _Head(int(block["timestamp"], 16), base_fee_wei, int(priority_fee, 16), int(nonce, 16))
+        live = self._log.highest_live_nonce(self._chain_id, self.address)
+        return head.nonce if live is None else max(head.nonce, live + 1)
 
-    def _sign(self, call: Call, nonce: int, gas: int, caps: Fees, purpose: Purpose) -> Attempt:
-        raw = self._signer.sign(
+    def _sign(self, call: Call, nonce: int, gas: int, caps: Fees, purpose: Purpose) -> tuple[Attempt, int]:
+        signed = self._signer.sign(
             {
                 "type": 2,
                 "chainId": self._chain_id,
                 "nonce": nonce,
-                "to": to_checksum_address(call.to),  # the library refuses any other spelling
+                "to": to_checksum_address(call.to),
                 "data": call.data,
                 "value": call.value_wei,
                 "gas": gas,
@@ -176,85 +231,51 @@ class Sender:
                 "maxPriorityFeePerGas": caps.max_priority_fee_wei,
             },
             purpose,
-        ).raw
-        return Attempt("0x" + keccak(raw).hex(), raw, gas, caps.max_fee_wei, caps.max_priority_fee_wei, purpose.cancels)
+        )
+        attempt = Attempt(
+            hash="0x" + keccak(signed.raw).hex(),
+            raw=signed.raw,
+            gas_limit=gas,
+            max_fee_wei=caps.max_fee_wei,
+            max_priority_fee_wei=caps.max_priority_fee_wei,
+            signed_timestamp=purpose.head_timestamp,
+            cancels=purpose.cancels,
+            route=self._route,
+        )
+        return attempt, signed.debit_quote
 
-    def _broadcast(self, transaction_id: int, attempt: Attempt) -> str | None:
-        """Hand over bytes that the journal holds. Returns the node's words if it refused them; no answer is no
-        refusal, for the bytes may have arrived."""
+    def _broadcast(self, transaction: StoredTransaction, watch: _Watch) -> bool:
+        """Hand over bytes that the journal holds. False if the node refused them; no answer is no refusal, for the
+        bytes may have arrived."""
+        watch.underpriced = False
+        watch.note = f"transaction {transaction.attempts[-1].hash} is not mined yet"
         try:
-            self._node.send_raw_transaction(attempt.raw)
+            self._node.send_raw_transaction(transaction.attempts[-1].raw)
         except RpcError as error:
-            return str(error)
-        except TransientError:
-            return None
-        self._log.record_broadcast(transaction_id)
-        return None
+            watch.note, watch.underpriced = str(error), "underpriced" in str(error).lower()
+            return False
+        except TransientError as error:
+            watch.note = str(error)
+            return True
+        self._log.record_broadcast(transaction.id)
+        return True
 
-    def _wait(self, transaction: StoredTransaction, refusal: str | None) -> Sent:
-        """Look for the end until it is there or the time is up; after a refusal there is a single look."""
-        until = self._now() + self._receipt_timeout_seconds
-        note = refusal or f"transaction {transaction.attempts[-1].hash} is not final yet"
-        unexplained_looks = 0
-        while True:
-            try:
-                seen = self._evidence(transaction)
-            except TransientError as error:
-                seen, note = None, str(error)
-            if isinstance(seen, Mined):
-                return seen
-            unexplained_looks = unexplained_looks + 1 if seen == "unexplained" else 0
-            if unexplained_looks == _LOOKS_BEFORE_HALT:
-                self._halt(transaction)
-            if refusal is not None or self._now() >= until:
-                return Unknown(note)
-            self._pause(self._poll_seconds)
+    def _require_not_halted(self) -> None:
+        reason = self._log.signer_halt(self._chain_id, self.address)
+        if reason is not None:
+            raise HaltedError(f"the signer {self.address} is halted: {reason}")
 
-    def _evidence(self, transaction: StoredTransaction) -> Mined | Literal["unexplained"] | None:
-        """Its end if that is final; "unexplained" if its nonce is used and none of its attempts was mined."""
-        hashes = [("eth_getTransactionReceipt", [attempt.hash]) for attempt in transaction.attempts]
-        # The nonce comes first: a transaction mined between the two answers then shows its receipt.
-        count, head, *receipts = self._node.batch(
-            [("eth_getTransactionCount", [self.address, "latest"]), ("eth_blockNumber", []), *hashes]
-        )
-        for attempt, receipt in zip(transaction.attempts, receipts, strict=True):
-            if receipt is None or receipt["transactionHash"].lower() != attempt.hash:
-                continue
-            if int(head, 16) - int(receipt["blockNumber"], 16) + 1 < self._confirmations:
-                return None
-            block = self._node.request("eth_getBlockByHash", [receipt["blockHash"], False])
-            return None if block is None else _mined(transaction, attempt, receipt, int(block["timestamp"], 16))
-        return "unexplained" if int(count, 16) > transaction.nonce else None
-
-    def _cancel(self, transaction: StoredTransaction, head: _Head) -> Sent:
-        """Take the nonce of an expired transaction back by sending nothing to ourselves at a higher price."""
-        last = transaction.attempts[-1]
-        offered = fees.offer(head.base_fee_wei, head.priority_fee_wei, None)
-        assert offered is not None
-        caps = fees.replacement(Fees(last.max_fee_wei, last.max_priority_fee_wei), offered)
-        if self._max_fee_wei is not None and caps.max_fee_wei > self._max_fee_wei:
-            return Unknown("the plan has expired; taking its nonce back costs more than the gas ceiling allows")
-        attempt = self._sign(
-            Call(self.address, b""),
-            transaction.nonce,
-            _SELF_SEND_GAS,
-            caps,
-            Purpose(transaction.step_id, head.timestamp, cancels=True),
-        )
-        self._log.record_cancellation(transaction.id, attempt)
-        refusal = self._broadcast(transaction.id, attempt)
-        return self._wait(replace(transaction, attempts=(*transaction.attempts, attempt)), refusal)
-
-    def _halt(self, transaction: StoredTransaction) -> NoReturn:
+    def _halt(self, transaction: StoredTransaction, timestamp: int) -> NoReturn:
         reason = (
             f"nonce {transaction.nonce} of {self.address} was used by a transaction that is not in the journal: "
             "something else signs with this key. Find out what, then `keeper resume`"
         )
-        self._log.record_lost_nonce(transaction.id, reason)
+        self._log.record_lost_nonce(transaction.id, reason, timestamp)
         raise HaltedError(reason)
 
 
-def _mined(transaction: StoredTransaction, attempt: Attempt, receipt: Mapping[str, Any], timestamp: int) -> Mined:
-    succeeded = int(receipt["status"], 16) == 1
-    state: Literal["FINAL_OK", "FINAL_REVERTED", "CANCELLED"] = "FINAL_OK" if succeeded else "FINAL_REVERTED"
-    return Mined(transaction.id, Ending("CANCELLED" if attempt.cancels else state, receipt, timestamp))
+def _tried(transaction: StoredTransaction) -> list[Tried]:
+    return [
+        Tried(Fees(each.max_fee_wei, each.max_priority_fee_wei), each.signed_timestamp, each.cancels)
+        for each in transaction.attempts
+    ]

@@ -5,20 +5,43 @@
 
 from __future__ import annotations
 
+from keeper.errors import RehearsalFailedError
 from keeper.model.ledger import Effects
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Plan
-from keeper.world.chain.sender import Mined, Refused, Sender, Unknown
-from keeper.world.journal.transactions import StoredStep, TransactionLog
-from keeper.world.protocols import Venue
+from keeper.world.chain import recovery
+from keeper.world.chain.rehearsal import ForesightedRehearsal
+from keeper.world.chain.sender import Sender
+from keeper.world.chain.sent import Mined, Refused, Unknown
+from keeper.world.journal.attempts import Ending, StoredStep
+from keeper.world.journal.transactions import TransactionLog
+from keeper.world.protocols import Node, Venue
 
 
 class WalletExecutor:
-    """Implements ``Executor``. The sender's address is the owner of the positions."""
+    """Implements ``Executor``. The sender's address is the owner of the positions.
 
-    def __init__(self, sender: Sender, venue: Venue, log: TransactionLog) -> None:
-        self._sender, self._venue, self._log = sender, venue, log
+    ``ahead`` tries all steps of a plan, one upon the other, before the first of them is signed.
+    """
+
+    def __init__(
+        self, sender: Sender, venue: Venue, log: TransactionLog, node: Node, ahead: ForesightedRehearsal | None = None
+    ) -> None:
+        self._sender, self._venue, self._log, self._node, self._ahead = sender, venue, log, node, ahead
+
+    def recover(self, strategy: str) -> Outcome | None:
+        """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
+        recovery.revive_undone(self._node, self._log, strategy)
+        for submission, step in self._log.undone(strategy):
+            sent = self._carry_out(step, submission)
+            if not isinstance(sent, Mined):
+                return Pending(submission, sent.note if isinstance(sent, Unknown) else sent.reason)
+            self._book(sent)
+            if sent.ending.state != "FINAL_OK":
+                # What came after it was decided upon its having happened.
+                self._log.expire_open_plan(strategy)
+        return None
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth
         """Carry out the steps that ``open_plan`` wrote down. Errors as ``Sender.send``."""
@@ -27,33 +50,55 @@ class WalletExecutor:
     def settle(self, submission: OpenSubmission) -> Outcome:
         """Finish what is unfinished of the plan: nothing is done twice, nothing new after the deadline."""
         effects: list[Effects] = []
-        for step in self._log.steps(submission.plan_id):
-            sent = self._carry_out(step, submission.deadline_timestamp)
+        steps = self._log.steps(submission.plan_id)
+        hopeless = self._look_ahead(steps, submission.deadline_timestamp)
+        if hopeless is not None:
+            return Failed(submission, f"{steps[0].step.kind}: {hopeless}")
+        for step in steps:
+            sent = self._carry_out(step, submission)
             if isinstance(sent, Unknown):
                 return Pending(submission, sent.note)
             if isinstance(sent, Refused):
                 return Failed(submission, f"{step.step.kind}: {sent.reason}")
             ending = sent.ending
-            caused = self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
-            if step.state == "READY":
-                self._log.record_ending(sent.transaction_id, ending, caused)
+            caused = self._book(sent) if step.state == "READY" else self._effects(ending)
             if ending.state != "FINAL_OK":
                 why = "reverted" if ending.state == "FINAL_REVERTED" else "took back its nonce: the plan had expired"
                 return Failed(submission, f"{step.step.kind}: transaction {ending.receipt['transactionHash']} {why}")
             effects.append(caused)
         return Done(submission, _together(effects))
 
-    def _carry_out(self, stored: StoredStep, deadline_timestamp: int) -> Mined | Refused | Unknown:
-        transaction = stored.transaction
-        if transaction is None:
-            call = self._venue.call(stored.step, self._sender.address, deadline_timestamp)
-            # The way out stays open when gas is dear; whether it is worth it was the decision's to judge.
-            return self._sender.send(
-                stored.id, stored.step, call, deadline_timestamp, at_any_fee=stored.step.kind == "exit"
-            )
-        if transaction.ending is not None:
+    def _look_ahead(self, steps: tuple[StoredStep, ...], deadline_timestamp: int) -> str | None:
+        """Why a later step would fail although nothing is signed yet; a single step the sender rehearses by itself."""
+        if self._ahead is None or len(steps) < 2 or any(step.transaction is not None for step in steps):
+            return None
+        owner = self._sender.address
+        acts = [(each.step, self._venue.call(each.step, owner, deadline_timestamp)) for each in steps]
+        try:
+            self._ahead.rehearse_in_order(acts)
+        except RehearsalFailedError as error:
+            return str(error)
+        return None
+
+    def _book(self, mined: Mined) -> Effects:
+        caused = self._effects(mined.ending)
+        self._log.record_ending(mined.transaction_id, mined.ending, caused)
+        return caused
+
+    def _effects(self, ending: Ending) -> Effects:
+        return self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
+
+    def _carry_out(self, stored: StoredStep, submission: OpenSubmission) -> Mined | Refused | Unknown:
+        transaction, deadline = stored.transaction, submission.deadline_timestamp
+        if transaction is not None and transaction.ending is not None:
             return Mined(transaction.id, transaction.ending)
-        return self._sender.settle(transaction, deadline_timestamp)
+        call = self._venue.call(stored.step, self._sender.address, deadline)
+        if transaction is not None:
+            return self._sender.settle(transaction, stored.step, call, deadline)
+        state = self._log.strategy_state(submission.strategy)
+        if state in ("paused", "halted"):
+            return Refused(f"the strategy is {state}: nothing new is begun")
+        return self._sender.send(stored.id, stored.step, call, deadline)
 
 
 def _together(effects: list[Effects]) -> Effects:

@@ -22,10 +22,12 @@ from keeper.world.journal.history_writer import HistoryWriter
 from keeper.world.journal.location import Location
 from keeper.world.journal.memory import memory
 from keeper.world.journal.outcomes import Account
+from keeper.world.journal.pins import PinLog
 from keeper.world.journal.query import Query
 from keeper.world.journal.reconciling import ReconciliationLog
 from keeper.world.journal.resuming import Forgiven, forgive
 from keeper.world.journal.samples import StoredSamples
+from keeper.world.journal.signing import SigningRecords
 from keeper.world.journal.sql import insert_missing, insert_row, query_on
 from keeper.world.journal.tape import StoredTape
 from keeper.world.journal.transactions import TransactionLog
@@ -34,8 +36,9 @@ from keeper.world.journal.transactions import TransactionLog
 class SqlJournal:
     """The journal on SQLite or PostgreSQL; open it with ``opening.open_journal``.
 
-    ``transactions`` records what is signed and sent, ``samples`` keeps price samples, ``tape`` a pool's events,
-    ``reconciliations`` what came of holding it against the chain.
+    ``transactions`` records what is signed and sent, ``signing`` is what the signing policy goes by, ``pins`` the code
+    of contracts, ``samples`` keeps price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it
+    against the chain.
     """
 
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:
@@ -49,6 +52,8 @@ class SqlJournal:
         self.transactions = TransactionLog(engine)
         self.samples = StoredSamples(engine)
         self.reconciliations = ReconciliationLog(engine)
+        self.signing = SigningRecords(engine)
+        self.pins = PinLog(engine)
 
     def close(self) -> None:
         """Release the database; everything is durable already."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from keeper.errors import ConfigError
+from keeper.errors import ConfigError, FatalError
+from keeper.world.journal.database_errors import database_error
 from keeper.world.journal.location import PostgresDatabase, SqliteFile, locate, unreachable
 from keeper.world.journal.query import Query, Row, psycopg_style
 from keeper.world.journal.schema import require_schema
@@ -32,15 +33,23 @@ def _sqlite(location: SqliteFile) -> Iterator[Query]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
 
         def query(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-            return connection.execute(sql, tuple(parameters)).fetchall()
+            try:
+                return connection.execute(sql, tuple(parameters)).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise _if_damaged(location, error) from error
 
         try:
             connection.execute("BEGIN")
-            schema = query("SELECT value FROM meta WHERE key = 'schema'")
+            schema = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchall()
         except sqlite3.DatabaseError as error:
             raise ConfigError(f"the journal {path} cannot be read ({error}); is it a journal?") from error
         require_schema(location, str(schema[0][0]) if schema else None)
         yield query
+
+
+def _if_damaged(location: SqliteFile, error: sqlite3.DatabaseError) -> Exception:
+    found = database_error(location, error)
+    return found if isinstance(found, FatalError) else error
 
 
 @contextmanager

@@ -234,6 +234,7 @@ attempts = Table(
     Column("gas_limit", BigInteger, nullable=False),
     Column("max_fee_wei", Text, nullable=False),
     Column("max_priority_fee_wei", Text, nullable=False),
+    Column("signed_timestamp", BigInteger, nullable=False, server_default=text("0")),  # the chain's time
     Column("cancels", Boolean, nullable=False),
     Column("route", Text, nullable=False, server_default="public"),  # or private: a relay alone
 )

@@ -9,6 +9,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
 from keeper.world.journal.tables import metadata
 
+# ``metadata`` from here has every table of a journal, those of ``tables`` and these.
+__all__ = ["metadata", "swaps", "tape_blocks", "tape_marks", "tape_segments"]
+
 # Every swap of the blocks that ``tape_segments`` lists.
 swaps = Table(
     "swaps",

@@ -1,76 +1,38 @@
 """The record of what is signed and sent: step, transaction (one nonce), attempts (signed bytes).
 
-The order that keeps money safe: ``record_attempt`` commits nonce, bytes and hash before any byte leaves; a receipt's
-effects are written in the commit that marks its step done.
-
-States of a transaction: SIGNED, BROADCAST, CANCELLING (a self-send at the same nonce is out), then FINAL_OK,
-FINAL_REVERTED, CANCELLED or LOST_NONCE.
+The order that keeps money safe: ``record_attempt`` commits nonce, bytes, hash and what they count against the limits
+before any byte leaves; a receipt's effects are written in the commit that marks its step done.
 """
 
 from __future__ import annotations
 
 import json
-import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, func, insert, select, update
 
 from keeper.model import canonical
 from keeper.model.ledger import Effects
+from keeper.model.memory import OpenSubmission
 from keeper.model.plan import Step
-from keeper.world.journal import decisions, outcomes, tables
+from keeper.world.journal import decisions, outcomes, tables, undoing
+from keeper.world.journal.attempts import (
+    FINAL,
+    LIVE,
+    SETTLED,
+    Attempt,
+    Ending,
+    StoredStep,
+    StoredTransaction,
+    TransactionState,
+    attempt_row,
+    packed,
+    stored,
+)
 from keeper.world.journal.outcomes import Account
-from keeper.world.journal.sql import insert_row, query_on
+from keeper.world.journal.sql import insert_missing, insert_row, query_on
 
-TransactionState = Literal["SIGNED", "BROADCAST", "CANCELLING", "FINAL_OK", "FINAL_REVERTED", "CANCELLED", "LOST_NONCE"]
-LIVE: Final[tuple[TransactionState, ...]] = ("SIGNED", "BROADCAST", "CANCELLING")
-SETTLED: Final[tuple[TransactionState, ...]] = ("FINAL_OK", "FINAL_REVERTED", "CANCELLED", "LOST_NONCE")
 _STEP_STATE: Final = {"FINAL_OK": "DONE", "FINAL_REVERTED": "FAILED", "CANCELLED": "FAILED", "LOST_NONCE": "FAILED"}
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Signed bytes for a nonce. Fees are wei per gas. ``cancels``: the self-send that takes the nonce back."""
-
-    hash: str
-    raw: bytes
-    gas_limit: int
-    max_fee_wei: int
-    max_priority_fee_wei: int
-    cancels: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Chain evidence of a transaction's end: the node's own receipt, of whichever attempt was mined."""
-
-    state: Literal["FINAL_OK", "FINAL_REVERTED", "CANCELLED"]
-    receipt: Mapping[str, Any]
-    block_timestamp: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTransaction:
-    """A nonce in use, with every attempt made at it, oldest first. ``ending`` is None until it is final."""
-
-    id: int
-    step_id: int
-    nonce: int
-    state: TransactionState
-    attempts: tuple[Attempt, ...]
-    ending: Ending | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredStep:
-    """A step of an open plan, how far it came, and its transaction if it has one."""
-
-    id: int
-    step: Step
-    state: Literal["READY", "DONE", "FAILED"]
-    transaction: StoredTransaction | None
 
 
 class TransactionLog:
@@ -85,9 +47,9 @@ class TransactionLog:
         wanted = select(table.c.id, table.c.body, table.c.state).where(table.c.plan_id == plan_id)
         with self._engine.begin() as connection:
             rows = connection.execute(wanted.order_by(table.c.ordinal)).all()
-            return tuple(
-                StoredStep(row.id, _step(row.body), row.state, _transaction(connection, row.id)) for row in rows
-            )
+            found = _transactions(connection, tables.transactions.c.step_id.in_([row.id for row in rows]))
+            of_step = {transaction.step_id: transaction for transaction in found}
+            return tuple(StoredStep(row.id, _step(row.body), row.state, of_step.get(row.id)) for row in rows)
 
     def highest_live_nonce(self, chain_id: int, sender: str) -> int | None:
         """The highest nonce signed for whose end is not known, or None."""
@@ -99,25 +61,41 @@ class TransactionLog:
 
     def _highest_nonce(self, chain_id: int, sender: str, states: tuple[TransactionState, ...]) -> int | None:
         table = tables.transactions
-        wanted = select(func.max(table.c.nonce)).where(
-            table.c.chain_id == chain_id, table.c.sender == sender.lower(), table.c.state.in_(states)
-        )
+        wanted = select(func.max(table.c.nonce)).where(_of(chain_id, sender), table.c.state.in_(states))
         with self._engine.begin() as connection:
             return connection.execute(wanted).scalar()
 
-    def record_attempt(self, step_id: int, chain_id: int, sender: str, nonce: int, attempt: Attempt) -> int:
-        """Nonce, bytes and hash in one commit, before any byte leaves. Returns the transaction's number."""
-        row = {"step_id": step_id, "chain_id": chain_id, "sender": sender.lower(), "nonce": nonce, "state": "SIGNED"}
+    def record_attempt(
+        self, step_id: int, chain_id: int, sender: str, nonce: int, attempt: Attempt, debit_quote: int = 0
+    ) -> StoredTransaction:
+        """Nonce, bytes, hash and debit in one commit, before any byte leaves."""
+        row = {
+            "step_id": step_id,
+            "chain_id": chain_id,
+            "sender": sender.lower(),
+            "nonce": nonce,
+            "state": "SIGNED",
+            "signed_timestamp": attempt.signed_timestamp,
+            "debit_gas_wei": str(attempt.most_gas_wei),
+            "debit_quote": str(debit_quote),
+        }
         with self._engine.begin() as connection:
             transaction_id = insert_row(connection, tables.transactions, row)
-            _insert_attempt(connection, transaction_id, attempt)
-        return transaction_id
+            connection.execute(insert(tables.attempts).values(attempt_row(transaction_id, attempt)))
+        return StoredTransaction(transaction_id, step_id, nonce, "SIGNED", (attempt,), None)
 
-    def record_cancellation(self, transaction_id: int, attempt: Attempt) -> None:
-        """A self-send that is to take the nonce of an expired transaction, before it leaves."""
+    def record_replacement(self, transaction_id: int, attempt: Attempt) -> None:
+        """Another attempt at the same nonce, before it leaves: dearer, or the self-send that takes the nonce back."""
+        state: TransactionState = "CANCELLING" if attempt.cancels else "SIGNED"
+        table = tables.transactions
         with self._engine.begin() as connection:
-            _insert_attempt(connection, transaction_id, attempt)
-            _set_state(connection, transaction_id, "CANCELLING")
+            spent = connection.execute(select(table.c.debit_gas_wei).where(table.c.id == transaction_id)).scalar_one()
+            # Only one attempt can be mined: the dearest of them is what the nonce can cost.
+            debit = str(max(int(spent), attempt.most_gas_wei))
+            connection.execute(insert(tables.attempts).values(attempt_row(transaction_id, attempt)))
+            _set_state(
+                connection, transaction_id, state, debit_gas_wei=debit, signed_timestamp=attempt.signed_timestamp
+            )
 
     def record_broadcast(self, transaction_id: int) -> None:
         """A node has accepted the bytes."""
@@ -126,33 +104,113 @@ class TransactionLog:
             signed = (table.c.id == transaction_id, table.c.state == "SIGNED")
             connection.execute(update(table).where(*signed).values(state="BROADCAST"))
 
-    def record_ending(self, transaction_id: int, ending: Ending, effects: Effects) -> None:
-        """The end of a transaction: its receipt, its effects and the state of its step, together."""
+    def record_included(self, transaction_id: int, block_number: int, block_hash: str) -> None:
+        """It is in a block, which is not final."""
         with self._engine.begin() as connection:
+            _set_state(connection, transaction_id, "INCLUDED", block_number=block_number, block_hash=block_hash)
+
+    def record_dropped(self, transaction_id: int, *, cancels: bool) -> None:
+        """The block that it was in, not final yet, is no longer part of the chain."""
+        state: TransactionState = "CANCELLING" if cancels else "BROADCAST"
+        with self._engine.begin() as connection:
+            _set_state(connection, transaction_id, state, block_number=None, block_hash=None)
+
+    def record_ending(self, transaction_id: int, ending: Ending, effects: Effects) -> None:
+        """The end of a transaction: its receipt, its effects and the state of its step, together.
+
+        If another end of it was booked before (a reorganisation moved it), that is taken back in the same commit.
+        """
+        with self._engine.begin() as connection:
+            undoing.take_back(connection, transaction_id)
             _set_state(
                 connection,
                 transaction_id,
                 ending.state,
-                receipt=zlib.compress(json.dumps(dict(ending.receipt)).encode()),
+                receipt=packed(ending.receipt),
                 block_number=int(ending.receipt["blockNumber"], 16),
                 block_hash=ending.receipt["blockHash"],
                 block_timestamp=ending.block_timestamp,
             )
-            plan = _plan_of(connection, transaction_id)
+            plan = undoing.plan_of(connection, transaction_id)
             decision = decisions.bare_decision(query_on(connection), plan.decision_id)
             account = Account(plan.chain_id, plan.owner, plan.strategy, plan.id)
             outcomes.write_effects(connection, account, decision, effects, ending.block_timestamp)
+            undoing.close_undone(connection, plan)
 
-    def record_lost_nonce(self, transaction_id: int, reason: str) -> None:
-        """The nonce went to a transaction that is not ours: close the plan and halt the strategy."""
+    def record_undone(self, transaction_id: int) -> None:
+        """A reorganisation has taken a final transaction out of the chain: all that followed from it goes with it, and
+        it is live again."""
+        with self._engine.begin() as connection:
+            undoing.take_back(connection, transaction_id)
+            undoing.revive(connection, transaction_id)
+
+    def recent_final(self, strategy: str, blocks: int) -> tuple[StoredTransaction, ...]:
+        """The strategy's final transactions in the last ``blocks`` blocks that it has seen, by nonce."""
+        seen = tables.decisions
+        newest = select(func.max(seen.c.block_number)).where(seen.c.strategy == strategy).scalar_subquery()
+        table = tables.transactions
+        with self._engine.begin() as connection:
+            mine = table.c.step_id.in_(undoing.steps_of(strategy))
+            recent = and_(mine, table.c.state.in_(FINAL), table.c.block_number > newest - blocks)
+            return _transactions(connection, recent)
+
+    def undone(self, strategy: str) -> tuple[tuple[OpenSubmission, StoredStep], ...]:
+        """The strategy's live transactions whose plan had been closed, by nonce, each with its plan and step."""
+        plans, steps, table = tables.plans, tables.steps, tables.transactions
+        joined = steps.join(plans, plans.c.id == steps.c.plan_id)
+        columns = (steps.c.id, steps.c.body, steps.c.state, plans.c.id, plans.c.decision_id, plans.c.deadline_timestamp)
+        with self._engine.begin() as connection:
+            mine = table.c.step_id.in_(undoing.steps_of(strategy, plan_state="undone"))
+            found = []
+            for transaction in _transactions(connection, and_(mine, table.c.state.in_(LIVE))):
+                of_it = select(*columns).select_from(joined).where(steps.c.id == transaction.step_id)
+                step_id, body, state, plan_id, decision_id, deadline = connection.execute(of_it).one()
+                submission = OpenSubmission(plan_id, decision_id, strategy, deadline)
+                found.append((submission, StoredStep(step_id, _step(body), state, transaction)))
+            return tuple(found)
+
+    def expire_open_plan(self, strategy: str) -> None:
+        """Let the strategy's open plan, if there is one, pass its deadline now: what is out for it is taken back."""
+        plans = tables.plans
+        mine = and_(plans.c.strategy == strategy, plans.c.state == "open")
+        with self._engine.begin() as connection:
+            connection.execute(update(plans).where(mine).values(deadline_timestamp=0))
+
+    def strategy_state(self, strategy: str) -> str:
+        """The durable state, as an operator or a halt set it."""
+        table = tables.strategies
+        with self._engine.begin() as connection:
+            found = connection.execute(select(table.c.state).where(table.c.name == strategy)).scalar()
+        return "running" if found is None else str(found)
+
+    def signer_halt(self, chain_id: int, address: str) -> str | None:
+        """Why nothing may be signed with this key, or None."""
+        table = tables.signers
+        wanted = select(table.c.reason).where(
+            table.c.chain_id == chain_id, table.c.address == address.lower(), table.c.state == "halted"
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(wanted).scalar()
+
+    def record_lost_nonce(self, transaction_id: int, reason: str, timestamp: int) -> None:
+        """The nonce went to a transaction that is not ours: close the plan, halt the strategy and the signer."""
         with self._engine.begin() as connection:
             _set_state(connection, transaction_id, "LOST_NONCE")
-            plan = _plan_of(connection, transaction_id)
-            plans, strategies = tables.plans, tables.strategies
-            connection.execute(update(plans).where(plans.c.id == plan.id).values(state="failed", note=reason))
+            table = tables.transactions
+            lost = connection.execute(select(table).where(table.c.id == transaction_id)).one()
+            plan = undoing.plan_of(connection, transaction_id)
+            plans, strategies, signers = tables.plans, tables.strategies, tables.signers
+            closed = {"state": "failed", "note": reason, "closed_timestamp": timestamp, "cost_quote": "0"}
+            connection.execute(update(plans).where(plans.c.id == plan.id).values(closed))
             connection.execute(
                 update(strategies).where(strategies.c.name == plan.strategy).values(state="halted", reason=reason)
             )
+            key = {"chain_id": lost.chain_id, "address": lost.sender}
+            connection.execute(insert_missing(connection, signers), key)
+            mine = and_(signers.c.chain_id == lost.chain_id, signers.c.address == lost.sender)
+            connection.execute(update(signers).where(mine).values(state="halted", reason=reason))
+            event = {"strategy": plan.strategy, "kind": "halted", "message": reason, "timestamp": timestamp}
+            connection.execute(insert(tables.events).values(event))
 
 
 def _step(body: str) -> Step:
@@ -160,56 +218,25 @@ def _step(body: str) -> Step:
     return step
 
 
-def _plan_of(connection: Connection, transaction_id: int) -> Any:
-    plans, steps, transactions = tables.plans, tables.steps, tables.transactions
-    joined = plans.join(steps, steps.c.plan_id == plans.c.id).join(transactions, transactions.c.step_id == steps.c.id)
-    return connection.execute(select(plans).select_from(joined).where(transactions.c.id == transaction_id)).one()
-
-
-def _insert_attempt(connection: Connection, transaction_id: int, attempt: Attempt) -> None:
-    row = {
-        "transaction_id": transaction_id,
-        "hash": attempt.hash,
-        "raw": attempt.raw,
-        "gas_limit": attempt.gas_limit,
-        "max_fee_wei": str(attempt.max_fee_wei),
-        "max_priority_fee_wei": str(attempt.max_priority_fee_wei),
-        "cancels": attempt.cancels,
-    }
-    connection.execute(insert(tables.attempts).values(row))
+def _of(chain_id: int, sender: str) -> Any:
+    table = tables.transactions
+    return and_(table.c.chain_id == chain_id, table.c.sender == sender.lower())
 
 
 def _set_state(connection: Connection, transaction_id: int, state: TransactionState, **columns: Any) -> None:
     table, steps = tables.transactions, tables.steps
     connection.execute(update(table).where(table.c.id == transaction_id).values(state=state, **columns))
-    if state in _STEP_STATE:
-        step_id = select(table.c.step_id).where(table.c.id == transaction_id).scalar_subquery()
-        connection.execute(update(steps).where(steps.c.id == step_id).values(state=_STEP_STATE[state]))
+    step_id = select(table.c.step_id).where(table.c.id == transaction_id).scalar_subquery()
+    reached = _STEP_STATE.get(state, "READY")
+    connection.execute(update(steps).where(steps.c.id == step_id).values(state=reached))
 
 
-def _transaction(connection: Connection, step_id: int) -> StoredTransaction | None:
+def _transactions(connection: Connection, wanted: Any) -> tuple[StoredTransaction, ...]:
     table, attempts = tables.transactions, tables.attempts
-    row = connection.execute(select(table).where(table.c.step_id == step_id)).one_or_none()
-    if row is None:
-        return None
-    tried = connection.execute(select(attempts).where(attempts.c.transaction_id == row.id).order_by(attempts.c.id))
-    return StoredTransaction(
-        id=row.id,
-        step_id=row.step_id,
-        nonce=row.nonce,
-        state=row.state,
-        attempts=tuple(
-            Attempt(
-                each.hash,
-                each.raw,
-                each.gas_limit,
-                int(each.max_fee_wei),
-                int(each.max_priority_fee_wei),
-                each.cancels,
-            )
-            for each in tried
-        ),
-        ending=None
-        if row.receipt is None
-        else Ending(row.state, json.loads(zlib.decompress(row.receipt)), row.block_timestamp),
-    )
+    rows = connection.execute(select(table).where(wanted).order_by(table.c.nonce)).all()
+    if not rows:
+        return ()
+    tried = connection.execute(
+        select(attempts).where(attempts.c.transaction_id.in_([row.id for row in rows])).order_by(attempts.c.id)
+    ).all()
+    return tuple(stored(row, [each for each in tried if each.transaction_id == row.id]) for row in rows)

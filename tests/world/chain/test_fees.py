@@ -40,9 +40,9 @@ def test_the_ceiling_holds() -> None:
 
 @pytest.mark.parametrize("cap", [0, 1, 9, 10, 100, 101, 10**9 + 1])
 def test_a_replacement_is_at_least_a_tenth_above(cap: int) -> None:
-    raised = replacement(Fees(cap, cap), Fees(0, 0))
-    assert raised.max_fee_wei * 10 >= cap * 11 and raised.max_priority_fee_wei * 10 >= cap * 11
-    assert replacement(Fees(cap, cap), Fees(10**12, 10**11)) == Fees(10**12, 10**11)
+    raised = replacement(Fees(cap, cap), Fees(0, 0), None)
+    assert raised is not None and raised.max_fee_wei * 10 >= cap * 11 and raised.max_priority_fee_wei * 10 >= cap * 11
+    assert replacement(Fees(cap, cap), Fees(10**12, 10**11), None) == Fees(10**12, 10**11)
 
 
 @pytest.mark.parametrize(("estimate", "expected"), [(21_000, 26_250), (1, 2), (100_001, 125_002)])

@@ -14,6 +14,7 @@ from keeper.model.outcome import Outcome
 from keeper.model.plan import Approve, Collect, Plan, Step
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.rehearsal import PlainRehearsal
+from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal import queries
@@ -97,6 +98,8 @@ class Bench:
     clock: float = 0.0
     mine: bool = True
     max_fee_wei: int | None = None
+    max_exit_fee_wei: int | None = None
+    bump_after_seconds: int = 36
     confirmations: int = 1
 
     def pause(self, seconds: float) -> None:
@@ -109,9 +112,10 @@ class Bench:
         sender = Sender(self.node, Unpoliced(self.signer), log, CHAIN_ID,
                         rehearsal=PlainRehearsal(self.node, self.signer.address),
                         pause=self.pause, now=lambda: self.clock,
-                        poll_seconds=1.0, receipt_timeout_seconds=10.0, confirmations=self.confirmations,
-                        max_fee_wei=self.max_fee_wei)  # fmt: skip
-        return WalletExecutor(sender, self.venue, log)
+                        poll_seconds=1.0, receipt_timeout_seconds=10.0,
+                        patience=Patience(self.confirmations, self.bump_after_seconds, self.max_fee_wei),
+                        exit_ceiling_wei=self.max_exit_fee_wei)  # fmt: skip
+        return WalletExecutor(sender, self.venue, log, self.node)
 
     def open(self, steps: tuple[Step, ...] = STEPS, *, number: int = 1, lifetime_seconds: int = 600,
              strategy: str = STRATEGY) -> tuple[OpenSubmission, Plan]:  # fmt: skip

@@ -1,0 +1,34 @@
+"""How the signing policy says no: one sentence with the field, what was found and what is allowed."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from keeper.errors import SigningRefusedError
+
+
+def refuse(field: str, found: object, allowed: object) -> NoReturn:
+    """Sign nothing, and say why.
+
+    Raises:
+        SigningRefusedError: always.
+    """
+    raise SigningRefusedError(f"the signing policy refused the transaction: {field} is {found}; allowed is {allowed}")
+
+
+def require_same(field: str, found: object, allowed: object) -> None:
+    """SigningRefusedError unless the two are equal."""
+    if found != allowed:
+        refuse(field, found, allowed)
+
+
+def require_at_most(field: str, found: int, most: int) -> None:
+    """SigningRefusedError if a number is too large."""
+    if found > most:
+        refuse(field, found, f"at most {most}")
+
+
+def require_at_least(field: str, found: int, least: int) -> None:
+    """SigningRefusedError if a number is too small."""
+    if found < least:
+        refuse(field, found, f"at least {least}")

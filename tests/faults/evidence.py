@@ -1,0 +1,165 @@
+"""What a chain and a journal say of one owner, gathered at one moment, by another road than the keeper's own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keeper.chainlab.calls import read
+from keeper.chainlab.jsonrpc import Rpc
+from keeper.model.ledger import NATIVE
+from keeper.world.journal import queries
+from keeper.world.journal.query import Query, Row
+
+_POSITION = (
+    "uint96", "address", "address", "address", "uint24", "int24", "int24", "uint128",
+    "uint256", "uint256", "uint128", "uint128",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MinedTransaction:
+    """A transaction of the owner that the chain has, in the order of its nonces."""
+
+    hash: str
+    nonce: int
+    to: str
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAttempt:
+    """A row of ``attempts`` with its transaction's nonce and step. Fees are wei per gas."""
+
+    step_id: int
+    kind: str
+    transaction_id: int
+    nonce: int
+    state: str
+    hash: str
+    raw: bytes
+    gas_limit: int
+    max_fee_wei: int
+    max_priority_fee_wei: int
+    cancels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the invariants are judged by. Addresses are in lower case, amounts raw units."""
+
+    chain_id: int
+    owner: str
+    count: int  # transactions that the chain counts for the owner
+    mined: tuple[MinedTransaction, ...]
+    attempts: tuple[SignedAttempt, ...]
+    balances: dict[str, int]
+    booked: dict[str, int]
+    allowances: dict[tuple[str, str], int]
+    held: dict[int, int]  # the chain's NFTs: token id to liquidity
+    recorded: tuple[int, ...]  # the journal's open positions
+    open_plans: tuple[int, ...]
+    states: dict[str, str]  # strategy to its durable state
+    contracts: dict[str, str]  # "router" and "positions" to their addresses
+    tokens: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to look. ``first_block``: none of the owner's transactions is older."""
+
+    rpc: Rpc
+    chain_id: int
+    owner: str
+    tokens: tuple[str, str]
+    router: str
+    positions: str
+    first_block: int = 0
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[Query]:
+    """Questions to an SQLite journal, past SQLAlchemy and without a write lock."""
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+
+    def query(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return connection.execute(sql, tuple(parameters)).fetchall()
+
+    try:
+        yield query
+    finally:
+        connection.close()
+
+
+def gather(query: Query, place: Place) -> Evidence:
+    """Read the journal, then the chain at its newest block."""
+    owner, tokens = place.owner.lower(), (place.tokens[0].lower(), place.tokens[1].lower())
+    contracts = {"router": place.router.lower(), "positions": place.positions.lower()}
+    rows = query("SELECT token_id FROM positions WHERE closed_timestamp IS NULL ORDER BY id")
+    return Evidence(
+        chain_id=place.chain_id,
+        owner=owner,
+        count=int(place.rpc("eth_getTransactionCount", place.owner, "latest"), 16),
+        mined=tuple(_mined(place)),
+        attempts=tuple(signed(query)),
+        balances=_balances(place),
+        booked=queries.ledger_balance(query, place.chain_id, place.owner),
+        allowances={
+            (token, spender): read(place.rpc, token, "allowance(address,address)", ("uint256",), owner, spender)[0]
+            for token in tokens
+            for spender in contracts.values()
+        },
+        held=_held(place),
+        recorded=tuple(int(token_id) for (token_id,) in rows),
+        open_plans=tuple(number for (number,) in query("SELECT id FROM plans WHERE state = 'open'")),
+        states=dict(query("SELECT name, state FROM strategies")),
+        contracts=contracts,
+        tokens=tokens,
+    )
+
+
+def signed(query: Query) -> list[SignedAttempt]:
+    """Every attempt that the journal holds, oldest first."""
+    rows = query(
+        "SELECT s.id, s.kind, t.id, t.nonce, t.state, a.hash, a.raw, a.gas_limit, a.max_fee_wei, "
+        "a.max_priority_fee_wei, a.cancels FROM attempts a JOIN transactions t ON t.id = a.transaction_id "
+        "JOIN steps s ON s.id = t.step_id ORDER BY a.id"
+    )
+    return [
+        SignedAttempt(*row[:6], bytes(row[6]), row[7], int(row[8]), int(row[9]), bool(row[10]))  # type: ignore[misc]
+        for row in rows
+    ]
+
+
+def fingerprint(query: Query) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """What recovery may not change twice: everything but what is seen anew at each cycle."""
+    tables = ("plans", "steps", "transactions", "attempts", "ledger", "positions")
+    return tuple((table, tuple(query(f"SELECT * FROM {table} ORDER BY id"))) for table in tables)
+
+
+def _mined(place: Place) -> Iterator[MinedTransaction]:
+    newest = int(place.rpc("eth_blockNumber"), 16)
+    for number in range(place.first_block, newest + 1):
+        for each in place.rpc("eth_getBlockByNumber", hex(number), True)["transactions"]:
+            if each["from"].lower() == place.owner.lower():
+                receipt = place.rpc("eth_getTransactionReceipt", each["hash"])
+                succeeded = int(receipt["status"], 16) == 1
+                yield MinedTransaction(each["hash"].lower(), int(each["nonce"], 16), each["to"].lower(), succeeded)
+
+
+def _balances(place: Place) -> dict[str, int]:
+    found = {NATIVE: int(place.rpc("eth_getBalance", place.owner, "latest"), 16)}
+    for token in place.tokens:
+        (found[token.lower()],) = read(place.rpc, token, "balanceOf(address)", ("uint256",), place.owner)
+    return found
+
+
+def _held(place: Place) -> dict[int, int]:
+    (count,) = read(place.rpc, place.positions, "balanceOf(address)", ("uint256",), place.owner)
+    owned = "tokenOfOwnerByIndex(address,uint256)"
+    ids = [read(place.rpc, place.positions, owned, ("uint256",), place.owner, index)[0] for index in range(count)]
+    return {each: read(place.rpc, place.positions, "positions(uint256)", _POSITION, each)[7] for each in ids}

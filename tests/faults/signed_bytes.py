@@ -1,0 +1,106 @@
+"""Signed bytes read afresh, with none of the keeper's own code: who signed, what for, and whether it may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import rlp  # type: ignore[import-untyped]
+from eth_abi.abi import decode
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+_NINE: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The fields of a signed EIP-1559 transaction. Addresses are in lower case, fees wei per gas."""
+
+    hash: str
+    sender: str
+    chain_id: int
+    nonce: int
+    max_priority_fee_wei: int
+    max_fee_wei: int
+    gas_limit: int
+    to: str
+    value_wei: int
+    data: bytes
+
+
+def read_signed(raw: bytes) -> Signed:
+    """Decode raw bytes of type 2 and recover who signed them."""
+    assert raw[0] == 2, "not an EIP-1559 transaction"
+    fields: list[Any] = rlp.decode(raw[1:])
+    numbers = [int.from_bytes(each, "big") for each in fields[:5]]
+    return Signed(
+        "0x" + keccak(raw).hex(),
+        str(Account.recover_transaction(raw)).lower(),
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        "0x" + fields[5].hex(),
+        int.from_bytes(fields[6], "big"),
+        bytes(fields[7]),
+    )
+
+
+def _selector(signature: str) -> bytes:
+    return keccak(text=signature)[:4]
+
+
+_U, _A = "uint256", "address"
+_MINT: Final = ("mint", (_A, _A, "uint24", "int24", "int24", _U, _U, _U, _U, _A, _U))
+_SWAP: Final = ("exactInputSingle", (_A, _A, "uint24", _A, _U, _U, _U, "uint160"))
+_COLLECT: Final = ("collect", (_U, _A, "uint128", "uint128"))
+_DECREASE: Final = ("decreaseLiquidity", (_U, "uint128", _U, _U, _U))
+_INCREASE: Final = ("increaseLiquidity", (_U, _U, _U, _U, _U, _U))
+_INNER: Final = {_selector(f"{name}(({','.join(types)}))"): (name, types) for name, types in
+                 (_MINT, _SWAP, _COLLECT, _DECREASE, _INCREASE)}  # fmt: skip
+_BURN: Final = _selector("burn(uint256)")
+_MULTICALL: Final = _selector("multicall(bytes[])")
+_APPROVE: Final = _selector("approve(address,uint256)")
+
+
+def breach(signed: Signed, owner: str, chain_id: int, router: str, positions: str, tokens: tuple[str, str]) -> str:
+    """Why these bytes should never have been signed; empty when they may."""
+    if signed.sender != owner or signed.chain_id != chain_id:
+        return f"signed by {signed.sender} for chain {signed.chain_id}"
+    if signed.to == owner and signed.data == b"" and signed.value_wei == 0:
+        return ""  # a self-send that takes a nonce back
+    if signed.value_wei != 0:
+        return f"sends {signed.value_wei} wei"
+    selector, body = signed.data[:4], signed.data[4:]
+    if signed.to in tokens:
+        if selector != _APPROVE:
+            return f"calls {selector.hex()} of a token"
+        spender, amount = decode((_A, _U), body)
+        lasting = amount >= 2**128
+        return "" if spender in (router, positions) and not lasting else f"allows {spender} {amount}"
+    if signed.to == router:
+        return _inner_breach(signed.data, owner, tokens, {"exactInputSingle"})
+    if signed.to == positions and selector == _MULTICALL:
+        (calls,) = decode(("bytes[]",), body)
+        allowed = {"mint", "collect", "decreaseLiquidity", "increaseLiquidity", "burn"}
+        return next((why for each in calls if (why := _inner_breach(each, owner, tokens, allowed))), "")
+    return f"calls {selector.hex()} of {signed.to}"
+
+
+def _inner_breach(data: bytes, owner: str, tokens: tuple[str, str], allowed: set[str]) -> str:
+    if data[:4] == _BURN:
+        return "" if "burn" in allowed else "burns elsewhere"
+    if data[:4] not in _INNER:
+        return f"calls {data[:4].hex()} inside"
+    name, types = _INNER[data[:4]]
+    (values,) = decode((f"({','.join(types)})",), data[4:])
+    if name not in allowed:
+        return f"calls {name} where it does not belong"
+    recipient = {"mint": _NINE, "exactInputSingle": 3, "collect": 1}.get(name)
+    if recipient is not None and values[recipient] != owner:
+        return f"{name} pays {values[recipient]}"
+    if name in ("mint", "exactInputSingle") and {values[0], values[1]} != set(tokens):
+        return f"{name} of foreign tokens"
+    return ""

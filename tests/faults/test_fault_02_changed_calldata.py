@@ -1,0 +1,128 @@
+"""Row 2: bytes that were changed between plan and signature are refused, whatever was changed and however."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keeper.errors import SigningRefusedError
+from keeper.model.plan import Approve, Step
+from keeper.world.protocols import Call, Signer
+from keeper.world.signers import policy
+from keeper.world.signers.decoding import decode_unsigned
+from keeper.world.venues.uniswap_v3 import UniswapV3
+from tests.faults.site import Site, at_work, make_site
+from tests.policy.desk import Warm
+from tests.world.signers import scene
+from tests.world.signers.mutations import Mutator, is_intended, single_field
+from tests.world.signers.scene import Case
+from tests.world.signers.written import CountingSigner
+
+CASES = scene.cases()
+MUTATIONS, SOAK_MUTATIONS = 20_000, 1_000_000
+SEED = 4
+
+
+def passes(case: Case, unsigned: bytes) -> bool:
+    """Anything but a refusal of the policy's own is an error of the policy."""
+    try:
+        allowed = policy.check(case.rules, case.evidence, unsigned)
+    except SigningRefusedError:
+        return False
+    assert allowed.passed.unsigned == unsigned
+    return True
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_02_what_the_keeper_makes_passes(case: Case) -> None:
+    assert passes(case, case.unsigned) and is_intended(case, case.unsigned)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_02_every_single_change_is_refused(case: Case) -> None:
+    """Each field, word, byte and bit. What passes differs from the intended in nonce, gas or fees alone."""
+    tried = 0
+    for name, unsigned in single_field(case):
+        if unsigned == case.unsigned:
+            continue
+        tried += 1
+        if passes(case, unsigned):
+            assert is_intended(case, unsigned), name
+            assert name.startswith(("nonce", "tip", "fee", "gas", "raw byte")), name
+    assert tried > 1_000
+
+
+def mutate(count: int) -> tuple[int, int]:
+    """How many of so many random changes passed as other nonces, gas and fees; and how many escaped."""
+    mutator = Mutator(CASES, SEED)
+    harmless = escapes = 0
+    for _ in range(count):
+        case, unsigned = mutator.next()
+        if passes(case, unsigned):
+            harmless += is_intended(case, unsigned)
+            escapes += not is_intended(case, unsigned)
+    return harmless, escapes
+
+
+def test_02_random_changes_do_not_escape() -> None:
+    harmless, escapes = mutate(MUTATIONS)
+    assert escapes == 0 and 0 < harmless < MUTATIONS // 20
+
+
+@pytest.mark.soak
+def test_02_a_million_random_changes_do_not_escape() -> None:
+    _, escapes = mutate(SOAK_MUTATIONS)
+    assert escapes == 0
+
+
+@pytest.mark.parametrize("blind", ["_check_act", "_check_envelope", "decode_unsigned"])
+def test_02_the_oracle_sees_a_policy_that_looks_away(blind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were a part of the policy not there, the changes would escape and be counted."""
+    first = decode_unsigned(CASES[0].unsigned)
+    answer = first if blind == "decode_unsigned" else None
+
+    def looks_away(*_arguments: object) -> object:
+        return answer
+
+    monkeypatch.setattr(policy, blind, looks_away)
+    assert mutate(500)[1] > 0
+
+
+def count(site: Site) -> int:
+    return int(site.rpc("eth_getTransactionCount", site.owner, "latest"), 16)
+
+
+@pytest.mark.parametrize(
+    "victim", ["swap", "exit", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("approve", "mint"))]
+)
+def test_02_calldata_changed_on_its_way_is_never_sent(
+    world: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    """A whole keeper on a chain, its encoder taken over for one kind of step: there it ends, and nothing leaves."""
+    honest = UniswapV3.call
+
+    def stolen(self: UniswapV3, step: Step, owner: str, deadline: int) -> Call:
+        if step.kind != victim:
+            return honest(self, step, owner, deadline)
+        if isinstance(step, Approve):
+            return honest(self, replace(step, amount=2**256 - 1), owner, deadline)
+        return honest(self, step, world.whale, deadline)
+
+    site, counted = make_site(world, tmp_path, split=(1, 3)), CountingSigner()
+
+    def counting(signer: Signer) -> CountingSigner:
+        counted.inner = signer
+        return counted
+
+    with at_work(site, signer=counting) as keeper:
+        if victim == "exit":
+            keeper.until_held()
+            keeper.journal.set_state("site", "exiting", "out", 0)
+        monkeypatch.setattr(UniswapV3, "call", stolen)
+        with pytest.raises(SigningRefusedError, match=r"refused the transaction: (amount|recipient)"):
+            keeper.until_held()
+        with keeper.journal.reading() as query:
+            kinds = [kind for (kind,) in query("SELECT kind FROM steps s JOIN transactions t ON t.step_id = s.id")]
+    assert victim not in kinds and len(kinds) == len(counted.reached) == count(site)

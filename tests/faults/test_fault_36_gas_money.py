@@ -1,0 +1,58 @@
+"""Gas money runs out: told while there is some, acts stop at the reserve, and the reserve is there for the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from keeper.model.outcome import Done, Held
+from tests.faults.at_work import at_work
+from tests.policy.desk import NAME, Warm, warmed
+
+RESERVE_WEI = 5 * 10**16
+
+
+@pytest.fixture(scope="module", name="world")
+def make_world() -> Iterator[Warm]:
+    with warmed(True) as world:
+        yield world
+
+
+@pytest.fixture(name="warm")
+def make_warm(world: Warm) -> Iterator[Warm]:
+    snapshot = world.anvil.snapshot()
+    yield world
+    world.anvil.revert(snapshot)
+
+
+def test_36_told_before_and_once_each_time(warm: Warm, tmp_path: Path) -> None:
+    fleet, daemon = at_work(warm, tmp_path, split=(1, 0))
+    daemon._take_turn(NAME)
+    assert fleet.events("gas_low") == []
+    for left_wei in (2 * RESERVE_WEI - 1, RESERVE_WEI, 2 * RESERVE_WEI, 2 * RESERVE_WEI - 1):
+        warm.anvil.set_balance(fleet.desk.owner, left_wei)
+        for _ in range(2):
+            fleet.desk.wait(60)
+            daemon._take_turn(NAME)
+    told = fleet.events("gas_low")
+    assert len(told) == 2 and "0.100000 of native coin left" in told[0] and "reserve of 0.05" in told[0]
+
+
+def test_36_acts_stop_at_the_reserve_and_the_exit_may_use_it(warm: Warm, tmp_path: Path) -> None:
+    fleet, _daemon = at_work(warm, tmp_path, split=(1, 0))
+    assert isinstance(fleet.cycle(), Done)
+    before = fleet.transactions()
+    warm.anvil.set_balance(fleet.desk.owner, RESERVE_WEI)
+    held = fleet.cycle()
+    assert isinstance(held, Held) and [each.code for each in held.objections] == ["gas_money"]
+    assert fleet.transactions() == before and fleet.native_wei() == RESERVE_WEI
+    warm.anvil.set_balance(fleet.desk.owner, 10**18)
+    fleet.desk.wait(60)
+    assert isinstance(fleet.cycle(), Done) and fleet.desk.observe().positions
+    warm.anvil.set_balance(fleet.desk.owner, RESERVE_WEI)
+    fleet.desk.journal.set_state(NAME, "exiting", "", 0)
+    fleet.desk.wait(60)
+    assert isinstance(fleet.cycle(), Done) and fleet.desk.observe().positions == ()
+    assert 0 < fleet.native_wei() < RESERVE_WEI
