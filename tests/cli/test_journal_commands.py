@@ -58,7 +58,8 @@ def test_explain_tells_the_whole(keeper: Keeper, journal: Path) -> None:
 @pytest.mark.parametrize(("command", "state"), [("pause", "paused"), ("exit", "exiting"), ("resume", "running")])
 def test_control_is_durable(keeper: Keeper, journal: Path, command: str, state: str) -> None:
     answer = keeper(command, "test", "--json", "--reason", "because", "--journal", str(journal))
-    forgiven = {"forgiven": {"failures": [], "signers": [], "differences": True}} if command == "resume" else {}
+    nothing = {"failures": [], "signers": [], "differences": True}
+    forgiven = {"forgiven": nothing, "accepted_code": {}} if command == "resume" else {}
     assert answer.json == {"strategy": "test", "before": "running", "state": state} | forgiven
     entry = keeper("status", "--json", "--journal", str(journal)).json["strategies"][0]
     assert entry["state"] == state and entry["reason"] == "because"
