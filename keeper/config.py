@@ -52,10 +52,19 @@ class Chain(Section):
     contracts: Contracts = Contracts()
     rpc: tuple[SecretStr, ...] = Field(min_length=1, description="node URLs, the first that answers is used")
     private_rpc: SecretStr | None = Field(default=None, description="where transactions are sent, if not to rpc")
+    second_rpc: SecretStr | None = Field(
+        default=None, description="a node of somebody else: nothing is done where the two disagree"
+    )
+    max_head_age_seconds: int | None = Field(
+        default=120, ge=15, le=86_400, description="nothing is decided on an older block; null: no clock is looked at"
+    )
+    sequencer_grace_seconds: int | None = Field(
+        default=None, ge=0, le=86_400, description="after a standstill; left out: 300 on known rollups, else 0"
+    )
     confirmations: int = Field(default=10, ge=0, le=10_000, description="blocks on top before a receipt is final")
     bump_after_seconds: int = Field(default=36, ge=2, le=3_600, description="when to offer more for gas")
 
-    @field_validator("rpc", "private_rpc")
+    @field_validator("rpc", "private_rpc", "second_rpc")
     @classmethod
     def _is_http(cls, value: tuple[SecretStr, ...] | SecretStr | None) -> tuple[SecretStr, ...] | SecretStr | None:
         urls = value if isinstance(value, tuple) else () if value is None else (value,)
@@ -264,7 +273,7 @@ def _hide_secrets(config: KeeperConfig, environment: Mapping[str, str]) -> None:
     """No log or message may show them from here on, whoever quotes them."""
     urls = [config.journal, *config.alerts, *([config.signer.url] if config.signer.url else [])]
     for chain in config.chains.values():
-        urls += [*chain.rpc, *([chain.private_rpc] if chain.private_rpc else [])]
+        urls += [*chain.rpc, *(url for url in (chain.private_rpc, chain.second_rpc) if url)]
     for url in urls:
         # A key is a long part of a URL; hosts hold dots, and words are short.
         never_show(*_KEY_IN_URL.findall(url.get_secret_value()))
