@@ -85,7 +85,7 @@ def _wrap_node(trap: Trap) -> None:
         return result
 
     HttpNode.request = trapped_request  # type: ignore[method-assign]
-    HttpNode.batch_outcomes = trapped_batch  # type: ignore[method-assign,assignment]
+    HttpNode.batch_outcomes = trapped_batch  # type: ignore[method-assign]
 
 
 def _wrap_commits(trap: Trap) -> None:
@@ -105,6 +105,6 @@ def _wrap_commits(trap: Trap) -> None:
 
     def trapped_commit(self: DefaultDialect, connection: Any) -> None:
         what = "commit of " + ("+".join(sorted(written)) or "nothing")
-        trap.around(what, lambda: do_commit(self, connection))
+        trap.around(what, lambda: do_commit(self, connection))  # type: ignore[no-untyped-call]
 
     DefaultDialect.do_commit = trapped_commit  # type: ignore[method-assign]

@@ -130,8 +130,8 @@ def signed(query: Query) -> list[SignedAttempt]:
         "JOIN steps s ON s.id = t.step_id ORDER BY a.id"
     )
     return [
-        SignedAttempt(*row[:6], bytes(row[6]), row[7], int(row[8]), int(row[9]), bool(row[10]))  # type: ignore[misc]
-        for row in rows
+        SignedAttempt(step, kind, transaction, nonce, state, name, bytes(raw), gas, int(cap), int(tip), bool(cancels))
+        for step, kind, transaction, nonce, state, name, raw, gas, cap, tip, cancels in rows
     ]
 
 

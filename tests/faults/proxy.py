@@ -110,6 +110,8 @@ class HostileNode:
         self.seen: list[Asked] = []
         self.sent: list[SentBytes] = []
         self.withheld: list[SentBytes] = []
+        self.at_once = 0
+        self.most_at_once = 0
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -164,6 +166,12 @@ class HostileNode:
         finally:
             line.close()
 
+    def count(self, change: int) -> None:
+        """How many exchanges are under way, and the most that ever were."""
+        with self._lock:
+            self.at_once += change
+            self.most_at_once = max(self.most_at_once, self.at_once)
+
     def judge(self, asked: Sequence[Asked]) -> tuple[Fault | None, dict[int, list[Fault]]]:
         """The fault of the exchange if there is one, and those of each answer by its place."""
         with self._lock:
@@ -206,6 +214,13 @@ class Exchange(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server: _Server = self.server  # type: ignore[assignment]
         self.node = server.node
+        self.node.count(1)
+        try:
+            self._serve()
+        finally:
+            self.node.count(-1)
+
+    def _serve(self) -> None:
         document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self._batched = isinstance(document, list)
         self._asked = [Asked(each["method"], each.get("params", []), each["id"])

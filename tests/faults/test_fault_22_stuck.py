@@ -101,7 +101,7 @@ def test_22_bumps_end_at_the_ceilings(site: Site) -> None:
     with besieged(replace(site, settings=site.settings | {"limits": limits}), block_seconds=BLOCK_SECONDS) as scene:
         before = len(scene.evidence().attempts)
         pool = HeldPool(scene.node, lambda signed, _times: _is(carries("exit"), signed.data))
-        for _ in range(4):
+        for _ in range(2):
             scene.keeper.cycle()
         fresh = scene.evidence().attempts[before:]
         assert any(each.cancels for each in fresh) and len(fresh) >= 4

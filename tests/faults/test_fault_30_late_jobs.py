@@ -25,7 +25,7 @@ from tests.faults.proxy import HostileNode
 __all__ = ["make_lab"]
 
 PASSWORD = "x"
-EVERY_SECONDS = 10
+EVERY_SECONDS = 3
 PATIENCE_SECONDS = 90.0
 STOP_SECONDS = 20.0
 
@@ -170,17 +170,30 @@ def test_30_stopped_and_continued_in_the_middle_of_a_transaction(house: House) -
 
 
 def test_30_missed_turns_become_one(house: House) -> None:
-    """Asleep for three turns, it takes one when it wakes, not three; and a slow node makes no two turns overlap."""
+    """Asleep for four turns, it takes one when it wakes, not four."""
     with house.running() as process:
         until(lambda: finished(house), house.told)
-        until(lambda: house.decided() >= 3, house.told)
         before = house.decided()
+        until(lambda: house.decided() > before, house.told)  # a turn has just been taken
         process.send_signal(signal.SIGSTOP)
-        time.sleep(3.2 * EVERY_SECONDS)
+        before = house.decided()
+        time.sleep(4.2 * EVERY_SECONDS)
         process.send_signal(signal.SIGCONT)
         until(lambda: house.decided() > before, house.told)
         time.sleep(EVERY_SECONDS / 2)
         assert house.decided() - before <= 2  # the one that was missed, and perhaps the next
-        house.node.on("*", delay(0.05))
+        assert house.stop(process) == 0
+    check(house)
+
+
+def test_30_turns_that_take_longer_than_their_interval_never_overlap(house: House) -> None:
+    """The node is so slow that the next turn is due before one has ended: never are two exchanges under way."""
+    with house.running() as process:
+        until(lambda: finished(house), house.told)
+        house.node.on("*", delay(0.7))
+        house.node.most_at_once = 0
+        before = house.decided()
+        until(lambda: house.decided() >= before + 2, house.told)
+        assert house.node.most_at_once == 1
         assert house.stop(process) == 0
     check(house)
