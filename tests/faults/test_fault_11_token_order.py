@@ -139,8 +139,9 @@ def test_11_both_orders_and_all_decimals_give_mirrored_plans(
         lower = tick + moved * SPACING - 10 * SPACING
         positions = (Position(7, lower, lower + 20 * SPACING, depth // 500 + 1, 3, 5),)
     one, other = worlds(tick, decimals, balances, depth, positions, quote_is_token0)
+    limits = {"max_slippage_bps": 100, "max_price_impact_bps": 1_000}
     changes = {"profit": GAME, "range": {"kind": "fixed", "lower_pct": 8, "upper_pct": 8},
-               "capital": {"max_quote": 1e30}, "limits": {"max_slippage_bps": 100, "max_price_impact_bps": 1_000}}  # fmt: skip
+               "capital": {"max_quote": 1e30}, "limits": limits}  # fmt: skip
     decisions = []
     for seen, quote, mine in (
         (one, quote_is_token0, positions), (other, not quote_is_token0, tuple(map(mirrored_position, positions))),
