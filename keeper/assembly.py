@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from keeper import plugins, telemetry
+from keeper.assembly_chain import ChainAccess, access
 from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
 from keeper.assembly_rehearsal import code_pins, rehearsal
 from keeper.assembly_signing import signing_rules
-from keeper.config import Chain
+from keeper.assembly_trust import second_opinion, wallet_reconciler
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
     plugin_settings,
@@ -28,7 +29,7 @@ from keeper.model.outcome import Outcome
 from keeper.policy.settings import PoolKey as PoolKeySettings
 from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
-from keeper.world.chain.contracts import Contracts
+from keeper.world.chain.genesis import check_genesis
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.private import PrivatelySent
 from keeper.world.chain.send_state import Patience
@@ -38,12 +39,12 @@ from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.gas_watch import GasWatch
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.observer import ChainObserver
-from keeper.world.protocols import Executor, Signer
+from keeper.world.protocols import Executor, Reconciler, Signer
 from keeper.world.signers.policed import PolicedSigner
 from keeper.world.v3.identity import PoolKey
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
-__all__ = ["ChainAccess", "Hands", "StrategyRunner", "build_strategy", "open_hands", "rebuild_strategy"]
+__all__ = ["ChainAccess", "Hands", "StrategyRunner", "access", "build_strategy", "open_hands", "rebuild_strategy"]
 
 GWEI = 10**9
 WEI = 10**18
@@ -108,49 +109,12 @@ def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainAccess:
-    """How a chain is reached, and where its contracts are. URLs may hold keys: they are never shown.
-
-    Transactions go to ``private_url`` and nowhere else, if there is one.
-    """
-
-    chain_id: int
-    urls: tuple[str, ...] = field(repr=False)
-    contracts: Contracts
-    confirmations: int
-    bump_after_seconds: int = 36
-    private_url: str | None = field(default=None, repr=False)
-
-
-def access(chain: Chain) -> ChainAccess:
-    """The access that a chain's configuration describes. ConfigError names the first contract that is missing."""
-    given = chain.contracts
-    router = given.router or given.router02
-    for name, value in (("factory", given.factory), ("positions", given.positions), ("router", router)):
-        if value is None:
-            raise ConfigError(f"contracts.{name} of chain {chain.chain_id} is not known: set it in keeper.yaml")
-    assert given.factory is not None and given.positions is not None and router is not None
-    contracts = Contracts(
-        given.factory,
-        given.positions,
-        router,
-        wrapped_native=given.wrapped_native,
-        router_kind="router" if given.router is not None else "router02",
-        **({} if given.multicall3 is None else {"multicall": given.multicall3}),
-    )
-    urls = tuple(url.get_secret_value() for url in chain.rpc)
-    private = None if chain.private_rpc is None else chain.private_rpc.get_secret_value()
-    return ChainAccess(
-        chain.chain_id, urls, contracts, chain.confirmations, chain.bump_after_seconds, private_url=private
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Hands:
     """Eyes and hands for one strategy."""
 
     venue: UniswapV3
     observer: ChainObserver
+    reconciler: Reconciler
     executor: Executor
     owner: str
 
@@ -182,9 +146,11 @@ def open_hands(
 
     Raises:
         ConfigError: the chain, a contract or the pool is not what it should be.
+        FatalError: it is not the chain that the journal was begun on.
         TransientError: the chain does not answer.
     """
     node, venue = eyes or open_eyes(chain, settings, connect(chain))
+    check_genesis(node, chain.chain_id, journal.reconciliations.first_genesis)
     pool = venue.pool
     base, quote = (pool.token1, pool.token0) if settings.quote == "token0" else (pool.token0, pool.token1)
     observer = ChainObserver(
@@ -200,8 +166,11 @@ def open_hands(
         tape=open_tape(chain.urls, chain.chain_id, journal, pool.address, settings.history),
         oracle=None if settings.oracle is None else oracle_feed(settings.oracle, venue.multicall, base, quote),
         implied=None if settings.implied is None else implied_feed(settings.implied),
+        head_rules=chain.head_rules,
+        second=second_opinion(chain.second_url, chain.chain_id, settings, journal, venue, owner),
     )
-    return Hands(venue, observer, executor(node, venue), owner)
+    reconciler = wallet_reconciler(chain.chain_id, settings, journal, node, observer, venue, owner)
+    return Hands(venue, observer, reconciler, executor(node, venue), owner)
 
 
 def wallet_executor(
@@ -279,7 +248,8 @@ class StrategyRunner:
     def run_once(self) -> Outcome:
         """One cycle."""
         self._seen_sqrt_price_x96 = self._hands.venue.sqrt_price_x96()
-        return run_cycle(self._observer, self._hands.executor, self.strategy, self._journal)
+        hands = self._hands
+        return run_cycle(self._observer, hands.reconciler, hands.executor, self.strategy, self._journal)
 
     def price_moved(self) -> bool:
         """Whether the price is ``price_trigger_bps`` or more from where the last cycle saw it."""

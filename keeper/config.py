@@ -23,7 +23,7 @@ from keeper.config_yaml import Document, apply_overrides, read_document
 from keeper.errors import ConfigError
 from keeper.known_chains import CHAIN_IDS, CONTRACTS
 from keeper.policy.settings import Address, Section
-from keeper.redaction import never_show
+from keeper.redaction import never_show, redact
 
 _KEY_IN_URL = re.compile(r"(?<=[/=:@?&])[A-Za-z0-9_-]{16,}(?=[/=:@?&]|$)")
 _REMEDY = "copy keeper.example.yaml of the repository to it, or name another with -c"
@@ -52,10 +52,19 @@ class Chain(Section):
     contracts: Contracts = Contracts()
     rpc: tuple[SecretStr, ...] = Field(min_length=1, description="node URLs, the first that answers is used")
     private_rpc: SecretStr | None = Field(default=None, description="where transactions are sent, if not to rpc")
+    second_rpc: SecretStr | None = Field(
+        default=None, description="a node of somebody else: nothing is done where the two disagree"
+    )
+    max_head_age_seconds: int | None = Field(
+        default=120, ge=15, le=86_400, description="nothing is decided on an older block; null: no clock is looked at"
+    )
+    sequencer_grace_seconds: int | None = Field(
+        default=None, ge=0, le=86_400, description="after a standstill; left out: 300 on known rollups, else 0"
+    )
     confirmations: int = Field(default=10, ge=0, le=10_000, description="blocks on top before a receipt is final")
     bump_after_seconds: int = Field(default=36, ge=2, le=3_600, description="when to offer more for gas")
 
-    @field_validator("rpc", "private_rpc")
+    @field_validator("rpc", "private_rpc", "second_rpc")
     @classmethod
     def _is_http(cls, value: tuple[SecretStr, ...] | SecretStr | None) -> tuple[SecretStr, ...] | SecretStr | None:
         urls = value if isinstance(value, tuple) else () if value is None else (value,)
@@ -185,6 +194,8 @@ def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedCo
         raise ConfigError(f"there is no such file; {_REMEDY}", path=str(file))
     document = read_document(file, environment)
     apply_overrides(document, environment)
+    _hide_keys_of_urls(document.values)  # before anything of the file is quoted, for it may be wrong
+    never_show(environment.get(SignerSection().password_env, ""))
     config = validate(KeeperConfig, document, document.values)
     if config is not None:
         chains = {name: _completed(document, name, chain) for name, chain in config.chains.items()}
@@ -250,11 +261,19 @@ def _completed(document: Document, name: str, chain: Chain) -> Chain:
     return chain.model_copy(update={"contracts": contracts})
 
 
+def _hide_keys_of_urls(value: Any) -> None:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _hide_keys_of_urls(each)
+    elif isinstance(value, str) and "://" in value:
+        never_show(*_KEY_IN_URL.findall(value))
+
+
 def _hide_secrets(config: KeeperConfig, environment: Mapping[str, str]) -> None:
     """No log or message may show them from here on, whoever quotes them."""
     urls = [config.journal, *config.alerts, *([config.signer.url] if config.signer.url else [])]
     for chain in config.chains.values():
-        urls += [*chain.rpc, *([chain.private_rpc] if chain.private_rpc else [])]
+        urls += [*chain.rpc, *(url for url in (chain.private_rpc, chain.second_rpc) if url)]
     for url in urls:
         # A key is a long part of a URL; hosts hold dots, and words are short.
         never_show(*_KEY_IN_URL.findall(url.get_secret_value()))
@@ -271,7 +290,7 @@ def _check_sections(document: Document, config: KeeperConfig) -> None:
     if config.signer.kind not in kinds:
         document.report(
             ("signer", "kind"),
-            f"there is no signer {config.signer.kind!r}{suggestion(config.signer.kind, kinds, 'kinds')}",
+            f"there is no signer {redact(config.signer.kind)!r}{suggestion(config.signer.kind, kinds, 'kinds')}",
         )
     if config.signer.kind == "remote":
         for key in ("url", "address"):

@@ -23,6 +23,7 @@ from keeper.config_yaml import Document, read_document
 from keeper.errors import ConfigError
 from keeper.model import canonical
 from keeper.policy.settings import PoolKey, StrategySettings
+from keeper.redaction import redact
 
 PLUGIN_SECTIONS = ("forecaster", "regime", "range")
 # The smallest fee ever enabled on Uniswap v3 is 100; below this, per cent or basis points were meant.
@@ -173,7 +174,7 @@ def _plugged(document: Document, section: str, values: Any) -> dict[str, Any] | 
         document.report((section, "kind"), f"{section}: key 'kind' is missing; the kinds are {', '.join(kinds)}")
         return None
     if kind not in kinds:
-        document.report((section, "kind"), f"there is no {section} {kind!r}{suggestion(kind, kinds, 'kinds')}")
+        document.report((section, "kind"), f"there is no {section} {redact(kind)!r}{suggestion(kind, kinds, 'kinds')}")
         return None
     completed = validate(plugin_settings(section, kind), document, values, (section,))
     return None if completed is None else {"kind": kind, **completed.model_dump(mode="json")}
@@ -199,12 +200,14 @@ def _check_names(document: Document, settings: StrategySettings, loaded: LoadedC
     venues = plugins.available("venue")
     if settings.venue not in venues:
         near = suggestion(settings.venue, venues, "venues")
-        document.report(("venue",), f"there is no venue {settings.venue!r}{near}")
+        document.report(("venue",), f"there is no venue {redact(settings.venue)!r}{near}")
     if loaded is None:
         return
     if settings.chain not in loaded.keeper.chains:
         chains = list(loaded.keeper.chains)
-        sentence = f"chain {settings.chain!r} is not in {loaded.file}{suggestion(settings.chain, chains, 'chains')}"
+        sentence = (
+            f"chain {redact(settings.chain)!r} is not in {loaded.file}{suggestion(settings.chain, chains, 'chains')}"
+        )
         document.report(("chain",), sentence)
     mode = loaded.mode_of(settings.execution)
     refusal = mode_refusal(mode)

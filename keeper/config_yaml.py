@@ -32,6 +32,11 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _OVERRIDE_PREFIX = "KEEPER__"
+# Files are written while the daemon runs, and by accident with anything: reading one must end soon, and well.
+_MAX_BYTES = 64 * 1024
+_MAX_VALUES = 20_000
+_MAX_DEPTH = 100
+_MAX_DIGITS = 80
 
 
 @dataclass(slots=True)
@@ -81,7 +86,7 @@ class Document:
 def read_document(path: Path, environment: Mapping[str, str]) -> Document:
     """Read a YAML file. ConfigError when there is no such file or it cannot be read; what is in it is collected."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read_whole(path).decode("utf-8")
     except FileNotFoundError:
         raise ConfigError("there is no such file", path=str(path)) from None
     except UnicodeDecodeError:
@@ -91,8 +96,21 @@ def read_document(path: Path, environment: Mapping[str, str]) -> Document:
     return parse_document(text, str(path), environment)
 
 
+def _read_whole(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would keep the reader waiting for ever
+        raise ConfigError("this is not a regular file", path=str(path))
+    with path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ConfigError(f"this is larger than {_MAX_BYTES // 1024} kB; a configuration is a few", path=str(path))
+    return content
+
+
 def parse_document(text: str, file: str, environment: Mapping[str, str]) -> Document:
     """Parse YAML text. ConfigErrors when it is not YAML at all, or not a mapping."""
+    too_deep = ConfigErrors([Mistake(file, None, "values are nested too deeply")])
+    if _bracket_depth(text) > _MAX_DEPTH:  # the parser takes time as the square of it
+        raise too_deep
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -101,6 +119,8 @@ def parse_document(text: str, file: str, environment: Mapping[str, str]) -> Docu
         raise ConfigErrors([Mistake(file, line, f"this is not YAML: {problem}")]) from None
     except yaml.YAMLError as error:
         raise ConfigErrors([Mistake(file, None, f"this is not YAML: {' '.join(str(error).split())}")]) from None
+    except RecursionError:
+        raise too_deep from None
     document = Document(file)
     if root is None:
         return document
@@ -108,6 +128,14 @@ def parse_document(text: str, file: str, environment: Mapping[str, str]) -> Docu
         raise ConfigErrors([Mistake(file, root.start_mark.line + 1, "expected keys and values (key: value)")])
     document.values = _Reader(document, environment).mapping(root, ())
     return document
+
+
+def _bracket_depth(text: str) -> int:
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def apply_overrides(document: Document, environment: Mapping[str, str]) -> None:
@@ -150,8 +178,14 @@ class _Reader:
         self._document = document
         self._environment = environment
         self._open: set[int] = set()
+        self._values = 0
 
     def value(self, node: yaml.Node, place: Place) -> Any:
+        self._values += 1
+        if self._values > _MAX_VALUES:  # aliases of aliases: a few lines can stand for more than memory holds
+            raise ConfigErrors([self._document.mistake(place, f"there are more than {_MAX_VALUES} values")])
+        if len(place) > _MAX_DEPTH:
+            raise ConfigErrors([self._document.mistake(place, "values are nested too deeply")])
         if not self._document.overrides:
             self._document.lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
@@ -201,6 +235,9 @@ class _Reader:
         return self._number(text, place)
 
     def _number(self, text: str, place: Place) -> int | float | str | None:
+        if len(text) > _MAX_DIGITS and (_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)):
+            self._document.report(place, f"expected a number of at most {_MAX_DIGITS} digits")
+            return None
         if _INTEGER.fullmatch(text):
             return int(text.replace("_", ""))
         if not _FLOAT.fullmatch(text) or not any(character.isdigit() for character in text):

@@ -172,6 +172,11 @@ def strategy_resumed(strategy: str) -> None:
     _log().info("strategy_resumed", strategy=strategy)
 
 
+def reconciled(strategy: str, kind: str, message: str) -> None:
+    """The journal was held against the chain, and something is worth a person's eye."""
+    _log().warning("reconciled", strategy=strategy, kind=kind, message=message)
+
+
 def config_taken(added: Sequence[str], changed: Sequence[str], removed: Sequence[str]) -> None:
     _log().info("config_taken", added=list(added), changed=list(changed), removed=list(removed))
 

@@ -11,6 +11,7 @@ import pytest
 from keeper.assembly import build_strategy
 from keeper.config_strategies import settings_body
 from keeper.cycle import run_cycle
+from keeper.errors import HaltedError
 from keeper.model.memory import OpenSubmission
 from keeper.model.observation import Observation
 from keeper.model.outcome import Held, Outcome, Pending
@@ -31,6 +32,21 @@ class Seen:
 
     def observe(self) -> Observation:
         return self.answers.pop(0)
+
+
+@dataclass
+class Books:
+    """A reconciler that notes what it is shown, and may find that memory is another now, or something amiss."""
+
+    changes: bool = False
+    fault: Exception | None = None
+    shown: list[Observation] = field(default_factory=list)
+
+    def reconcile(self, observation: Observation) -> bool:
+        self.shown.append(observation)
+        if self.fault is not None:
+            raise self.fault
+        return self.changes
 
 
 @dataclass
@@ -57,10 +73,10 @@ def journal(tmp_path: Path) -> Iterator[SqlJournal]:
     opened.close()
 
 
-def turn(journal: SqlJournal, hands: Hands, *seen: Observation) -> Outcome:
+def turn(journal: SqlJournal, hands: Hands, *seen: Observation, books: Books | None = None) -> Outcome:
     strategy = build_strategy(settings())
     journal.record_settings(strategy.settings_digest, settings_body(strategy.settings))
-    return run_cycle(Seen(list(seen)), hands, strategy, journal)
+    return run_cycle(Seen(list(seen)), books or Books(), hands, strategy, journal)
 
 
 def later(obs: Observation, base_fee_wei: int) -> Observation:
@@ -85,6 +101,26 @@ def test_a_plan_that_became_dear_is_given_up_before_anything_is_prepared(journal
     assert kind == "abandoned" and "[requote]" in message
     # Nothing is in the way of the next turn.
     assert isinstance(turn(journal, hands, later(obs, 10**9), later(obs, 10**9)), Pending)
+
+
+def test_the_books_come_before_the_decision_and_memory_is_read_after_them(
+    journal: SqlJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    read = journal.memory
+    monkeypatch.setattr(journal, "memory", lambda name: (asked.append(name), read(name))[1])  # type: ignore[func-returns-value]
+    obs, books = observation(), Books(changes=True)
+    assert isinstance(turn(journal, Hands(), obs, books=books), Held)
+    assert books.shown == [obs] and len(asked) == 2
+    turn(journal, Hands(), obs, books=Books())
+    assert len(asked) == 3
+
+
+def test_nothing_is_decided_when_the_books_do_not_close(journal: SqlJournal) -> None:
+    with pytest.raises(HaltedError):
+        turn(journal, Hands(), observation(), books=Books(fault=HaltedError("less than the ledger says")))
+    with journal.reading() as query:
+        assert queries.decision_list(query) == []
 
 
 def test_a_hold_is_not_looked_at_twice(journal: SqlJournal) -> None:

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from keeper.commands._options import journal_at, print_json, require_known
 from keeper.model.memory import StrategyState
 
+if TYPE_CHECKING:
+    from keeper.world.journal.journal import SqlJournal
+
 
 def set_state(
     strategy: str, state: StrategyState, reason: str, done: str, *, config: Path, journal: str | None, as_json: bool
 ) -> None:
     """Write the state durably. ConfigError when the journal does not know the strategy, naming the nearest."""
+    url, mode, before = known_state(strategy, config=config, journal=journal)
+    with written(url, mode) as opened:
+        opened.set_state(strategy, state, reason, int(time.time()))
+    if as_json:
+        print_json({"strategy": strategy, "before": before, "state": state})
+    else:
+        click.echo(f"{strategy}: was {before}, {done}")
+
+
+def known_state(strategy: str, *, config: Path, journal: str | None) -> tuple[str, str, str]:
+    """The journal's URL, its mode, and the strategy's state in it. ConfigError when it does not know the strategy."""
     from keeper.world.journal import queries
-    from keeper.world.journal.opening import open_journal
     from keeper.world.journal.reading import read_journal
 
     url = journal_at(journal, config)
     with read_journal(url) as query:
         require_known(strategy, query)
-        mode = queries.mode(query)
-        before = {status.name: status for status in queries.statuses(query)}
+        states = {status.name: status.state for status in queries.statuses(query)}
+        return url, queries.mode(query), states[strategy]
+
+
+@contextmanager
+def written(url: str, mode: str) -> Iterator[SqlJournal]:
+    """The journal, open for writing; closed at the end."""
+    from keeper.world.journal.opening import open_journal
+
     opened = open_journal(url, mode)
     try:
-        opened.set_state(strategy, state, reason, int(time.time()))
-        accepted = opened.pins.accept(strategy) if state == "running" else ()
+        yield opened
     finally:
         opened.close()
-    if as_json:
-        taken = {pin.address: pin.code_hash for pin in accepted}
-        print_json({"strategy": strategy, "before": before[strategy].state, "state": state, "accepted_code": taken})
-    else:
-        click.echo(f"{strategy}: was {before[strategy].state}, {done}")
-        for pin in accepted:
-            click.echo(f"accepted the code that is now at {pin.address} (hash {pin.code_hash})")

@@ -32,6 +32,8 @@ def check_online(loaded: LoadedConfig, strategies: tuple[StrategyFile, ...]) -> 
         findings = list(_nodes(name, chain))
         if chain.private_rpc is not None:
             yield _relay(name, chain.private_rpc.get_secret_value(), chain.chain_id)
+        if chain.second_rpc is not None:
+            yield from _second(name, chain, chain.second_rpc.get_secret_value())
         yield from findings
         if not any(finding.ok for finding in findings):
             continue
@@ -94,27 +96,50 @@ def _owner(loaded: LoadedConfig, strategy: StrategyFile, signer: str | None) -> 
 def _nodes(name: str, chain: Chain) -> Iterator[Finding]:
     """Each node by itself: does it answer, for which chain, and how old is its newest block?"""
     for number, url in enumerate(chain.rpc, 1):
-        subject = f"{name} rpc {number}"
-        node = HttpNode([url.get_secret_value()], retries=1)
-        try:
-            found = int(node.request("eth_chainId", []), 16)
-            if found != chain.chain_id:
-                yield Finding(subject, False, f"leads to chain id {found}, expected {chain.chain_id}")
-                continue
-            block = node.request("eth_getBlockByNumber", ["latest", False])
-            age = time.time() - int(block["timestamp"], 16)
-            sentence = f"chain id {found}, block {int(block['number'], 16)}, {age:.0f} s old"
-            if age < -MAX_CLOCK_AHEAD_SECONDS:
-                yield Finding(subject, False, f"{sentence}: this machine's clock is behind; set it by NTP")
-            elif age > MAX_BLOCK_AGE_SECONDS:
-                yield Finding(subject, False, f"{sentence}: the node lags, or this machine's clock is ahead")
-            else:
-                yield Finding(subject, True, sentence)
-        except KeeperError as error:
-            yield Finding(subject, False, str(error), unreachable=_is_out_of_reach(error))
-        except (TypeError, ValueError, KeyError):
-            yield Finding(subject, False, "answers, but not as an Ethereum node does")
-        finally:
+        yield _node(f"{name} rpc {number}", url.get_secret_value(), chain.chain_id)
+
+
+def _node(subject: str, url: str, chain_id: int) -> Finding:
+    node = HttpNode([url], retries=1)
+    try:
+        found = int(node.request("eth_chainId", []), 16)
+        if found != chain_id:
+            return Finding(subject, False, f"leads to chain id {found}, expected {chain_id}")
+        block = node.request("eth_getBlockByNumber", ["latest", False])
+        age = time.time() - int(block["timestamp"], 16)
+        sentence = f"chain id {found}, block {int(block['number'], 16)}, {age:.0f} s old"
+        if age < -MAX_CLOCK_AHEAD_SECONDS:
+            return Finding(subject, False, f"{sentence}: this machine's clock is behind; set it by NTP")
+        if age > MAX_BLOCK_AGE_SECONDS:
+            return Finding(subject, False, f"{sentence}: the node lags, or this machine's clock is ahead")
+        return Finding(subject, True, sentence)
+    except KeeperError as error:
+        return Finding(subject, False, str(error), unreachable=_is_out_of_reach(error))
+    except (TypeError, ValueError, KeyError):
+        return Finding(subject, False, "answers, but not as an Ethereum node does")
+    finally:
+        node.close()
+
+
+def _second(name: str, chain: Chain, url: str) -> Iterator[Finding]:
+    """The second opinion: a sound node, of the very same chain, and not the first one once more."""
+    subject = f"{name} second_rpc"
+    if url in (each.get_secret_value() for each in chain.rpc):
+        yield Finding(subject, False, "is one of `rpc`: a second opinion must come from somebody else")
+        return
+    finding = _node(subject, url, chain.chain_id)
+    yield finding
+    if not finding.ok:
+        return
+    nodes = [HttpNode(urls, retries=1) for urls in ([each.get_secret_value() for each in chain.rpc], [url])]
+    try:
+        first, second = (node.request("eth_getBlockByNumber", ["0x0", False])["hash"] for node in nodes)
+        if first != second:
+            yield Finding(subject, False, f"its chain begins with block {second}, that of `rpc` with {first}")
+    except (KeeperError, TypeError, KeyError):
+        return  # a node without the first block cannot be compared; the others have been looked at
+    finally:
+        for node in nodes:
             node.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,14 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
 
     For one strategy, or for each in turn. Exits with 1 when an act failed, with 4 when the strategy is halted.
     """
+    from keeper import telemetry
     from keeper.assembly_fleet import open_fleet
     from keeper.config import load_keeper
     from keeper.config_strategies import load_strategies, require_strategies
-    from keeper.errors import HaltedError
+    from keeper.errors import FatalError, HaltedError
     from keeper.redaction import printable
 
+    telemetry.configure(level=logging.WARNING)  # to stderr: stdout is for the answer alone
     loaded = replace(load_keeper(config), dry_run=dry_run)
     strategies = load_strategies(loaded)
     require_strategies(strategies, loaded)
@@ -41,7 +44,11 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
                 continue
             if runner.state() == "halted":
                 raise HaltedError(f"{name} is halted; `keeper status` says why, `keeper resume {name}` lifts it")
-            outcomes[name] = runner.run_once()
+            try:
+                outcomes[name] = runner.run_once()
+            except FatalError as error:
+                runner.halt(str(error))
+                raise
     if as_json:
         print_json({"mode": loaded.mode, "outcomes": {name: _plain(outcome) for name, outcome in outcomes.items()}})
     else:

@@ -27,6 +27,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
     from keeper.report import answer, when
     from keeper.world.journal import queries
     from keeper.world.journal.reading import read_journal
+    from keeper.world.journal.resuming import halted_signers
 
     with read_journal(journal_at(journal, config)) as query:
         mode = queries.mode(query)
@@ -34,6 +35,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         last = last_decisions(query)
         pending = queries.pending_transactions(query)
         alerts = queries.events(query)[-LATEST_ALERTS:]
+        halted = halted_signers(query)
     did = {name: answer(decision) for name, decision in last.items()}
     entries = [
         asdict(status) | (price_figures(last[status.name]) if status.name in last else {}) for status in statuses
@@ -41,13 +43,18 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
     if as_json:
         in_flight = [asdict(each) for each in pending]
         told = [asdict(alert) for alert in alerts]
-        print_json({"mode": mode, "strategies": entries, "in_flight": in_flight, "alerts": told})
+        signers = [asdict(each) for each in halted]
+        document = {"mode": mode, "strategies": entries, "in_flight": in_flight, "alerts": told}
+        print_json(document | {"halted_signers": signers})
         return
     _show(mode, entries, did)
     for each in pending:
         click.echo(
             f"in flight: {each.strategy} {each.step}, nonce {each.nonce}, {each.state}, {', '.join(each.hashes)}"
         )
+    for signer in halted:
+        remedy = "`keeper resume` of a strategy that signs with it lifts this"
+        click.echo(printable(f"HALTED signer {signer.address} on chain {signer.chain_id}: {signer.reason} ({remedy})"))
     for alert in alerts:
         click.echo(printable(f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}"))
 

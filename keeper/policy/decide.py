@@ -6,6 +6,7 @@ from keeper.model.decision import Decision, Figure, Objection
 from keeper.model.memory import Memory
 from keeper.model.observation import Observation
 from keeper.model.swap import TickRangeExceeded
+from keeper.policy import guards
 from keeper.policy.aiming import Aim, aim
 from keeper.policy.cost import fresh_cost_quote
 from keeper.policy.seeing import scene_of
@@ -47,6 +48,9 @@ def requote(decision: Decision, fresh: Observation) -> Objection | None:
     The whole plan is priced again, gas and swap. The way out has no price to look at but its gas, and goes; the swap
     that follows it is priced as any other.
     """
+    doubt = next(guards.trust_objections(fresh, is_exit=decision.memory.state == "exiting"), None)
+    if doubt is not None:
+        return doubt
     plan, planned = decision.plan, decision.plan.cost.total_quote
     is_way_out = plan.action == "exit" and all(step.kind != "swap" for step in plan.next_steps)
     if fresh.block.hash == decision.observation.block.hash or is_way_out:

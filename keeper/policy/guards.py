@@ -23,6 +23,18 @@ FIRST_WAIT_SECONDS = 300
 LONGEST_WAIT_SECONDS, LONGEST_EXIT_WAIT_SECONDS = DAY_SECONDS, 3_600
 
 
+def trust_objections(observation: Observation, *, is_exit: bool) -> Iterator[Objection]:
+    """What makes the observation itself doubtful. Where two nodes disagree not even the operator's exit goes; a second
+    one that is silent, and a sequencer that has just come back, leave the way out open."""
+    for each in observation.missing:
+        if each.name == "second_opinion":
+            yield Objection("second_opinion_differs", each.reason)
+        elif each.name == "second_opinion_absent" and not is_exit:
+            yield Objection("second_opinion_missing", f"the second node's word is {each.reason}")
+        elif each.name == "sequencer" and not is_exit:
+            yield Objection("sequencer_grace", each.reason)
+
+
 def unknown_position_objection(unknown: tuple[Position, ...], limits: Limits) -> Objection | None:
     """Positions that the journal does not know must be explained before a new one is opened."""
     if not unknown or limits.on_unknown_position != "halt":

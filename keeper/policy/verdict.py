@@ -39,6 +39,8 @@ def _candidates(strategy: Strategy, situation: Situation, aim: Aim | Objection) 
     if state in ("paused", "halted", "exited"):
         reason = situation.memory.state_reason or f"the strategy is {state}"
         yield _hold(situation.observation, Objection(state, reason))
+    elif doubts := tuple(guards.trust_objections(situation.observation, is_exit=state == "exiting")):
+        yield _hold(situation.observation, *doubts)
     elif state == "exiting":
         yield _operator_exit(strategy, situation)
         yield from _tidy(strategy, situation)

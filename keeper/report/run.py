@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.errors import ConfigError
 from keeper.model.decision import Decision
@@ -39,6 +39,7 @@ class Run:
 
     ``closing`` is what was observed after the last act; without it the report ends at the last decision's block.
     ``decision_ids`` are the journal's numbers of the decisions, where there is a journal.
+    ``foreign`` are positions of the wallet in this pool which are not the strategy's: no figure counts them.
     ``note`` is what a reader must know before any figure: that a market was simulated, say.
 
     Raises:
@@ -51,6 +52,7 @@ class Run:
     closing: Observation | None = None
     decision_ids: tuple[int, ...] = ()
     note: str = ""
+    foreign: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.decisions:
@@ -61,19 +63,27 @@ class Run:
     @property
     def observations(self) -> tuple[Observation, ...]:
         """One for each block, in the order of the blocks."""
-        seen = {decision.observation.block.number: decision.observation for decision in self.decisions}
+        seen = {decision.observation.block.number: self._own(decision.observation) for decision in self.decisions}
         if self.closing is not None:
-            seen[self.closing.block.number] = self.closing
+            seen[self.closing.block.number] = self._own(self.closing)
         return tuple(seen[number] for number in sorted(seen))
+
+    def _own(self, observation: Observation) -> Observation:
+        if not self.foreign:
+            return observation
+        own = tuple(each for each in observation.positions if each.token_id not in self.foreign)
+        return replace(observation, positions=own)
 
     @property
     def acts(self) -> tuple[Act, ...]:
-        """Every transaction of the ledger after the first decision, up to the last block observed."""
+        """Every transaction of the ledger after the first decision, up to the last block observed. Lines that a
+        reconciliation wrote about a block have no transaction."""
         blocks = [decision.observation.block.number for decision in self.decisions]
         last = self.observations[-1].block.number
         groups: dict[str, list[LedgerEntry]] = {}
         for entry in sorted(self.entries, key=lambda each: (each.block_number, each.log_index)):
-            if entry.kind not in ("deposit", "withdrawal") and blocks[0] < entry.block_number <= last:
+            is_act = entry.kind not in ("deposit", "withdrawal") and entry.transaction_hash.startswith("0x")
+            if is_act and blocks[0] < entry.block_number <= last:
                 groups.setdefault(entry.transaction_hash, []).append(entry)
         acts = []
         for transaction_hash, entries in groups.items():

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
+from keeper.errors import TransientError
 from keeper.model.observation import GasState, MissingInput, Observation, Sample
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.chain.codec import checksum
 from keeper.world.chain.head import Head, HeadNode, read_head
+from keeper.world.chain.head_rules import HeadRules, Seen, judge_head
 from keeper.world.feeds.pool_events import PoolTape
 from keeper.world.history import HourlyGrid, SampleStore
 from keeper.world.native_price import check_native_price, native_price
 from keeper.world.protocols import ImpliedFeed, OracleFeed
+from keeper.world.second_opinion import SecondOpinion
 from keeper.world.taped_history import TapedHistory
-from keeper.world.v3.state import Reading
+from keeper.world.v3.state import Reading, StateReader
 from keeper.world.venues.uniswap_v3 import UniswapV3
+
+TICK_WINDOW = 6_000
+
+
+def reader_of(
+    venue: UniswapV3, owner: str, twap_windows_seconds: Sequence[int], tick_window: int = TICK_WINDOW
+) -> StateReader:
+    """Reads exactly what an observation holds of the venue's pool and the owner."""
+    return venue.reader(checksum(owner), twap_windows_seconds, tick_window=tick_window)
 
 
 class ChainObserver:
@@ -25,7 +38,8 @@ class ChainObserver:
     at the full hour and a bar. Before the first observation, full hours of the last ``history_hours`` that have no
     sample then are filled from the pool's own oracle, as far as it remembers.
     ``native_price_quote`` is the operator's price of the native coin in whole quote tokens, where the pool does not
-    hold the wrapped coin.
+    hold the wrapped coin. ``head_rules`` say which blocks are refused, by ``wall_clock`` (UNIX seconds); ``second``
+    reads everything again through another node.
 
     Raises:
         ConfigError: gas has no price.
@@ -41,12 +55,15 @@ class ChainObserver:
         chain_id: int,
         quote_is_token0: bool,
         twap_windows_seconds: Sequence[int] = (600, 3_600),
-        tick_window: int = 6_000,
+        tick_window: int = TICK_WINDOW,
         history_hours: int = 720,
         native_price_quote: Decimal | None = None,
         tape: PoolTape | None = None,
         oracle: OracleFeed | None = None,
         implied: ImpliedFeed | None = None,
+        head_rules: HeadRules | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        second: SecondOpinion | None = None,
     ) -> None:
         pool = venue.pool
         check_native_price(pool.token0, pool.token1, venue.contracts.wrapped_native, native_price_quote)
@@ -56,26 +73,40 @@ class ChainObserver:
         self._chain_id = chain_id
         self._quote_is_token0 = quote_is_token0
         self._native_price_quote = native_price_quote
-        self._reader = venue.reader(checksum(owner), twap_windows_seconds, tick_window=tick_window)
+        self._owner = checksum(owner)
+        self._reader = reader_of(venue, self._owner, twap_windows_seconds, tick_window)
         self._history_hours = history_hours
         self._grid = HourlyGrid(history_hours)
         self._taped = None if tape is None else TapedHistory(tape)
         self._oracle = oracle
         self._implied = implied
         self._is_filled = False
+        self._head_rules, self._wall_clock, self._second = head_rules or HeadRules(), wall_clock, second
+        self._seen: Seen | None = None
+        self._sent_count = 0
+
+    @property
+    def sent_count(self) -> int:
+        """How many transactions the owner had sent at the last observation."""
+        return self._sent_count
 
     def observe(self) -> Observation:
         """The world at the newest block.
 
         Raises:
-            TransientError: the node does not answer, or the block was replaced meanwhile.
+            TransientError: the node does not answer, its newest block is not one to decide on, or the block was
+                replaced meanwhile.
         """
-        head = read_head(self._node, self._chain_id)
+        head = read_head(self._node, self._chain_id, self._owner)
+        doubts = self._doubts(head)
         reading = self._reader.read(head.block.hash)
+        self._sent_count = head.sent_count
+        disputed = self._second.on(head.block, reading) if self._second is not None else None
+        doubts += [disputed] if disputed is not None else []
         if not self._is_filled:
             self._load_history(head)
         self._remember(head, reading)
-        missing = list(self._complete_history(head, reading))
+        missing = [*doubts, *self._complete_history(head, reading)]
         if not self._is_filled:
             self._fill_history(head)
         oracle = self._oracle.quote(head.block) if self._oracle is not None else None
@@ -97,6 +128,14 @@ class ChainObserver:
             implied=implied[0],
             missing=(*missing, *implied[1]),
         )
+
+    def _doubts(self, head: Head) -> list[MissingInput]:
+        """TransientError where the head is not one to decide on."""
+        verdict = judge_head(head.block, self._seen, self._wall_clock(), self._head_rules)
+        self._seen = verdict.seen
+        if verdict.refusal:
+            raise TransientError(verdict.refusal)
+        return [MissingInput("sequencer", verdict.grace)] if verdict.grace else []
 
     def _remember(self, head: Head, reading: Reading) -> None:
         pool = reading.pool

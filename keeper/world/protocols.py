@@ -30,6 +30,19 @@ class Observer(Protocol):
     def observe(self) -> Observation: ...
 
 
+class Reconciler(Protocol):
+    """Holds the journal against what was observed, before anything is decided from either."""
+
+    def reconcile(self, observation: Observation) -> bool:
+        """Write down what differs. True when the journal's memory of the strategy is another now.
+
+        Raises:
+            HaltedError: something is not explained; the halt is in the journal already.
+            TransientError: the node lags behind the journal, or does not answer.
+        """
+        ...
+
+
 class OracleFeed(Protocol):
     """A price from outside the pool, as it stands at one block. Never raises: what is amiss is said in the answer."""
 

@@ -80,6 +80,7 @@ chains:
     chain_id: {deployment.chain_id}
     rpc: ["{lab.anvil.url}"]
     confirmations: 1
+    max_head_age_seconds: null  # its time stands still between two transactions
     contracts:
       factory: "{deployment.factory}"
       positions: "{deployment.position_manager}"

@@ -58,9 +58,39 @@ def test_explain_tells_the_whole(keeper: Keeper, journal: Path) -> None:
 @pytest.mark.parametrize(("command", "state"), [("pause", "paused"), ("exit", "exiting"), ("resume", "running")])
 def test_control_is_durable(keeper: Keeper, journal: Path, command: str, state: str) -> None:
     answer = keeper(command, "test", "--json", "--reason", "because", "--journal", str(journal))
-    assert answer.json == {"strategy": "test", "before": "running", "state": state}
+    nothing = {"failures": [], "signers": [], "differences": True}
+    forgiven = {"forgiven": nothing, "accepted_code": {}} if command == "resume" else {}
+    assert answer.json == {"strategy": "test", "before": "running", "state": state} | forgiven
     entry = keeper("status", "--json", "--journal", str(journal)).json["strategies"][0]
     assert entry["state"] == state and entry["reason"] == "because"
+
+
+def test_a_halted_signer_is_shown_and_resume_says_what_it_forgives(keeper: Keeper, journal: Path) -> None:
+    owner = "0x" + "ab" * 20
+    with sqlite3.connect(journal) as rows:
+        rows.execute("UPDATE strategies SET state = 'halted', reason = 'nonce'")
+        rows.execute("INSERT INTO reconciliations VALUES (1, ?, 'test', 5, '0x5', 5)", (owner,))
+        rows.executemany(
+            "INSERT INTO signers VALUES (1, ?, 'halted', 'a stranger signed', 7)", [(owner,), ("0x" + "cd" * 20,)]
+        )
+        rows.executemany(
+            "INSERT INTO plans (decision_id, strategy, chain_id, owner, block_hash, settings_digest, action, "
+            "deadline_timestamp, state, act) VALUES (1, 'test', 1, '0x', ?, '', 'exit', 0, 'failed', 'swap')",
+            [(f"0x{number}",) for number in range(3)],
+        )
+    rows.close()
+    told = keeper("status", "--journal", str(journal)).out
+    assert f"HALTED signer {owner} on chain 1: a stranger signed" in told and "keeper resume" in told
+    shown = keeper("status", "--json", "--journal", str(journal)).json
+    assert len(shown["halted_signers"]) == 2
+    answer = keeper("resume", "test", "--journal", str(journal))
+    assert answer.out.startswith("test: was halted, now running") and "swap had failed 3 times in a row" in answer.out
+    assert f"the signer {owner} was halted: a stranger signed" in answer.out and "0xcdcd" not in answer.out
+    again = keeper("resume", "test", "--json", "--journal", str(journal)).json
+    assert again["forgiven"] == {"failures": [], "signers": [], "differences": True}
+    opened = open_journal(f"sqlite:///{journal}", "dry")
+    assert opened.memory("test").failing == ()
+    opened.close()
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,24 @@ def test_turns_by_hand_until_a_position_stands_and_out_again(operator: Operator)
     assert dry_status["mode"] == "dry", "the dry run wrote into a journal of its own"
 
 
+def test_a_halt_met_by_hand_is_durable_and_resumed_by_hand(operator: Operator, lab: Lab) -> None:
+    keeper, rpc = operator.keeper, lab.anvil.rpc
+    assert keeper("once", "eth").code == 0
+    rpc("anvil_impersonateAccount", operator.address)
+    rpc("eth_sendTransaction", {"from": operator.address, "to": operator.address, "value": "0x0"})
+    rpc("anvil_stopImpersonatingAccount", operator.address)
+    answer = keeper("once", "eth", "--json")
+    assert answer.code == 4 and "something else signs with this key" in answer.err and answer.out == ""
+    assert keeper("status", "--json").json["strategies"][0]["state"] == "halted"
+    assert f"HALTED signer {operator.address.lower()}" in keeper("status").out
+    assert keeper("once", "eth").code == 4
+    dry = keeper("once", "--dry-run", "--json")
+    assert dry.code == 0, "a dry run signs nothing, and halts for nobody's nonce"
+    assert "was halted: the chain counts" in keeper("resume", "eth").out
+    assert keeper("once", "eth").code == 0
+    assert keeper("status", "--json").json["halted_signers"] == []
+
+
 def start_daemon(operator: Operator) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEEPER__SIGNER__PATH": "key.json"}
     return subprocess.Popen(

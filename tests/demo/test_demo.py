@@ -12,6 +12,7 @@ import pytest
 
 from keeper import cli
 from keeper.chainlab.demo import DemoSettings, run_demo
+from keeper.errors import HaltedError
 from keeper.model.ledger import Effects
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
@@ -47,7 +48,7 @@ def test_thirty_days_reconcile_with_at_least_five_rebalances(
     assert cli.run(["replay", "--journal", result["journal"]]) == 0
 
 
-def test_a_lost_wei_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_wei_is_seen_before_the_next_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = UniswapV3.effects
 
     def one_wei_short(self: UniswapV3, *arguments: Any) -> Effects:
@@ -58,9 +59,8 @@ def test_a_lost_wei_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return replace(effects, entries=entries)
 
     monkeypatch.setattr(UniswapV3, "effects", one_wei_short)
-    end = run_demo(DemoSettings(days=1, seed=7, prices=None, directory=tmp_path), lambda _done, _what: None)
-    assert end.ledger_difference_wei[0] > 0 and end.ledger_difference_wei[1] > 0
-    assert end.ledger_difference_wei[2] == 0
+    with pytest.raises(HaltedError, match=r"WETH \(2 raw\) differ .* USDC \(2 raw\) differ"):
+        run_demo(DemoSettings(days=1, seed=7, prices=None, directory=tmp_path), lambda _done, _what: None)
 
 
 def test_every_decision_is_made_again_byte_for_byte_and_a_changed_mind_is_named(

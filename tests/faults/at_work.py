@@ -65,7 +65,7 @@ def at_work(warm: Warm, folder: Path, **changes: Any) -> tuple[AtWork, Daemon]:
     signer = keystore.load(folder / "key.json", "x")
     settings = desk.strategy.settings
     make = wallet_executor(access, settings, desk.journal, signer, pause=lambda _seconds: warm.anvil.mine())
-    hands = Hands(desk.venue, desk.observer, make(node, desk.venue), desk.owner)
+    hands = Hands(desk.venue, desk.observer, desk.reconciler, make(node, desk.venue), desk.owner)
     fleet = AtWork(desk)
     fleet.runners[NAME] = StrategyRunner(desk.strategy, hands, desk.journal)
     return fleet, Daemon(fleet, mode="wallet")

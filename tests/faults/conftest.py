@@ -27,6 +27,12 @@ def world(traded: Warm) -> Iterator[Warm]:
     traded.anvil.revert(snapshot)
 
 
+@pytest.fixture(name="warm")
+def same_world(world: Warm) -> Warm:
+    """``world`` by the name that a desk has for it."""
+    return world
+
+
 @pytest.fixture(scope="module", name="behind")
 def make_behind(traded: Warm, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A keeper whose price has left its range. Its journal is never written: use ``site``."""

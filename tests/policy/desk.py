@@ -14,6 +14,7 @@ from eth_utils.address import to_checksum_address
 
 from keeper.assembly import build_strategy
 from keeper.assembly_signing import signing_rules
+from keeper.assembly_trust import wallet_reconciler
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.chainlab.calls import transact
 from keeper.chainlab.deploy import Deployment, PoolSpec, deploy, slot0
@@ -39,6 +40,7 @@ from keeper.world.journal import decisions, queries
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.observer import ChainObserver
+from keeper.world.reconcile import WalletReconciler
 from keeper.world.signers import keystore
 from keeper.world.signers.policed import PolicedSigner
 from keeper.world.venues.uniswap_v3 import UniswapV3, build
@@ -94,12 +96,13 @@ class Desk:
     journal: SqlJournal
     venue: UniswapV3
     observer: ChainObserver
+    reconciler: WalletReconciler
     executor: WalletExecutor
     node: FailingNode
     owner: str
 
     def cycle(self) -> Outcome:
-        return run_cycle(self.observer, self.executor, self.strategy, self.journal)
+        return run_cycle(self.observer, self.reconciler, self.executor, self.strategy, self.journal)
 
     def run(self, most: int = 10) -> list[str]:
         """Cycles until one does nothing; the acts that were done."""
@@ -222,4 +225,5 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
                     pause=lambda _seconds: anvil.mine(), now=lambda: float(next(clock)),
                     patience=Patience())  # fmt: skip
     executor = WalletExecutor(sender, venue, journal.transactions, failing)
-    return Desk(warm, strategy, journal, venue, observer, executor, failing, owner)
+    reconciler = wallet_reconciler(CHAIN_ID, strategy.settings, journal, node, observer, venue, owner)
+    return Desk(warm, strategy, journal, venue, observer, reconciler, executor, failing, owner)

@@ -8,7 +8,7 @@ import pytest
 
 from keeper.model.decision import Objection
 from keeper.model.memory import FailingAct, PastAct
-from keeper.model.observation import Observation, Position, Twap
+from keeper.model.observation import MissingInput, Observation, Position, Twap
 from keeper.model.plan import Approve, Collect, Cost, Exit, Plan, Step, Swap
 from keeper.policy import guards, price_guards
 from keeper.policy.settings import Limits
@@ -151,3 +151,18 @@ def test_positions_that_nobody_has_explained() -> None:
     assert guards.unknown_position_objection((), Limits()) is None
     for choice in ("adopt", "ignore"):
         assert guards.unknown_position_objection(stray, settings(limits={"on_unknown_position": choice}).limits) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "holds_exit"),
+    [
+        ("second_opinion", "second_opinion_differs", True),
+        ("second_opinion_absent", "second_opinion_missing", False),
+        ("sequencer", "sequencer_grace", False),
+        ("tape", None, False),
+    ],
+)
+def test_doubts_of_the_observation_itself(name: str, code: str | None, holds_exit: bool) -> None:
+    seen = replace(observation(), missing=(MissingInput(name, "why"),))
+    assert [each.code for each in guards.trust_objections(seen, is_exit=False)] == ([code] if code else [])
+    assert bool(list(guards.trust_objections(seen, is_exit=True))) is holds_exit

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from keeper.errors import HaltedError
 from keeper.model import canonical
 from keeper.model.decision import Decision
 from keeper.model.outcome import Done, Failed
@@ -113,6 +114,10 @@ def test_the_operators_exit_takes_everything_and_every_allowance(warm: Warm, tmp
     desk.run()
     stray = desk.venue.call(_approve(desk, 12_345), desk.owner, 2**40)
     _send_as_owner(desk, stray)
+    with pytest.raises(HaltedError, match="something else signs with this key"):
+        desk.cycle()
+    forgiven = desk.journal.resume(NAME, "that was me", 0)
+    assert [each.address for each in forgiven.signers] == [desk.owner.lower()]
     desk.journal.set_state(NAME, "exiting", "the operator asked", 0)
     assert desk.run() == ["exit", "approve"]
     assert desk.observe().positions == () and desk.journal.memory(NAME).state == "exited"

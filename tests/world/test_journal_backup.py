@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -94,6 +95,22 @@ def test_a_backup_is_one_moment_while_somebody_writes(journal_url: str, tmp_path
         stop.set()
         writer.join()
     assert seen == sorted(seen) and seen[0] < seen[-1]
+
+
+def test_what_is_written_during_the_copy_is_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path}/keeper.db"
+    journal = open_journal(url, "wallet")
+    count = copying.count_rows
+
+    def count_and_write(connection: sqlite3.Connection) -> dict[str, int]:
+        counted = count(connection)
+        journal.record_event(None, "alert", "between counting and copying", NOW)
+        return counted
+
+    monkeypatch.setattr(copying, "count_rows", count_and_write)
+    made = back_up(url, tmp_path / "backup.db")
+    assert made.rows == 2 and old_journal.rows_at(f"sqlite:///{tmp_path}/backup.db")["events"] == []
+    journal.close()
 
 
 def test_nothing_is_ever_written_over(tmp_path: Path, journal_url: str) -> None:

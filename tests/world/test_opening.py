@@ -110,3 +110,12 @@ def test_reading_sqlite_needs_no_sqlalchemy() -> None:
         "keeper.world.journal.memory; sys.exit('sqlalchemy' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_what_upgrades_a_journal_is_loaded_for_that_alone(tmp_path: Path) -> None:
+    program = (
+        "import sys; from keeper.world.journal.opening import open_journal; "
+        f"open_journal('sqlite:///{tmp_path}/keeper.db', 'dry'); sys.exit('alembic' in sys.modules)"
+    )
+    for _ in ("made", "opened"):
+        subprocess.run([sys.executable, "-c", program], check=True)

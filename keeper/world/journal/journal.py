@@ -24,6 +24,8 @@ from keeper.world.journal.memory import memory
 from keeper.world.journal.outcomes import Account
 from keeper.world.journal.pins import PinLog
 from keeper.world.journal.query import Query
+from keeper.world.journal.reconciling import ReconciliationLog
+from keeper.world.journal.resuming import Forgiven, forgive
 from keeper.world.journal.samples import StoredSamples
 from keeper.world.journal.signing import SigningRecords
 from keeper.world.journal.sql import insert_missing, insert_row, query_on
@@ -35,7 +37,8 @@ class SqlJournal:
     """The journal on SQLite or PostgreSQL; open it with ``opening.open_journal``.
 
     ``transactions`` records what is signed and sent, ``signing`` is what the signing policy goes by, ``pins`` the code
-    of contracts, ``samples`` keeps price samples, ``tape`` a pool's events.
+    of contracts, ``samples`` keeps price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it
+    against the chain.
     """
 
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:
@@ -48,6 +51,7 @@ class SqlJournal:
         self.mode = mode
         self.transactions = TransactionLog(engine)
         self.samples = StoredSamples(engine)
+        self.reconciliations = ReconciliationLog(engine)
         self.signing = SigningRecords(engine)
         self.pins = PinLog(engine)
 
@@ -169,14 +173,16 @@ class SqlJournal:
         return outcome
 
     def set_state(self, strategy: str, state: StrategyState, reason: str, timestamp: int) -> None:
-        """Pause, resume, exit or halt a strategy, on the record."""
+        """Pause, exit or halt a strategy, on the record; a halt that is there for the same reason stays."""
         with self._engine.begin() as connection:
-            row = {"name": strategy}
-            connection.execute(insert_missing(connection, tables.strategies), row)
-            table = tables.strategies
-            connection.execute(update(table).where(table.c.name == strategy).values(state=state, reason=reason))
-            event = {"strategy": strategy, "kind": state, "message": reason, "timestamp": timestamp}
-            connection.execute(insert(tables.events).values(event))
+            _set_state(connection, strategy, state, reason, timestamp)
+
+    def resume(self, strategy: str, reason: str, timestamp: int) -> Forgiven:
+        """Let a strategy run again, whatever stopped it; returns what that forgives."""
+        with self._engine.begin() as connection:
+            forgiven = forgive(connection, strategy)
+            _set_state(connection, strategy, "running", reason, timestamp)
+        return forgiven
 
     def record_event(self, strategy: str | None, kind: str, message: str, timestamp: int) -> None:
         """Keep an alert; ``timestamp`` is the caller's clock, UNIX seconds."""
@@ -228,6 +234,17 @@ class SqlJournal:
         )
         outcomes.write_entries(connection, Account(block.chain_id, owner, decision.strategy, None), deposits)
         return unsure
+
+
+def _set_state(connection: Connection, strategy: str, state: StrategyState, reason: str, timestamp: int) -> None:
+    table = tables.strategies
+    connection.execute(insert_missing(connection, table), {"name": strategy})
+    now = connection.execute(select(table.c.state, table.c.reason).where(table.c.name == strategy)).one()
+    if tuple(now) == (state, reason) and state == "halted":
+        return
+    connection.execute(update(table).where(table.c.name == strategy).values(state=state, reason=reason))
+    event = {"strategy": strategy, "kind": state, "message": reason, "timestamp": timestamp}
+    connection.execute(insert(tables.events).values(event))
 
 
 def _remember(connection: Connection, decision: Decision) -> None:

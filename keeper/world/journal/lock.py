@@ -130,9 +130,10 @@ def _advisory_lock(location: PostgresDatabase, signer_address: str) -> Iterator[
     with connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
         if row is None or not row[0]:
+            does = "works" if signer_address == _ANY_SIGNER else f"signs as {signer_address}"
             raise FatalError(
-                f"another keeper ({_holder(connection, key)}) already signs as {signer_address} on the journal "
-                f"{location}; stop it first: one process per signer"
+                f"another keeper ({_holder(connection, key)}) already {does} on the journal {location}; stop it first: "
+                "one process per signer"
             )
         yield
 

@@ -34,7 +34,7 @@ def memory(query: Query, strategy: str) -> Memory:
         recent=_recent(query, strategy, last_timestamp or 0),
         regime=None if label is None else RegimeMemory(label, since),
         open=_open(query, strategy),
-        failing=_failing(query, strategy),
+        failing=failing(query, strategy),
     )
 
 
@@ -57,11 +57,13 @@ def _recent(query: Query, strategy: str, last_timestamp: int) -> tuple[PastAct, 
     return tuple(PastAct(action, act, timestamp, int(cost)) for action, act, timestamp, cost in rows)
 
 
-def _failing(query: Query, strategy: str) -> tuple[FailingAct, ...]:
+def failing(query: Query, strategy: str) -> tuple[FailingAct, ...]:
+    """Acts that failed since they were last done, and since an operator last resumed the strategy."""
     last_done = "SELECT max(id) FROM plans d WHERE d.strategy = p.strategy AND d.act = p.act AND d.state = 'done'"
+    resumed = "SELECT resumed_plan_id FROM strategies WHERE name = p.strategy"
     rows = query(
         "SELECT act, count(*), max(closed_timestamp) FROM plans p WHERE strategy = ? AND state = 'failed' "
-        f"AND id > coalesce(({last_done}), 0) GROUP BY act ORDER BY act",
+        f"AND id > coalesce(({last_done}), 0) AND id > coalesce(({resumed}), 0) GROUP BY act ORDER BY act",
         (strategy,),
     )
     return tuple(FailingAct(act, times, timestamp or 0) for act, times, timestamp in rows)

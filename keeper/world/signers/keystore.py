@@ -15,6 +15,7 @@ from eth_utils.crypto import keccak
 from pydantic import BaseModel, ConfigDict, Field
 
 from keeper.errors import ConfigError
+from keeper.redaction import never_show
 from keeper.world.signers.envelope import with_signature
 from keeper.world.signers.passed import Passed
 
@@ -93,6 +94,7 @@ def load(path: Path, password: str) -> KeystoreSigner:
         if "MAC mismatch" in str(error):
             raise ConfigError(f"wrong password for the key file {path}") from None
         raise ConfigError(f"{path} is not an encrypted key file; make one with `keeper wallet new`") from None
+    never_show(bytes(key).hex())  # nobody puts it into a message; a library's traceback might
     return KeystoreSigner(Account.from_key(key))
 
 

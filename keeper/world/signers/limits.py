@@ -13,20 +13,26 @@ def check_limits(rules: Rules, evidence: Evidence, *, gas_wei: int, swapped_quot
     """
     limits = rules.limits
     is_way_out = evidence.cancels or evidence.step.kind == "exit"
-    most_gas = limits.gas_wei_per_exit if is_way_out else limits.gas_wei_per_transaction
-    require_at_most("the gas cost, wei", gas_wei, most_gas)
-    require_at_most("the worth of the swap, raw quote units", swapped_quote, limits.swapped_quote_per_transaction)
+    if is_way_out:
+        require_at_most("the gas cost, wei (signing.max_gas_native_per_exit),", gas_wei, limits.gas_wei_per_exit)
+    else:
+        field = "the gas cost, wei (signing.max_gas_native_per_transaction),"
+        require_at_most(field, gas_wei, limits.gas_wei_per_transaction)
+    field = "the worth of the swap, raw quote units (signing.max_swapped_quote_per_transaction),"
+    require_at_most(field, swapped_quote, limits.swapped_quote_per_transaction)
     extra_gas = limits.exit_reserve_gas_wei if is_way_out else 0
     extra_count = limits.exit_reserve_transactions if is_way_out else 0
     spans: tuple[tuple[str, Spent, int, int, int], ...] = (
-        ("an hour", evidence.spent_hour, limits.gas_wei_per_hour, limits.swapped_quote_per_hour,
+        ("hour", evidence.spent_hour, limits.gas_wei_per_hour, limits.swapped_quote_per_hour,
          limits.transactions_per_hour),
-        ("a day", evidence.spent_day, limits.gas_wei_per_day, limits.swapped_quote_per_day,
+        ("day", evidence.spent_day, limits.gas_wei_per_day, limits.swapped_quote_per_day,
          limits.transactions_per_day),
     )  # fmt: skip
     for span, spent, most_wei, most_quote, most_count in spans:
-        require_at_most(f"the gas cost within {span}, wei", spent.gas_wei + gas_wei, most_wei + extra_gas)
-        require_at_most(f"the number of transactions within {span}", spent.transactions + 1, most_count + extra_count)
+        field = f"the gas cost within one {span}, wei (signing.max_gas_native_per_{span}),"
+        require_at_most(field, spent.gas_wei + gas_wei, most_wei + extra_gas)
+        field = f"the number of transactions within one {span} (signing.max_transactions_per_{span})"
+        require_at_most(field, spent.transactions + 1, most_count + extra_count)
         if swapped_quote:  # what does not swap is not held up by what was swapped
-            total = spent.swapped_quote + swapped_quote
-            require_at_most(f"what is swapped within {span}, raw quote units", total, most_quote)
+            field = f"what is swapped within one {span}, raw quote units (signing.max_swapped_quote_per_{span}),"
+            require_at_most(field, spent.swapped_quote + swapped_quote, most_quote)

@@ -13,12 +13,13 @@ from tests.world.chain.hostile import Exchange, HostileServer
 from tests.world.conftest import Desk
 
 HASH = "0x" + "ab" * 32
+OWNER = "0x" + "33" * 20
 HEADER = {"number": "0x10", "hash": HASH, "timestamp": "0x64", "baseFeePerGas": "0x7"}
 
 
 def serve(header: Any, **methods: Any) -> HostileServer:
     """A node that knows only these methods."""
-    known = {"eth_getBlockByNumber": header, **methods}
+    known = {"eth_getBlockByNumber": header, "eth_getTransactionCount": "0x4", **methods}
 
     def outcome(call: dict[str, Any]) -> dict[str, Any]:
         if call["method"] in known:
@@ -49,18 +50,19 @@ def test_fees_come_from_whatever_the_node_knows(
     header: Any, methods: dict[str, Any], base_fee_wei: int, priority_fee_wei: int
 ) -> None:
     with serve(header, **methods) as server:
-        head = read_head(HttpNode([server.url]), 5)
+        head = read_head(HttpNode([server.url]), 5, OWNER)
     assert (head.block.chain_id, head.block.number, head.block.hash, head.block.timestamp) == (5, 16, HASH, 100)
     assert (head.block.base_fee_wei, head.priority_fee_wei) == (base_fee_wei, priority_fee_wei)
+    assert head.sent_count == 4
 
 
 @pytest.mark.parametrize(("header", "methods"), [(None, {}), ({"number": "0x1"}, {}), (HEADER, {})])
 def test_a_node_without_a_head_or_any_fee_is_refused(header: Any, methods: dict[str, Any]) -> None:
     with serve(header, **methods) as server, pytest.raises(TransientError):
-        read_head(HttpNode([server.url], retries=0), 5)
+        read_head(HttpNode([server.url], retries=0), 5, OWNER)
 
 
 def test_of_the_local_chain(desk: Desk) -> None:
-    head, block = read_head(desk.node, 31337), desk.latest()
+    head, block = read_head(desk.node, 31337, desk.owner), desk.latest()
     assert (head.block.hash, head.block.base_fee_wei) == (block["hash"], int(block["baseFeePerGas"], 16))
     assert head.priority_fee_wei == int(desk.node.request("eth_maxPriorityFeePerGas", []), 16)
