@@ -23,13 +23,13 @@ from tests.policy.desk import Warm
 
 RESTART_SECONDS = 5.0
 LEAST_BOUNDARIES = 60
-READS_BETWEEN = 20  # of the boundaries without an effect every so many-th is covered in the default run
+READS_BETWEEN = 30  # of the boundaries without an effect every so many-th is covered in the default run
 KILLS = int(os.environ.get("KEEPER_RANDOM_KILLS", "1000"))
 # What may lie idle more or less than undisturbed: 0.2 % of what was brought in.
 _DUST_PARTS = 500
 _REBALANCE_STEPS = 6
 _EFFECTS = ("commit of", "signature", "eth_sendRawTransaction", "block", "eth_getTransactionReceipt")
-_HARMLESS = ("commit of nothing", "commit of samples", "tape_blocks", "at begin")
+_HARMLESS = ("commit of nothing", "commit of samples", "tape_blocks", "at begin", "before eth_blockNumber")
 
 
 @dataclass
@@ -202,7 +202,9 @@ def test_13_killed_at_random_moments(scene: Scene) -> None:
     fates: Counter[str] = Counter()
     wrong: list[str] = []
     slowest_seconds = 0.0
-    for number in range(KILLS):
+    for number in range(2 * KILLS):  # a life that ends before its moment does not count
+        if fates["killed"] == KILLS:
+            break
         site = scene.again()
         moment = dice.uniform(0, scene.undisturbed.seconds)
         fates[scene.reaper.live(site, kill_after_seconds=moment).status] += 1
@@ -212,6 +214,7 @@ def test_13_killed_at_random_moments(scene: Scene) -> None:
         if recovered.outcomes[-1:] != ("held",):
             found.append(f"recovery did {recovered.outcomes} {recovered.reasons} {recovered.error}")
         wrong += [f"killed after {moment:.4f} s ({number}): {each}" for each in found]
-    print(f"{KILLS} kills {dict(fates)}, {len(wrong)} violations, slowest whole recovery {slowest_seconds:.2f} s")  # noqa: T201 - a figure to quote
+    told = f"{dict(fates)}, {len(wrong)} violations, slowest whole recovery {slowest_seconds:.2f} s"
+    print(told)  # noqa: T201 - a figure to quote
     assert wrong == []
-    assert fates["killed"] >= KILLS * 9 // 10
+    assert fates["killed"] == KILLS
