@@ -4,7 +4,8 @@ KeeperError
 ├── ConfigError        the operator can mend it: a file, a line, a remedy        -> exit 2
 ├── TransientError     something outside did not answer; retried within bounds   -> exit 3
 │   ├── RpcError       a node answered with an error or nonsense
-│   └── RehearsalFailedError   a transaction would revert, or not do what it is for: it is not signed
+│   ├── RehearsalFailedError   a transaction would revert, or not do what it is for: it is not signed
+│   └── SigningLimitError      a limit on spending is reached: it is not signed now
 └── FatalError         signing must stop until a person has looked              -> exit 4
     ├── HaltedError    a strategy (or the signer) is halted
     └── SigningRefusedError    the signing policy let a transaction not pass
@@ -50,6 +51,11 @@ class RpcError(TransientError):
 
 class RehearsalFailedError(TransientError):
     """A transaction that was tried on the newest state would revert, or do something else than its step says."""
+
+
+class SigningLimitError(TransientError):
+    """The signing policy let a transaction not pass because it would cost more than the operator allows, alone or with
+    what was spent lately: nothing was signed, and nothing is wrong but the price or the time."""
 
 
 class FatalError(KeeperError):

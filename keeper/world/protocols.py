@@ -130,6 +130,7 @@ class LastLook(Protocol):
 
         Raises:
             SigningRefusedError: it does not; nothing was signed.
+            SigningLimitError: it would, were it cheaper or later; nothing was signed.
             TransientError: a remote signer did not answer; nothing was signed that is known of.
         """
         ...

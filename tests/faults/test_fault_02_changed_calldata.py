@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from keeper.errors import SigningRefusedError
+from keeper.errors import SigningLimitError, SigningRefusedError
 from keeper.model.plan import Approve, Step
+from keeper.world.chain.simulation import Simulator
 from keeper.world.protocols import Call, Signer
 from keeper.world.signers import policy
 from keeper.world.signers.decoding import decode_unsigned
@@ -29,7 +30,7 @@ def passes(case: Case, unsigned: bytes) -> bool:
     """Anything but a refusal of the policy's own is an error of the policy."""
     try:
         allowed = policy.check(case.rules, case.evidence, unsigned)
-    except SigningRefusedError:
+    except (SigningRefusedError, SigningLimitError):
         return False
     assert allowed.passed.unsigned == unsigned
     return True
@@ -121,6 +122,8 @@ def test_02_calldata_changed_on_its_way_is_never_sent(
             keeper.until_held()
             keeper.journal.set_state("site", "exiting", "out", 0)
         monkeypatch.setattr(UniswapV3, "call", stolen)
+        # The rehearsal's look at the balances would end it before: here the policy stands alone.
+        monkeypatch.setattr(Simulator, "offered", property(lambda _self: False))
         with pytest.raises(SigningRefusedError, match=r"refused the transaction: (amount|recipient)"):
             keeper.until_held()
         with keeper.journal.reading() as query:

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.errors import HaltedError, RehearsalFailedError, RpcError, TransientError
+from keeper.errors import HaltedError, RehearsalFailedError, RpcError, SigningLimitError, TransientError
 from keeper.model.plan import Step
 from keeper.world.chain import fees, send_state, sights
 from keeper.world.chain.fees import Fees
@@ -109,10 +109,9 @@ class Sender:
         nonce = self._next_nonce(head)
         try:
             gas = fees.gas_limit(self._rehearsal.gas_units(step, call))
-        except RehearsalFailedError as error:
+            attempt, debit_quote = self._sign(call, nonce, gas, caps, Purpose(step_id, head.timestamp))
+        except (RehearsalFailedError, SigningLimitError) as error:
             return Refused(str(error))
-        purpose = Purpose(step_id, head.timestamp)
-        attempt, debit_quote = self._sign(call, nonce, gas, caps, purpose)
         transaction = self._log.record_attempt(
             step_id, self._chain_id, self.address, nonce, attempt, debit_quote=debit_quote
         )
@@ -166,13 +165,16 @@ class Sender:
             case Lose():
                 self._halt(transaction, seen.head_timestamp)
             case Resend():
-                if self._now() >= watch.resend_from:
-                    watch.resend_from = self._now() + RESEND_SECONDS
-                    self._broadcast(transaction, watch)
+                self._resend(transaction, watch)
             case Replace(fees=caps):
                 again = Call(self.address, b"") if last.cancels else call
                 purpose = Purpose(transaction.step_id, seen.head_timestamp, last.cancels)
-                transaction = self._sign_again(transaction, again, last.gas_limit, caps, purpose, watch)
+                try:
+                    transaction = self._sign_again(transaction, again, last.gas_limit, caps, purpose, watch)
+                except SigningLimitError as error:  # what is signed already is all there is: it stays within reach
+                    if not seen.in_pool:
+                        self._resend(transaction, watch)
+                    watch.note = str(error)
             case Cancel(fees=caps):
                 back = Call(self.address, b"")
                 gas = max(SELF_SEND_GAS, fees.gas_limit(self._rehearsal.gas_units(None, back)))
@@ -181,6 +183,11 @@ class Sender:
             case Wait(note=note):
                 watch.note = note
         return transaction
+
+    def _resend(self, transaction: StoredTransaction, watch: _Watch) -> None:
+        if self._now() >= watch.resend_from:
+            watch.resend_from = self._now() + RESEND_SECONDS
+            self._broadcast(transaction, watch)
 
     def _include(self, transaction: StoredTransaction, look: Look, watch: _Watch) -> StoredTransaction:
         assert look.block is not None

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from keeper.world.signers.evidence import Evidence, Rules, Spent
-from keeper.world.signers.refusal import require_at_most
+from keeper.world.signers.refusal import require_within
 
 
 def check_limits(rules: Rules, evidence: Evidence, *, gas_wei: int, swapped_quote: int) -> None:
-    """SigningRefusedError if this transaction, with what was spent before it, goes beyond a limit of the strategy.
+    """SigningLimitError if this transaction, with what was spent before it, goes beyond a limit of the strategy.
 
     ``gas_wei`` is the most that its gas can cost, ``swapped_quote`` the worth of what it swaps.
     """
     limits = rules.limits
     is_way_out = evidence.cancels or evidence.step.kind == "exit"
     if is_way_out:
-        require_at_most("the gas cost, wei (signing.max_gas_native_per_exit),", gas_wei, limits.gas_wei_per_exit)
+        require_within("the gas cost, wei (signing.max_gas_native_per_exit),", gas_wei, limits.gas_wei_per_exit)
     else:
         field = "the gas cost, wei (signing.max_gas_native_per_transaction),"
-        require_at_most(field, gas_wei, limits.gas_wei_per_transaction)
+        require_within(field, gas_wei, limits.gas_wei_per_transaction)
     field = "the worth of the swap, raw quote units (signing.max_swapped_quote_per_transaction),"
-    require_at_most(field, swapped_quote, limits.swapped_quote_per_transaction)
+    require_within(field, swapped_quote, limits.swapped_quote_per_transaction)
     extra_gas = limits.exit_reserve_gas_wei if is_way_out else 0
     extra_count = limits.exit_reserve_transactions if is_way_out else 0
     spans: tuple[tuple[str, Spent, int, int, int], ...] = (
@@ -30,9 +30,9 @@ def check_limits(rules: Rules, evidence: Evidence, *, gas_wei: int, swapped_quot
     )  # fmt: skip
     for span, spent, most_wei, most_quote, most_count in spans:
         field = f"the gas cost within one {span}, wei (signing.max_gas_native_per_{span}),"
-        require_at_most(field, spent.gas_wei + gas_wei, most_wei + extra_gas)
+        require_within(field, spent.gas_wei + gas_wei, most_wei + extra_gas)
         field = f"the number of transactions within one {span} (signing.max_transactions_per_{span})"
-        require_at_most(field, spent.transactions + 1, most_count + extra_count)
+        require_within(field, spent.transactions + 1, most_count + extra_count)
         if swapped_quote:  # what does not swap is not held up by what was swapped
             field = f"what is swapped within one {span}, raw quote units (signing.max_swapped_quote_per_{span}),"
-            require_at_most(field, spent.swapped_quote + swapped_quote, most_quote)
+            require_within(field, spent.swapped_quote + swapped_quote, most_quote)

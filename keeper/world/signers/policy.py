@@ -28,7 +28,7 @@ from keeper.world.signers.decoding import Unsigned, decode_signed, decode_unsign
 from keeper.world.signers.evidence import Evidence, Rules
 from keeper.world.signers.limits import check_limits
 from keeper.world.signers.passed import Passed
-from keeper.world.signers.refusal import refuse, require_at_least, require_at_most, require_same
+from keeper.world.signers.refusal import refuse, require_at_least, require_at_most, require_same, require_within
 from keeper.world.signers.step_rules import check_step
 
 _MAX_UINT128: Final = (1 << 128) - 1
@@ -52,6 +52,7 @@ def check(rules: Rules, evidence: Evidence, unsigned: bytes) -> Allowed:
 
     Raises:
         SigningRefusedError: one sentence with the field, what was found in it and what is allowed.
+        SigningLimitError: all is as it must be, but it would cost more than is allowed now.
     """
     try:
         transaction = decode_unsigned(unsigned)
@@ -68,7 +69,12 @@ def check(rules: Rules, evidence: Evidence, unsigned: bytes) -> Allowed:
             debit_quote = 0 if evidence.attempts else check_step(rules, evidence)
     except DecodingError as error:
         refuse("a part of the bytes", f"not what the keeper makes ({error})", "only its own calls, plainly encoded")
-    gas_wei = transaction.gas_limit * transaction.max_fee_wei
+    # Last, so that what is wrong is never taken for what is only dear.
+    gas_units, tip_wei = transaction.gas_limit, transaction.max_priority_fee_wei
+    require_within("the gas limit (signing.max_gas_units)", gas_units, rules.limits.max_gas_units)
+    field = "the priority fee, wei per gas (signing.max_priority_fee_gwei),"
+    require_within(field, tip_wei, rules.max_priority_fee_wei)
+    gas_wei = gas_units * transaction.max_fee_wei
     check_limits(rules, evidence, gas_wei=gas_wei, swapped_quote=debit_quote)
     return Allowed(passed.issue(unsigned), gas_wei, debit_quote)
 
@@ -115,14 +121,12 @@ def _check_envelope(rules: Rules, evidence: Evidence, transaction: Unsigned) -> 
     require_same("the chain id", transaction.chain_id, rules.chain_id)
     require_same("the value, wei", transaction.value_wei, 0)
     require_at_least("the gas limit", transaction.gas_limit, 21_000)
-    require_at_most("the gas limit", transaction.gas_limit, rules.limits.max_gas_units)
     is_way_out = evidence.cancels or evidence.step.kind == "exit"
     ceiling = rules.max_exit_fee_wei if is_way_out else rules.max_fee_wei
     require_at_least("the fee cap, wei per gas", transaction.max_fee_wei, 1)
     if ceiling is not None:
         require_at_most("the fee cap, wei per gas", transaction.max_fee_wei, ceiling)
-    most_tip = min(rules.max_priority_fee_wei, transaction.max_fee_wei)
-    require_at_most("the priority fee, wei per gas", transaction.max_priority_fee_wei, most_tip)
+    require_at_most("the priority fee, wei per gas", transaction.max_priority_fee_wei, transaction.max_fee_wei)
 
 
 def _check_nonce(evidence: Evidence, transaction: Unsigned) -> None:
@@ -162,7 +166,8 @@ def _check_act(rules: Rules, evidence: Evidence, transaction: Unsigned) -> None:
     """Target and calldata are those of the step, word for word, and its deadline is near and not past."""
     deadline, head = evidence.deadline_timestamp, evidence.head_timestamp
     require_at_least("the deadline", deadline, head)
-    require_at_most("the deadline", deadline, head + rules.plan_lifetime_seconds + _HEAD_LAG_SECONDS)
+    if not evidence.attempts:  # what replaces another has its very deadline, which was near when that was signed
+        require_at_most("the deadline", deadline, head + rules.plan_lifetime_seconds + _HEAD_LAG_SECONDS)
     target, wanted = _wanted(rules, evidence)
     require_same("the target", transaction.to, target)
     _require_same_call(calls_of(transaction.data), wanted)

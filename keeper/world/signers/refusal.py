@@ -1,10 +1,13 @@
-"""How the signing policy says no: one sentence with the field, what was found and what is allowed."""
+"""How the signing policy says no: one sentence with the field, what was found and what is allowed.
+
+What is not as it must be is refused, and that halts. What would only cost too much now is held to a limit, and waits.
+"""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from keeper.errors import SigningRefusedError
+from keeper.errors import SigningLimitError, SigningRefusedError
 
 
 def refuse(field: str, found: object, allowed: object) -> NoReturn:
@@ -32,3 +35,11 @@ def require_at_least(field: str, found: int, least: int) -> None:
     """SigningRefusedError if a number is too small."""
     if found < least:
         refuse(field, found, f"at least {least}")
+
+
+def require_within(field: str, found: int, most: int) -> None:
+    """SigningLimitError if a number is beyond what the operator lets the strategy spend."""
+    if found > most:
+        raise SigningLimitError(
+            f"a limit of the signing policy is reached: {field} is {found}; allowed is at most {most}"
+        )

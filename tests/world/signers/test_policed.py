@@ -12,7 +12,7 @@ from eth_account import Account
 from sqlalchemy import delete, insert, select
 
 from keeper import plugins
-from keeper.errors import SigningRefusedError
+from keeper.errors import SigningLimitError, SigningRefusedError
 from keeper.world.journal import tables
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
@@ -143,7 +143,7 @@ def test_what_was_spent_is_read_from_the_journal(journal_url: str) -> None:
     assert own.spent_day.transactions == 0, "a replacement does not count what it replaces"
     spent(HEAD)
     written.set(tables.transactions, debit_gas_wei=str(limits.gas_wei_per_hour))
-    with pytest.raises(SigningRefusedError, match="the gas cost within one hour"):
+    with pytest.raises(SigningLimitError, match="the gas cost within one hour"):
         written.sign(1, nonce=6)
     written.set(tables.plans, strategy="another")
     assert evidence(purpose, 31337, scene.OWNER).spent_day.transactions == 1
@@ -158,7 +158,7 @@ def test_an_endless_loop_ends_at_the_limit(journal: SqlJournal) -> None:
         head = HEAD + 2 * number
         try:
             written.sign(0, nonce=100 + number, head=head, gas=50_000)
-        except SigningRefusedError as refusal:
+        except SigningLimitError as refusal:
             assert "the number of transactions within one hour" in str(refusal)
             break
         signed += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keeper.errors import SigningRefusedError
+from keeper.errors import SigningLimitError, SigningRefusedError
 from keeper.model.plan import Approve, Collect, Exit, Increase, Mint, Step, Swap
 from keeper.world.signers import policy
 from keeper.world.signers.envelope import unsigned_bytes, with_signature
@@ -21,7 +21,7 @@ def sign(known: Evidence, rules: Rules | None = None, **changes: Any) -> policy.
 
 
 def refused(known: Evidence, sentence: str, rules: Rules | None = None, **changes: Any) -> None:
-    with pytest.raises(SigningRefusedError, match=sentence):
+    with pytest.raises((SigningRefusedError, SigningLimitError), match=sentence):
         sign(known, rules, **changes)
 
 
