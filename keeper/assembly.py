@@ -58,7 +58,7 @@ def build_strategy(settings: StrategySettings, artifacts: Mapping[str, bytes] | 
         KeyError: a plug-in that is not there.
         ConfigError: a file that a plug-in is built from is not among the artifacts, or is not what it can use.
     """
-    complete = settings.model_copy(update={name: _complete(name, getattr(settings, name)) for name in PLUGIN_SECTIONS})
+    complete = _completed(settings)
     held = {} if artifacts is None else artifacts
 
     def artifact(digest: str) -> bytes:
@@ -101,6 +101,10 @@ def rebuild_strategy(body: bytes | str, stored: Callable[[str], bytes | None] = 
     settings = settings_from_body(body)
     found = {digest: stored(digest) for digest in artifact_digests(settings)}
     return build_strategy(settings, {digest: each for digest, each in found.items() if each is not None})
+
+
+def _completed(settings: StrategySettings) -> StrategySettings:
+    return settings.model_copy(update={name: _complete(name, getattr(settings, name)) for name in PLUGIN_SECTIONS})
 
 
 def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +212,8 @@ def wallet_executor(
             exit_ceiling_wei=_wei_per_gas(limits.max_exit_gas_gwei),
             route="public" if relay is None else "private",
         )
-        return WalletExecutor(sender, venue, journal.transactions, node, rehearsed)
+        digest = settings_digest(_completed(settings))
+        return WalletExecutor(sender, venue, journal.transactions, node, rehearsed, settings_digest=digest)
 
     return make
 

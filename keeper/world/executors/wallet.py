@@ -22,13 +22,22 @@ from keeper.world.protocols import Node, Venue
 class WalletExecutor:
     """Implements ``Executor``. The sender's address is the owner of the positions.
 
-    ``ahead`` tries all steps of a plan, one upon the other, before the first of them is signed.
+    ``ahead`` tries all steps of a plan, one upon the other, before the first of them is signed. ``settings_digest``
+    names the settings in force: no step is begun of a plan that was made by others (None: not looked at).
     """
 
     def __init__(
-        self, sender: Sender, venue: Venue, log: TransactionLog, node: Node, ahead: ForesightedRehearsal | None = None
+        self,
+        sender: Sender,
+        venue: Venue,
+        log: TransactionLog,
+        node: Node,
+        ahead: ForesightedRehearsal | None = None,
+        *,
+        settings_digest: str | None = None,
     ) -> None:
         self._sender, self._venue, self._log, self._node, self._ahead = sender, venue, log, node, ahead
+        self._settings_digest = settings_digest
 
     def recover(self, strategy: str) -> Outcome | None:
         """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
@@ -98,6 +107,9 @@ class WalletExecutor:
         state = self._log.strategy_state(submission.strategy)
         if state in ("paused", "halted"):
             return Refused(f"the strategy is {state}: nothing new is begun")
+        if self._settings_digest not in (None, self._log.settings_digest(submission.plan_id)):
+            # The signing policy goes by the settings of now and would take the difference for a fault.
+            return Refused("its settings were edited after the plan was made: it is made anew")
         return self._sender.send(stored.id, stored.step, call, deadline)
 
 

@@ -176,6 +176,12 @@ class TransactionLog:
         with self._engine.begin() as connection:
             connection.execute(update(plans).where(mine).values(deadline_timestamp=0))
 
+    def settings_digest(self, plan_id: int) -> str:
+        """Which settings a plan was made by."""
+        table = tables.plans
+        with self._engine.begin() as connection:
+            return str(connection.execute(select(table.c.settings_digest).where(table.c.id == plan_id)).scalar_one())
+
     def strategy_state(self, strategy: str) -> str:
         """The durable state, as an operator or a halt set it."""
         table = tables.strategies
