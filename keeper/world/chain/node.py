@@ -91,6 +91,7 @@ class HttpNode:
         self._breaker_seconds = breaker_seconds
         self._clock, self._sleep, self._random = clock, sleep, random
         self._ids = itertools.count(1)
+        self._most_in_batch: int | None = None
 
     def request(self, method: str, params: Sequence[Any]) -> Any:
         """The result of one call."""
@@ -100,7 +101,8 @@ class HttpNode:
         return self._ask(body, lambda reply: result_of(reply, number, method), repeatable=_is_repeatable(method))
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """The results of several calls in one exchange, in order; the first error among them is raised."""
+        """The results of several calls in order; the first error among them is raised. One exchange, but for nodes that
+        take only so many calls at once."""
         outcomes = self.batch_outcomes(requests)
         for outcome in outcomes:
             if isinstance(outcome, RpcError):
@@ -109,8 +111,22 @@ class HttpNode:
 
     def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]:
         """As ``batch``, but a call that the node refused has its :class:`RpcError` in its place."""
+        most = self._most_in_batch
+        if most is not None and len(requests) > most:
+            parts = [requests[at : at + most] for at in range(0, len(requests), most)]
+            return [outcome for part in parts for outcome in self.batch_outcomes(part)]
         if not requests:
             return []
+        try:
+            return self._batch_outcomes(requests)
+        except RpcError as error:
+            # Providers bound how many calls one batch may hold, each at another number, and say so in their own words.
+            if len(requests) == 1 or "batch" not in str(error).lower().removeprefix("batch: "):
+                raise
+            self._most_in_batch = len(requests) // 2
+            return self.batch_outcomes(requests)
+
+    def _batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]:
         numbered = [(next(self._ids), method, list(params)) for method, params in requests]
         calls = [{"jsonrpc": "2.0", "id": number, "method": name, "params": given} for number, name, given in numbered]
         body = json.dumps(calls, separators=(",", ":")).encode()

@@ -18,6 +18,11 @@ from keeper.world.protocols import Node
 ASK_AGAIN_SECONDS: Final = 3_600.0
 """How long a node that cannot simulate is taken at its word: it may be updated, or replaced behind its URL."""
 
+# JSON-RPC 2.0 "invalid params": an older form of the method. From -38010 to -38026 the errors that the method has for a
+# request as a whole (a block's gas limit, a bound on calls): none of them says that a call would fail.
+_INVALID_PARAMS: Final = -32602
+_OWN_CODES: Final = range(-38_999, -38_000)
+
 # JSON-RPC 2.0 "method not found", EIP-1474 "method not supported"; many providers have words of their own instead.
 _UNKNOWN_METHOD_CODES: Final = (-32601, -32004)
 _UNKNOWN_METHOD_WORDS: Final = (
@@ -27,7 +32,7 @@ _UNKNOWN_METHOD_WORDS: Final = (
 
 
 class NotSimulatedError(RpcError):
-    """The node does not offer ``eth_simulateV1``."""
+    """The node does not offer ``eth_simulateV1``, or not for this request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,17 @@ class Simulator:
         }
         try:
             answer, *others = self.node.batch([("eth_simulateV1", [payload, "latest"]), *then])
+            return _tried(answer, blocks), others
+        except NotSimulatedError:
+            self._not_before = self._now() + ASK_AGAIN_SECONDS
+            raise
         except RpcError as error:
+            if error.code in _OWN_CODES:  # about this request: the next may be another
+                raise NotSimulatedError(f"the node did not simulate it: {error}", code=error.code) from error
             if not _is_unknown_method(error):
                 raise
             self._not_before = self._now() + ASK_AGAIN_SECONDS
             raise NotSimulatedError(f"the node does not offer eth_simulateV1: {error}", code=error.code) from error
-        return _tried(answer, blocks), others
 
 
 def _marked(blocks: Sequence[TrialBlock]) -> list[tuple[TrialBlock, bool]]:
@@ -144,16 +154,16 @@ def _tried(answer: Any, blocks: Sequence[TrialBlock]) -> list[list[Tried]]:
             for block in answer
         ]
     except (TypeError, KeyError, ValueError):
-        raise RpcError("the node answered eth_simulateV1 in another form than it promises") from None
+        raise NotSimulatedError("the node answered eth_simulateV1 in another form than it promises") from None
     # A node may put empty blocks in between to keep its block times; those hold no calls.
     found = [block for block in found if block]
     if [len(block) for block in found] != [len(block.trials) for block in blocks]:
-        raise RpcError("the node did not simulate every call that it was given")
+        raise NotSimulatedError("the node did not simulate every call that it was given")
     return found
 
 
 def _is_unknown_method(error: RpcError) -> bool:
-    if reverts.is_refusal(error) and error.code not in _UNKNOWN_METHOD_CODES:
-        return False
+    if error.code in (*_UNKNOWN_METHOD_CODES, _INVALID_PARAMS):
+        return True
     words = str(error).lower()
-    return error.code in _UNKNOWN_METHOD_CODES or any(each in words for each in _UNKNOWN_METHOD_WORDS)
+    return not reverts.is_refusal(error) and any(each in words for each in _UNKNOWN_METHOD_WORDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 import time
 from typing import Any
@@ -156,6 +157,30 @@ def test_a_connection_is_kept_and_a_closed_one_replaced_unnoticed() -> None:
         assert len(server.connections) == 2
 
 
+@pytest.mark.parametrize(
+    "refusal", ["maximum 3 calls in 1 batch", "Batch of more than 3 requests are not allowed on free tier"]
+)
+def test_a_batch_beyond_a_providers_bound_is_cut_and_the_bound_remembered(refusal: str) -> None:
+    def bounded(exchange: Exchange) -> None:
+        if len(exchange.call) > 3:
+            error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32014, "message": refusal}}
+            return exchange.send(json.dumps(error).encode())
+        results = [{"jsonrpc": "2.0", "id": each["id"], "result": each["params"][0]} for each in exchange.call]
+        exchange.send(json.dumps(results).encode())
+
+    with HostileServer(bounded) as server:
+        asked = node(server.url)
+        calls = [("a", [number]) for number in range(22)]
+        assert asked.batch(calls) == list(range(22))
+        before = len(server.seen)
+        assert asked.batch(calls) == list(range(22)) and len(server.seen) - before == 11  # 22, 11, 5, then by two
+    never = b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "no batch, of whatever size"}}'
+    with HostileServer(hostile.body(never)) as server:
+        with pytest.raises(RpcError, match="of whatever size"):
+            node(server.url).batch([("a", []), ("b", [])])
+        assert len(server.seen) == 2, "by one at last, and no further"
+
+
 def test_batches_come_back_in_order_with_refusals_in_their_place() -> None:
     def shuffled(exchange: Exchange) -> None:
         first, second, third = exchange.call
@@ -164,8 +189,6 @@ def test_batches_come_back_in_order_with_refusals_in_their_place() -> None:
             {"jsonrpc": "2.0", "id": first["id"], "result": 1},
             {"jsonrpc": "2.0", "id": second["id"], "result": None},
         ]
-        import json
-
         exchange.send(json.dumps(replies).encode())
 
     with HostileServer(shuffled) as server:

@@ -78,6 +78,7 @@ def test_a_revert_keeps_its_reason(chain: Chain) -> None:
         RpcError("Method not supported", code=-32004),
         RpcError("unsupported method: eth_simulateV1", code=-32600),
         RpcError("eth_simulateV1 is not available on the free plan", code=35),
+        RpcError("Invalid params", code=-32602, data="unknown field `returnFullTransactions`"),
     ],
 )
 def test_a_node_that_cannot_is_not_asked_again_for_a_while(refusal: RpcError) -> None:
@@ -109,6 +110,44 @@ def test_another_refusal_is_not_taken_for_a_node_that_cannot(refusal: RpcError) 
 def test_an_answer_of_another_form_is_no_answer(answer: Any) -> None:
     with pytest.raises(RpcError, match=r"eth_simulateV1|did not simulate every call"):
         Simulator(Answering(answer)).run([TrialBlock((Trial(SOMEBODY, SOMEBODY, b""),))])
+
+
+class AnswersOnly:
+    """A node whose ``eth_simulateV1`` is not what it should be; all else is a real node's."""
+
+    def __init__(self, inner: HttpNode, answer: Any) -> None:
+        self._inner, self._answer = inner, answer
+        self.request, self.send_raw_transaction = inner.request, inner.send_raw_transaction
+
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        if requests[0][0] != "eth_simulateV1":
+            return self._inner.batch(requests)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return [self._answer, *self._inner.batch(requests[1:])]
+
+
+FAILED_WITHOUT_DATA = [{"calls": [{"status": "0x0", "returnData": None, "gasUsed": "0x0"}] * 9}]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RpcError("block gas limit reached: 30000000 >= 8000000", code=-38015),
+        RpcError("Invalid params", code=-32602, data="unknown field"),
+        FAILED_WITHOUT_DATA,
+        None,
+    ],
+)
+def test_a_node_that_simulates_badly_does_not_lock_anybody_in(chain: Chain, answer: Any) -> None:
+    """The plain rehearsal takes its place, as for a node that cannot; it still finds what would revert."""
+    owner, said = str(chain.anvil.rpc("eth_accounts")[3]), list[str]()
+    node = AnswersOnly(HttpNode([chain.anvil.url]), answer)
+    rehearsal = SimulatedRehearsal(Simulator(node), stage(chain, owner), on_plain=said.append)
+    assert rehearsal.gas_units(None, Call(owner, b"")) == 21_000 and len(said) == 1
+    take = bytes.fromhex("a9059cbb") + codec.word(SOMEBODY) + codec.word(30)
+    with pytest.raises(RehearsalFailedError, match="Token: balance too small"):
+        rehearsal.gas_units(None, Call(chain.deployment.token0, take))
 
 
 def stage(chain: Chain, owner: str) -> Stage:
