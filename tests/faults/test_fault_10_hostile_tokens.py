@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from keeper.chainlab.calls import transact
+from keeper.chainlab.calls import create, transact
 from keeper.errors import RehearsalFailedError
 from keeper.model.plan import Approve, Mint, MintRange, Swap
 from keeper.world.chain.node import HttpNode
@@ -72,6 +72,30 @@ def test_10_plain_ones_pass_and_the_issuers_powers_are_told(chain: Chain, kind: 
         "Blacklisting": ("its issuer's code has blacklist(address)", "its issuer's code has isBlacklisted(address)"),
     }
     assert verdict.notes == told[kind]
+
+
+@pytest.mark.parametrize("kind", token_pack.KNOWN)
+@pytest.mark.parametrize("through_proxy", [False, True])
+def test_10_the_manners_of_well_known_tokens_are_no_reason(chain: Chain, kind: str, through_proxy: bool) -> None:
+    """Also with as little in the pool as a token of six decimals may have."""
+    rpc, deployment = chain.anvil.rpc, chain.deployment
+    token = create(rpc, deployment.deployer, token_pack.compiled()[kind].creation_code)
+    token = token_pack.create_proxy(rpc, token) if through_proxy else token
+    simulator = Simulator(HttpNode([chain.anvil.url]))
+    for amount in (100, 10**24):
+        transact(rpc, deployment.deployer, token, "mint(address,uint256)", deployment.pool, amount)
+        verdict = examine_token(simulator, token, (deployment.pool,))
+        assert (verdict.state, verdict.reasons) == ("plain", ()), amount
+
+
+def test_10_a_fee_that_was_none_is_seen_once_it_is_taken(chain: Chain) -> None:
+    rpc, deployment = chain.anvil.rpc, chain.deployment
+    token = create(rpc, deployment.deployer, token_pack.compiled()["CouldTakeAFee"].creation_code)
+    transact(rpc, deployment.deployer, token, "mint(address,uint256)", deployment.pool, 10**12)
+    for slot, value in ((3, 10), (4, 10**6)):  # basisPointsRate, maximumFee
+        rpc("anvil_setStorageAt", token, hex(slot), f"0x{value:064x}")
+    verdict = examine_token(Simulator(HttpNode([chain.anvil.url])), token, (deployment.pool,))
+    assert verdict.state == "refused" and "instead of" in verdict.reasons[0]
 
 
 def test_10_behind_a_proxy_the_code_is_looked_through_too(chain: Chain) -> None:

@@ -30,13 +30,15 @@ MISCHIEF: Final[dict[str, int]] = {
     "HugeReturning": 100_000,
     "GasBurner": 600_000,
 }
+# The manners of WETH9, LINK, UNI, USDT, wstETH and cbETH, PEPE: made without arguments, plain though odd.
+KNOWN: Final = ("WrappedNative", "CallsWhenAsked", "Votes96", "CouldTakeAFee", "WrappedShares", "OnceLimited")
 HARMLESS: Final = ("Plain", "NothingReturning", "Pausable", "Blacklisting")
 
 
 @functools.cache
 def compiled() -> dict[str, CompiledContract]:
     """Every contract of the pack, by its name; compiled once in a process."""
-    sources = {name: CONTRACTS / name for name in ("TokenPack.sol", "Proxy.sol")}
+    sources = {name: CONTRACTS / name for name in ("TokenPack.sol", "Proxy.sol", "KnownTokens.sol")}
     with tempfile.TemporaryDirectory() as cache:
         return compile_contract(sources, node_modules(), Path(cache))
 
