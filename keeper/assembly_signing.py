@@ -15,6 +15,13 @@ _GWEI_DIGITS = 9
 _SWAPS_PER_HOUR = 4
 _SWAPS_PER_DAY = 8
 _EXIT_RESERVE_TRANSACTIONS = 20
+# What a strategy may spend on gas where nothing is written: coins of ether's worth, and how many times as many on chains
+# of a cheaper one, by order of magnitude alone (BNB, Gnosis, Polygon, Sonic, Fantom, Mantle, Avalanche, Celo, Berachain).
+_GAS_PER_TRANSACTION, _GAS_PER_HOUR, _GAS_PER_DAY = Decimal("0.5"), Decimal(1), Decimal(3)
+_GAS_PER_EXIT, _GAS_EXIT_RESERVE = Decimal(2), Decimal(4)
+_TIMES_ETHER = {
+    56: 3, 100: 1_000, 137: 1_000, 146: 1_000, 250: 1_000, 5_000: 1_000, 42_220: 1_000, 43_114: 100, 80_094: 300,
+}  # fmt: skip
 
 
 def signing_rules(
@@ -47,20 +54,24 @@ def signing_rules(
         max_fee_wei=None if limits.max_gas_gwei is None else _raw(limits.max_gas_gwei, _GWEI_DIGITS),
         max_exit_fee_wei=None if limits.max_exit_gas_gwei is None else _raw(limits.max_exit_gas_gwei, _GWEI_DIGITS),
         max_priority_fee_wei=_raw(signing.max_priority_fee_gwei, _GWEI_DIGITS),
-        limits=_spending_limits(settings, quote.decimals),
+        limits=_spending_limits(settings, quote.decimals, chain_id),
     )
 
 
-def _spending_limits(settings: StrategySettings, quote_decimals: int) -> SpendingLimits:
+def _spending_limits(settings: StrategySettings, quote_decimals: int, chain_id: int) -> SpendingLimits:
     signing, capital = settings.signing, settings.capital.max_quote
     per_day = capital * (_SWAPS_PER_DAY + settings.limits.max_rebalances_per_day)
+
+    def gas_wei(written: Decimal | None, default: Decimal) -> int:
+        return _raw(default * _TIMES_ETHER.get(chain_id, 1) if written is None else written, _WEI_DIGITS)
+
     return SpendingLimits(
         max_gas_units=signing.max_gas_units,
-        gas_wei_per_transaction=_raw(signing.max_gas_native_per_transaction, _WEI_DIGITS),
-        gas_wei_per_hour=_raw(signing.max_gas_native_per_hour, _WEI_DIGITS),
-        gas_wei_per_day=_raw(signing.max_gas_native_per_day, _WEI_DIGITS),
-        gas_wei_per_exit=_raw(signing.max_gas_native_per_exit, _WEI_DIGITS),
-        exit_reserve_gas_wei=_raw(signing.exit_reserve_gas_native, _WEI_DIGITS),
+        gas_wei_per_transaction=gas_wei(signing.max_gas_native_per_transaction, _GAS_PER_TRANSACTION),
+        gas_wei_per_hour=gas_wei(signing.max_gas_native_per_hour, _GAS_PER_HOUR),
+        gas_wei_per_day=gas_wei(signing.max_gas_native_per_day, _GAS_PER_DAY),
+        gas_wei_per_exit=gas_wei(signing.max_gas_native_per_exit, _GAS_PER_EXIT),
+        exit_reserve_gas_wei=gas_wei(signing.exit_reserve_gas_native, _GAS_EXIT_RESERVE),
         swapped_quote_per_transaction=_raw(signing.max_swapped_quote_per_transaction or capital, quote_decimals),
         swapped_quote_per_hour=_raw(signing.max_swapped_quote_per_hour or capital * _SWAPS_PER_HOUR, quote_decimals),
         swapped_quote_per_day=_raw(signing.max_swapped_quote_per_day or per_day, quote_decimals),

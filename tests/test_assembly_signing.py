@@ -59,6 +59,20 @@ def test_what_is_set_counts() -> None:
     ) == (10**6, 2 * 10**6, 3 * 10**6)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("chain_id", "times"), [(1, 1), (10, 1), (8_453, 1), (42_161, 1), (31_337, 1), (56, 3), (137, 1_000), (43_114, 100)]
+)
+def test_what_is_left_out_goes_by_the_worth_of_the_chains_coin(chain_id: int, times: int) -> None:
+    """Half a coin of Polygon's pays for no transaction in a busy hour; half an ether pays for any."""
+    limits = signing_rules(chain_id, CONTRACTS, settings(), POOL, SIGNER).limits
+    assert (limits.gas_wei_per_transaction, limits.gas_wei_per_exit) == (times * 5 * 10**17, times * 2 * 10**18)
+    assert (limits.gas_wei_per_hour, limits.gas_wei_per_day) == (times * 10**18, times * 3 * 10**18)
+    assert limits.exit_reserve_gas_wei == times * 4 * 10**18
+    signing = Signing(max_gas_native_per_exit=Decimal("0.1"), exit_reserve_gas_native=Decimal(0))
+    written = signing_rules(chain_id, CONTRACTS, settings(signing=signing), POOL, SIGNER).limits
+    assert (written.gas_wei_per_exit, written.exit_reserve_gas_wei) == (10**17, 0), "what is written counts as it is"
+
+
 def test_bounds_that_no_setting_can_lift() -> None:
     for name, value in (
         ("max_gas_units", 50_000_001), ("max_gas_native_per_day", 10_001), ("max_transactions_per_day", 10_001),

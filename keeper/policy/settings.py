@@ -99,11 +99,13 @@ class Signing(Section):
     ``exit_reserve_gas_native`` beyond the hourly and daily limits."""
 
     max_gas_units: int = Field(default=10_000_000, ge=21_000, le=50_000_000)
-    max_gas_native_per_transaction: Decimal = Field(default=Decimal("0.5"), gt=0, le=10_000)
-    max_gas_native_per_hour: Decimal = Field(default=Decimal(1), gt=0, le=10_000)
-    max_gas_native_per_day: Decimal = Field(default=Decimal(3), gt=0, le=10_000)
-    max_gas_native_per_exit: Decimal = Field(default=Decimal(2), gt=0, le=10_000)
-    exit_reserve_gas_native: Decimal = Field(default=Decimal(4), ge=0, le=10_000)
+    max_gas_native_per_transaction: Decimal | None = Field(
+        default=None, gt=0, le=10_000, description="left out: 0.5, more where the chain's coin is cheap"
+    )
+    max_gas_native_per_hour: Decimal | None = Field(default=None, gt=0, le=10_000, description="left out: 1, likewise")
+    max_gas_native_per_day: Decimal | None = Field(default=None, gt=0, le=10_000, description="left out: 3, likewise")
+    max_gas_native_per_exit: Decimal | None = Field(default=None, gt=0, le=10_000, description="left out: 2, likewise")
+    exit_reserve_gas_native: Decimal | None = Field(default=None, ge=0, le=10_000, description="left out: 4, likewise")
     max_priority_fee_gwei: Decimal = Field(default=Decimal(500), gt=0, le=100_000)
     max_swapped_quote_per_transaction: Decimal | None = Field(
         default=None, gt=0, description="human units of the quote token; left out: capital.max_quote"

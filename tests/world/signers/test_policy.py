@@ -299,3 +299,23 @@ def test_both_kinds_of_router_only_take_their_own_call() -> None:
 def test_only_kinds_of_step_that_are_known() -> None:
     kinds = {type(each) for steps, _ in scene.PLANS.values() for each in steps}
     assert kinds == {Approve, Exit, Collect, Swap, Mint, Increase}
+
+
+@pytest.mark.parametrize(
+    ("known", "changes", "named"),
+    [
+        (one(SWAP), {"gas": 10_000_001, "maxFeePerGas": 10**8}, "signing.max_gas_units"),
+        (one(SWAP), {"maxPriorityFeePerGas": 501 * 10**9, "maxFeePerGas": 502 * 10**9}, "max_priority_fee_gwei"),
+        (one(SWAP), {"maxFeePerGas": 900 * 10**9}, "max_gas_native_per_transaction"),
+        (replace(one(SWAP), head_timestamp=one(SWAP).head_timestamp - 90), {}, "the deadline"),
+    ],
+)
+def test_what_is_dear_or_early_waits_and_what_is_wrong_besides_still_halts(
+    known: Evidence, changes: dict[str, Any], named: str
+) -> None:
+    """A node that lags by a minute and a half, or a price, is no reason to stop for ever; a wrong target is."""
+    with pytest.raises(SigningLimitError, match=named):
+        sign(known, **changes)
+    if named != "the deadline":
+        with pytest.raises(SigningRefusedError, match="the target"):
+            sign(known, **changes, to=scene.ATTACKER)
