@@ -150,7 +150,10 @@ def swap_steps_for(
     pool = observation.pool
     token = pool.token0 if fit.zero_for_one else pool.token1
     objections = []
-    if fit.amount_out < swap.amount_out_min:
+    price, limit = pool.sqrt_price_x96, swap.sqrt_price_limit_x96
+    # Of so little that both round to nothing, the price limit still says that it would pay too little.
+    is_beyond = price <= limit if fit.zero_for_one else price >= limit
+    if fit.amount_out < swap.amount_out_min or is_beyond:
         figures = (Figure("expected_out_raw", fit.amount_out), Figure("minimum_out_raw", swap.amount_out_min))
         message = "the swap would pay less than the time-weighted price less the slippage allowed"
         objections.append(Objection("swap_below_minimum", message, figures))
