@@ -199,7 +199,7 @@ def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str |
     if codec.unsigned(_ask(node, pool, "slot0()")) == 0:
         yield Finding(subject, False, "the pool was never given a price")
         return
-    yield _oracle(subject, pool, settings.limits.twap_seconds, node)
+    yield _oracle(subject, pool, settings.limits.twap_windows_seconds[-1], node)
     yield from look_at_feeds(strategy, chain, node, pool)
     pair = (token0, symbols[0]), (token1, symbols[1])
     holders = (pool,) if owner is None else (pool, owner)
@@ -208,14 +208,16 @@ def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str |
         yield _balances(subject, owner, pair, node)
 
 
-def _oracle(subject: str, pool: str, twap_seconds: int, node: HttpNode) -> Finding:
-    data = codec.call_with_integers("observe(uint32[])", [twap_seconds, 0])
+def _oracle(subject: str, pool: str, seconds: int, node: HttpNode) -> Finding:
+    """Every window must be there, or nothing is done; the longest tells of all."""
+    data = codec.call_with_integers("observe(uint32[])", [seconds, 0])
     try:
         node.request("eth_call", [{"to": pool, "data": "0x" + data.hex()}, "latest"])
     except RpcError:
-        sentence = f"the pool's oracle does not reach back {twap_seconds} s; choose a smaller limits.twap_seconds"
+        remedy = "choose smaller limits.twap_seconds and limits.long_twap_seconds, or have its cardinality increased"
+        sentence = f"the pool's oracle does not reach back {seconds} s: {remedy}"
         return Finding(subject, False, sentence)
-    return Finding(subject, True, f"the pool's oracle reaches back {twap_seconds} s")
+    return Finding(subject, True, f"the pool's oracle reaches back {seconds} s")
 
 
 def _balances(subject: str, owner: str, tokens: tuple[tuple[str, str], ...], node: HttpNode) -> Finding:
