@@ -15,8 +15,9 @@ _GWEI_DIGITS = 9
 _SWAPS_PER_HOUR = 4
 _SWAPS_PER_DAY = 8
 _EXIT_RESERVE_TRANSACTIONS = 20
-# What a strategy may spend on gas where nothing is written: coins of ether's worth, and how many times as many on chains
-# of a cheaper one, by order of magnitude alone (BNB, Gnosis, Polygon, Sonic, Fantom, Mantle, Avalanche, Celo, Berachain).
+# What a strategy may spend on gas where nothing is written: coins of ether's worth, and how many times as many on
+# chains of a cheaper one, by order of magnitude alone (BNB, Gnosis, Polygon, Sonic, Fantom, Mantle, Celo, Avalanche,
+# Berachain).
 _GAS_PER_TRANSACTION, _GAS_PER_HOUR, _GAS_PER_DAY = Decimal("0.5"), Decimal(1), Decimal(3)
 _GAS_PER_EXIT, _GAS_EXIT_RESERVE = Decimal(2), Decimal(4)
 _TIMES_ETHER = {

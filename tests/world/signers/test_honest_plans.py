@@ -1,5 +1,5 @@
-"""Whatever the planner makes for an honest strategy, the policy passes: a false refusal would halt it with its money in a
-range. Random pools, prices, decimals, settings, ladders, balances and positions, by either router and side."""
+"""Whatever the planner makes for an honest strategy, the policy passes: a false refusal would halt it with its money in
+a range. Random pools, prices, decimals, settings, ladders, balances and positions, by either router and side."""
 
 from __future__ import annotations
 
