@@ -54,6 +54,9 @@ def test_20_what_is_out_is_replaced_though_plans_may_live_shorter_now(site: Site
     patience = Patience(site, block_seconds=40, base_fee_wei=20 * 10**9)
     patience.mine()
     with at_work(edited, patience=patience) as keeper:
-        assert isinstance(keeper.cycle(), Done)
+        done = keeper.cycle()
+        assert isinstance(done, Done)
+        head_seconds = int(site.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        assert head_seconds < done.submission.deadline_timestamp - 300, "and at once, not when the deadline was near"
         last = site.evidence().attempts[-1]
         assert last.kind == "exit" and last.max_fee_wei > 20 * 10**9 and not last.cancels, "it was replaced"

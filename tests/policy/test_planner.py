@@ -16,8 +16,8 @@ from keeper.model.plan import Approve, Exit, Increase, Mint, Swap
 from keeper.model.swap import swap
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick
 from keeper.policy.compound import plan_compound
-from keeper.policy.ratio import market_without
-from keeper.policy.rebalance import plan_change, plan_exit, plan_tidy
+from keeper.policy.ratio import Fit, market_without
+from keeper.policy.rebalance import plan_change, plan_exit, plan_tidy, swap_steps_for
 from keeper.policy.valuation import positions_value, value_in_quote
 from tests.policy.world import ADDRESS_0, ADDRESS_1, held, ladder, observation, settings
 
@@ -293,3 +293,13 @@ def test_what_the_swap_takes_of_the_fees_counts_against_the_threshold() -> None:
 
     assert plan(50 * 10**6) is None  # half of it is swapped, and the pool's fee leaves less than 50 to add
     assert plan(51 * 10**6) is not None
+
+
+def test_a_swap_whose_price_limit_lies_behind_the_price_is_objected_to() -> None:
+    """Of so little that what it pays and what it must pay both round to nothing."""
+    obs = observation(decimals=(0, 18), tick=414_486, twap_tick=414_485, quote_is_token0=False)
+    dust = Fit(False, 2 * 10**15, 0, 0, 0, obs.pool.sqrt_price_x96)
+    (*_, swap), objections = swap_steps_for(obs, dust, settings(quote="token1", limits={"max_slippage_bps": 0}))
+    assert isinstance(swap, Swap) and swap.amount_out_min == 0
+    assert swap.sqrt_price_limit_x96 <= obs.pool.sqrt_price_x96, "the pool would revert"
+    assert [o.code for o in objections] == ["swap_below_minimum"]
