@@ -37,7 +37,7 @@ class ChainEvidence:
         self._node, self._multicall, self._positions = node, multicall, positions_address
 
     def transfers(self, token: str, owner: str, from_block: int, to_block: int) -> tuple[Transfer, ...]:
-        """Every transfer to or from the owner, oldest first; none where the node has no such logs to give."""
+        """Every transfer of something to or from the owner, oldest first; none where the node has no such logs to give."""
         if to_block - from_block >= _BLOCKS_AT_ONCE * _MOST_PIECES:
             return ()
         try:
@@ -48,7 +48,8 @@ class ChainEvidence:
             made = [_transfer(log, owner, times) for log in raw]
         except (TransientError, KeyError, TypeError, ValueError):
             return ()
-        found = {(each.transaction_hash, each.log_index): each for each in made}  # one to oneself is found twice
+        # Most tokens let anybody move nothing out of any wallet; and one to oneself, found twice, is nothing too.
+        found = {(each.transaction_hash, each.log_index): each for each in made if each.amount}
         return tuple(sorted(found.values(), key=lambda each: (each.block_number, each.log_index)))
 
     def _logs(self, token: str, owner: str, from_block: int, to_block: int) -> Iterator[dict[str, Any]]:
