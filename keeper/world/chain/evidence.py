@@ -37,7 +37,7 @@ class ChainEvidence:
         self._node, self._multicall, self._positions = node, multicall, positions_address
 
     def transfers(self, token: str, owner: str, from_block: int, to_block: int) -> tuple[Transfer, ...]:
-        """Every transfer of something to or from the owner, oldest first; none where the node has no such logs to give."""
+        """Every transfer of more than nothing to or from the owner, oldest first; none where the node has no logs."""
         if to_block - from_block >= _BLOCKS_AT_ONCE * _MOST_PIECES:
             return ()
         try:

@@ -102,15 +102,17 @@ class Sender:
         head = sights.read_head(self._node, self.address, self._chain_id)
         if head.timestamp > deadline_timestamp:
             return Refused("the plan's deadline has passed")
-        ceiling_wei = self._patience_for(step).ceiling_wei
-        caps = fees.offer(head.market.base_fee_wei, head.market.priority_fee_wei, ceiling_wei)
-        if caps is None:
-            return Refused(f"gas is above the ceiling of {ceiling_wei} wei (base fee {head.market.base_fee_wei} wei)")
         nonce = self._next_nonce(head)
         try:
             gas = fees.gas_limit(self._rehearsal.gas_units(step, call))
         except RehearsalFailedError as error:
             return Refused(str(error))
+        ceiling_wei = self._patience_for(step, gas).ceiling_wei
+        most_tip_wei, market = fees.with_room(self._patience.most_tip_wei), head.market
+        tip_wei = market.priority_fee_wei if most_tip_wei is None else min(market.priority_fee_wei, most_tip_wei)
+        caps = fees.offer(market.base_fee_wei, tip_wei, ceiling_wei)
+        if caps is None:
+            return Refused(f"gas is above the ceiling of {ceiling_wei} wei (base fee {market.base_fee_wei} wei)")
         purpose = Purpose(step_id, head.timestamp)
         attempt, debit_quote = self._sign(call, nonce, gas, caps, purpose)
         transaction = self._log.record_attempt(
@@ -154,7 +156,8 @@ class Sender:
         """The one move that the rules name; what is to be said if it was the last for now goes into ``watch.note``."""
         last = transaction.attempts[-1]
         seen = watch.completed(look.seen)
-        move = send_state.next_move(_tried(transaction), deadline_timestamp, seen, self._patience_for(step))
+        patience = self._patience_for(step, last.gas_limit)
+        move = send_state.next_move(_tried(transaction), deadline_timestamp, seen, patience)
         if transaction.state == "INCLUDED" and not isinstance(move, (Finish, Include)):
             self._log.record_dropped(transaction.id, cancels=last.cancels)
             transaction = replace(transaction, state="BROADCAST", block_number=None, block_hash=None)
@@ -201,10 +204,10 @@ class Sender:
         self._broadcast(dearer, watch)
         return dearer
 
-    def _patience_for(self, step: Step) -> Patience:
-        """The way out stays open when gas is dear; whether it is worth it was the decision's to judge."""
-        ceiling = self._exit_ceiling_wei if step.kind == "exit" else self._patience.ceiling_wei
-        return replace(self._patience, ceiling_wei=ceiling, cancel_ceiling_wei=self._exit_ceiling_wei)
+    def _patience_for(self, step: Step, gas_units: int) -> Patience:
+        return send_state.within_bounds(
+            self._patience, self._exit_ceiling_wei, is_exit=step.kind == "exit", gas_units=gas_units
+        )
 
     def _next_nonce(self, head: Head) -> int:
         """No counter is kept: the chain's count, or one more than the highest that is signed for and not settled."""
