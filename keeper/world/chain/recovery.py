@@ -17,13 +17,14 @@ from keeper.world.protocols import Node
 WATCHED_BLOCKS: Final = 128
 
 
-def revive_undone(node: Node, log: TransactionLog, strategy: str) -> int:
-    """Make live again what a reorganisation undid of the strategy's transactions; how many there were.
+def revive_undone(node: Node, log: TransactionLog, strategy: str, chain_id: int) -> int:
+    """Make live again what a reorganisation undid of the strategy's transactions on the node's chain; how many there
+    were.
 
     Raises:
         TransientError: the node does not answer, or shows neither the old chain nor a new one as long.
     """
-    recent = log.recent_final(strategy, WATCHED_BLOCKS)
+    recent = log.recent_final(strategy, chain_id, WATCHED_BLOCKS)
     if not recent:
         return 0
     hashes = [_mined_hash(transaction) for transaction in recent]

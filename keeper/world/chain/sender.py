@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.errors import HaltedError, RehearsalFailedError, RpcError, TransientError
+from keeper.errors import ConfigError, HaltedError, RehearsalFailedError, RpcError, TransientError
 from keeper.model.plan import Step
 from keeper.world.chain import fees, send_state, sights
 from keeper.world.chain.fees import Fees
@@ -87,6 +87,11 @@ class Sender:
         self._poll_seconds, self._receipt_timeout_seconds = poll_seconds, receipt_timeout_seconds
 
     @property
+    def chain_id(self) -> int:
+        """The chain it sends on."""
+        return self._chain_id
+
+    @property
     def address(self) -> str:
         """The address that signs and pays."""
         return self._signer.address
@@ -135,7 +140,9 @@ class Sender:
 
         Raises:
             HaltedError: its nonce went to a transaction that is not ours; strategy and signer are halted.
+            ConfigError: it belongs to another chain or key than these, which cannot tell what became of it.
         """
+        self._require_own(transaction)
         until = self._now() + self._receipt_timeout_seconds
         watch = watch or _Watch(resend_from=self._now())
         while True:
@@ -262,6 +269,13 @@ class Sender:
             return True
         self._log.record_broadcast(transaction.id)
         return True
+
+    def _require_own(self, transaction: StoredTransaction) -> None:
+        if (transaction.chain_id, transaction.sender) != (self._chain_id, self.address.lower()):
+            raise ConfigError(
+                f"nonce {transaction.nonce} of {transaction.sender} on chain {transaction.chain_id} is not settled, and "
+                f"the strategy now has chain {self._chain_id} and key {self.address}: put them back until it is"
+            )
 
     def _require_not_halted(self) -> None:
         reason = self._log.signer_halt(self._chain_id, self.address)

@@ -32,15 +32,13 @@ class WalletExecutor:
 
     def recover(self, strategy: str) -> Outcome | None:
         """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
-        recovery.revive_undone(self._node, self._log, strategy)
-        for submission, step in self._log.undone(strategy):
+        recovery.revive_undone(self._node, self._log, strategy, self._sender.chain_id)
+        while undone := self._log.undone(strategy):  # read anew each time: an end may bring others down
+            submission, step = undone[0]
             sent = self._carry_out(step, submission)
             if not isinstance(sent, Mined):
                 return Pending(submission, sent.note if isinstance(sent, Unknown) else sent.reason)
-            self._book(sent)
-            if sent.ending.state != "FINAL_OK":
-                # What came after it was decided upon its having happened.
-                self._log.expire_open_plan(strategy)
+            self._book(sent)  # and with it ends what was decided upon another end of it
         return None
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth

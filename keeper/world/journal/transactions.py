@@ -82,7 +82,7 @@ class TransactionLog:
         with self._engine.begin() as connection:
             transaction_id = insert_row(connection, tables.transactions, row)
             connection.execute(insert(tables.attempts).values(attempt_row(transaction_id, attempt)))
-        return StoredTransaction(transaction_id, step_id, nonce, "SIGNED", (attempt,), None)
+        return StoredTransaction(transaction_id, step_id, chain_id, sender.lower(), nonce, "SIGNED", (attempt,), None)
 
     def record_replacement(self, transaction_id: int, attempt: Attempt) -> None:
         """Another attempt at the same nonce, before it leaves: dearer, or the self-send that takes the nonce back."""
@@ -118,7 +118,8 @@ class TransactionLog:
     def record_ending(self, transaction_id: int, ending: Ending, effects: Effects) -> None:
         """The end of a transaction: its receipt, its effects and the state of its step, together.
 
-        If another end of it was booked before (a reorganisation moved it), that is taken back in the same commit.
+        If another end of it was booked before (a reorganisation moved it), that is taken back in the same commit, and
+        what was decided since upon its success falls with it.
         """
         with self._engine.begin() as connection:
             undoing.take_back(connection, transaction_id)
@@ -135,6 +136,8 @@ class TransactionLog:
             decision = decisions.bare_decision(query_on(connection), plan.decision_id)
             account = Account(plan.chain_id, plan.owner, plan.strategy, plan.id)
             outcomes.write_effects(connection, account, decision, effects, ending.block_timestamp)
+            if plan.state == "undone" and ending.state != "FINAL_OK":
+                undoing.expire_later(connection, plan)
             undoing.close_undone(connection, plan)
 
     def record_undone(self, transaction_id: int) -> None:
@@ -144,13 +147,14 @@ class TransactionLog:
             undoing.take_back(connection, transaction_id)
             undoing.revive(connection, transaction_id)
 
-    def recent_final(self, strategy: str, blocks: int) -> tuple[StoredTransaction, ...]:
-        """The strategy's final transactions in the last ``blocks`` blocks that it has seen, by nonce."""
+    def recent_final(self, strategy: str, chain_id: int, blocks: int) -> tuple[StoredTransaction, ...]:
+        """The strategy's final transactions in the last ``blocks`` blocks that it has seen of the chain, by nonce."""
         seen = tables.decisions
-        newest = select(func.max(seen.c.block_number)).where(seen.c.strategy == strategy).scalar_subquery()
+        of_chain = (seen.c.strategy == strategy, seen.c.chain_id == chain_id)
+        newest = select(func.max(seen.c.block_number)).where(*of_chain).scalar_subquery()
         table = tables.transactions
         with self._engine.begin() as connection:
-            mine = table.c.step_id.in_(undoing.steps_of(strategy))
+            mine = and_(table.c.chain_id == chain_id, table.c.step_id.in_(undoing.steps_of(strategy)))
             recent = and_(mine, table.c.state.in_(FINAL), table.c.block_number > newest - blocks)
             return _transactions(connection, recent)
 
@@ -168,13 +172,6 @@ class TransactionLog:
                 submission = OpenSubmission(plan_id, decision_id, strategy, deadline)
                 found.append((submission, StoredStep(step_id, _step(body), state, transaction)))
             return tuple(found)
-
-    def expire_open_plan(self, strategy: str) -> None:
-        """Let the strategy's open plan, if there is one, pass its deadline now: what is out for it is taken back."""
-        plans = tables.plans
-        mine = and_(plans.c.strategy == strategy, plans.c.state == "open")
-        with self._engine.begin() as connection:
-            connection.execute(update(plans).where(mine).values(deadline_timestamp=0))
 
     def strategy_state(self, strategy: str) -> str:
         """The durable state, as an operator or a halt set it."""
