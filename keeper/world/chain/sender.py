@@ -28,7 +28,6 @@ from keeper.world.chain.send_state import (
     Replace,
     Resend,
     Seen,
-    Tried,
     Wait,
 )
 from keeper.world.chain.sent import Mined, Refused, Sent, Unknown
@@ -164,7 +163,7 @@ class Sender:
         last = transaction.attempts[-1]
         seen = watch.completed(look.seen)
         patience = self._patience_for(step, last.gas_limit)
-        move = send_state.next_move(_tried(transaction), deadline_timestamp, seen, patience)
+        move = send_state.next_move(sights.tried(transaction), deadline_timestamp, seen, patience)
         if transaction.state == "INCLUDED" and not isinstance(move, (Finish, Include)):
             self._log.record_dropped(transaction.id, cancels=last.cancels)
             transaction = replace(transaction, state="BROADCAST", block_number=None, block_hash=None)
@@ -273,8 +272,8 @@ class Sender:
     def _require_own(self, transaction: StoredTransaction) -> None:
         if (transaction.chain_id, transaction.sender) != (self._chain_id, self.address.lower()):
             raise ConfigError(
-                f"nonce {transaction.nonce} of {transaction.sender} on chain {transaction.chain_id} is not settled, and "
-                f"the strategy now has chain {self._chain_id} and key {self.address}: put them back until it is"
+                f"nonce {transaction.nonce} of {transaction.sender} on chain {transaction.chain_id} is not settled, "
+                f"and the strategy now has chain {self._chain_id} and key {self.address}: put them back until it is"
             )
 
     def _require_not_halted(self) -> None:
@@ -289,10 +288,3 @@ class Sender:
         )
         self._log.record_lost_nonce(transaction.id, reason, timestamp)
         raise HaltedError(reason)
-
-
-def _tried(transaction: StoredTransaction) -> list[Tried]:
-    return [
-        Tried(Fees(each.max_fee_wei, each.max_priority_fee_wei), each.signed_timestamp, each.cancels)
-        for each in transaction.attempts
-    ]
