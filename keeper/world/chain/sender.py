@@ -184,7 +184,7 @@ class Sender:
                 transaction = self._sign_again(transaction, again, last.gas_limit, caps, purpose, watch)
             case Cancel(fees=caps):
                 back = Call(self.address, b"")
-                gas = max(SELF_SEND_GAS, fees.gas_limit(self._rehearsal.gas_units(None, back)))
+                gas = self._self_send_gas(back)
                 purpose = Purpose(transaction.step_id, seen.head_timestamp, cancels=True)
                 transaction = self._sign_again(transaction, back, gas, caps, purpose, watch)
             case Wait(note=note):
@@ -209,6 +209,13 @@ class Sender:
         dearer = replace(transaction, state="SIGNED", attempts=(*transaction.attempts, attempt))
         self._broadcast(dearer, watch)
         return dearer
+
+    def _self_send_gas(self, back: Call) -> int:
+        """With the least gas no code can run, so a self-send that its own account refuses still takes the nonce."""
+        try:
+            return max(SELF_SEND_GAS, fees.gas_limit(self._rehearsal.gas_units(None, back)))
+        except RehearsalFailedError:
+            return SELF_SEND_GAS
 
     def _patience_for(self, step: Step, gas_units: int) -> Patience:
         return send_state.within_bounds(
