@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.errors import ConfigError, HaltedError, RehearsalFailedError, RpcError, TransientError
+from keeper.errors import HaltedError, RehearsalFailedError, RpcError, TransientError
 from keeper.model.plan import Step
 from keeper.world.chain import fees, send_state, sights
 from keeper.world.chain.fees import Fees
@@ -141,7 +141,7 @@ class Sender:
             HaltedError: its nonce went to a transaction that is not ours; strategy and signer are halted.
             ConfigError: it belongs to another chain or key than these, which cannot tell what became of it.
         """
-        self._require_own(transaction)
+        sights.require_own(transaction, self.address, self._chain_id)
         until = self._now() + self._receipt_timeout_seconds
         watch = watch or _Watch(resend_from=self._now())
         while True:
@@ -230,6 +230,11 @@ class Sender:
                 f"the node counts {head.nonce} transactions of {self.address}, but nonce {settled} is mined: it lags "
                 "behind, or the chain is being reorganised; nothing was signed"
             )
+        for nonce, strategy in self._log.out_for_halted(self._chain_id, self.address, head.nonce):
+            raise TransientError(
+                f"nonce {nonce} of {self.address} is out for strategy {strategy}, which is halted, and not mined: "
+                f"nothing is signed behind it; `keeper resume {strategy}` has it settled"
+            )
         live = self._log.highest_live_nonce(self._chain_id, self.address)
         return head.nonce if live is None else max(head.nonce, live + 1)
 
@@ -275,13 +280,6 @@ class Sender:
             return True
         self._log.record_broadcast(transaction.id)
         return True
-
-    def _require_own(self, transaction: StoredTransaction) -> None:
-        if (transaction.chain_id, transaction.sender) != (self._chain_id, self.address.lower()):
-            raise ConfigError(
-                f"nonce {transaction.nonce} of {transaction.sender} on chain {transaction.chain_id} is not settled, "
-                f"and the strategy now has chain {self._chain_id} and key {self.address}: put them back until it is"
-            )
 
     def _require_not_halted(self) -> None:
         reason = self._log.signer_halt(self._chain_id, self.address)

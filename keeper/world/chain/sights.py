@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from keeper.errors import FatalError, RpcError
+from keeper.errors import ConfigError, FatalError, RpcError
 from keeper.world.chain import fees
 from keeper.world.chain.fees import Fees, GasMarket
 from keeper.world.chain.send_state import Seen, Tried
@@ -50,6 +50,15 @@ def tried(transaction: StoredTransaction) -> Sequence[Tried]:
         Tried(Fees(each.max_fee_wei, each.max_priority_fee_wei), each.signed_timestamp, each.cancels)
         for each in transaction.attempts
     ]
+
+
+def require_own(transaction: StoredTransaction, address: str, chain_id: int) -> None:
+    """ConfigError where it is another chain's or key's: what is seen of these says nothing of it."""
+    if (transaction.chain_id, transaction.sender) != (chain_id, address.lower()):
+        raise ConfigError(
+            f"nonce {transaction.nonce} of {transaction.sender} on chain {transaction.chain_id} is not settled, and "
+            f"the strategy now has chain {chain_id} and key {address}: put them back until it is"
+        )
 
 
 @plain_answers()

@@ -65,6 +65,16 @@ class TransactionLog:
         with self._engine.begin() as connection:
             return connection.execute(wanted).scalar()
 
+    def out_for_halted(self, chain_id: int, sender: str, since_nonce: int) -> tuple[tuple[int, str], ...]:
+        """Nonces from ``since_nonce`` on that are out for strategies which are halted, with their names, in order."""
+        table, steps, plans, strategies = tables.transactions, tables.steps, tables.plans, tables.strategies
+        joined = table.join(steps, steps.c.id == table.c.step_id).join(plans, plans.c.id == steps.c.plan_id)
+        joined = joined.join(strategies, strategies.c.name == plans.c.strategy)
+        out = and_(_of(chain_id, sender), table.c.nonce >= since_nonce, table.c.state.in_(LIVE))
+        wanted = select(table.c.nonce, plans.c.strategy).select_from(joined).where(out, strategies.c.state == "halted")
+        with self._engine.begin() as connection:
+            return tuple((row.nonce, row.strategy) for row in connection.execute(wanted.order_by(table.c.nonce)))
+
     def record_attempt(
         self, step_id: int, chain_id: int, sender: str, nonce: int, attempt: Attempt, debit_quote: int = 0
     ) -> StoredTransaction:
