@@ -10,10 +10,12 @@ import pytest
 
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.errors import ConfigError
+from keeper.model.ledger import NATIVE
 from keeper.model.outcome import Done, Failed, Pending
 from keeper.model.plan import Collect
 from keeper.world.chain.node import HttpNode
 from keeper.world.journal import queries
+from keeper.world.journal.books import Subject
 from keeper.world.signers import keystore
 from tests.faults.test_fault_15_reorg import recovered, reorganise
 from tests.world import words
@@ -100,3 +102,19 @@ def test_15_what_is_out_is_not_judged_by_another_chain_or_key(bench: Bench, tmp_
     assert bench.journal.transactions.steps(submission.plan_id) == (before,)
     bench.mine = True
     assert isinstance(bench.settle(), Done)
+
+
+def test_15_the_books_follow_lines_that_were_written_anew(bench: Bench) -> None:
+    """The line of what was undone and that of what came instead have the same place in the ledger, not the same sum."""
+    subject = Subject(STRATEGY, bench_module.CHAIN_ID, bench.signer.address, words.POOL, bench.signer.address)
+    log = bench.journal.reconciliations
+    assert isinstance(bench.submit(*bench.open(ACT, lifetime_seconds=10_000)), Done)
+    before = log.books(subject).balances[NATIVE]
+    reorganise(bench, 1)
+    bench.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    bench.mine = False
+    bench.node.after = lambda name: bench.anvil.mine() if name == "send" else None
+    recovered(bench)
+    after = log.books(subject).balances[NATIVE]
+    assert after != before and bench.ledger_difference_wei() == 0
+    assert after == int(bench.anvil.rpc("eth_getBalance", bench.signer.address, "latest"), 16)

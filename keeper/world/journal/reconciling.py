@@ -26,6 +26,10 @@ class ReconciliationLog:
         self._engine = engine
         self._sums: dict[tuple[int, str], tuple[tuple[int, int], dict[str, int], int]] = {}
 
+    def forget(self) -> None:
+        """Add the ledger up anew: lines went, and others may have come in their places."""
+        self._sums.clear()
+
     def books(self, subject: Subject) -> Books:
         """The journal's word on the wallet, its signer, and the strategy's positions."""
         with self._engine.begin() as connection:
@@ -48,7 +52,7 @@ class ReconciliationLog:
             )
 
     def _balances(self, query: Query, subject: Subject) -> tuple[dict[str, int], int]:
-        """Sums by token. A ledger grows for years: it is added up again only when lines came or went."""
+        """Sums by token. A ledger grows for years: it is added up again only when lines came, or on ``forget``."""
         place = (subject.chain_id, subject.owner.lower())
         ((count, last_id),) = query(
             "SELECT count(*), coalesce(max(id), 0) FROM ledger WHERE chain_id = ? AND owner = ?", place

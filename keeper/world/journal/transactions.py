@@ -7,6 +7,7 @@ before any byte leaves; a receipt's effects are written in the commit that marks
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, func, insert, select, update
@@ -36,10 +37,11 @@ _STEP_STATE: Final = {"FINAL_OK": "DONE", "FINAL_REVERTED": "FAILED", "CANCELLED
 
 
 class TransactionLog:
-    """Every method is one committed transaction of the journal."""
+    """Every method is one committed transaction of the journal. ``on_taken_back`` is called when ledger lines may
+    have gone."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, on_taken_back: Callable[[], object] = lambda: None) -> None:
+        self._engine, self._on_taken_back = engine, on_taken_back
 
     def steps(self, plan_id: int) -> tuple[StoredStep, ...]:
         """The steps of a plan in order."""
@@ -149,6 +151,7 @@ class TransactionLog:
             if plan.state == "undone" and ending.state != "FINAL_OK":
                 undoing.expire_later(connection, plan)
             undoing.close_undone(connection, plan)
+        self._on_taken_back()
 
     def record_undone(self, transaction_id: int) -> None:
         """A reorganisation has taken a final transaction out of the chain: all that followed from it goes with it, and
@@ -156,6 +159,7 @@ class TransactionLog:
         with self._engine.begin() as connection:
             undoing.take_back(connection, transaction_id)
             undoing.revive(connection, transaction_id)
+        self._on_taken_back()
 
     def recent_final(self, strategy: str, chain_id: int, blocks: int) -> tuple[StoredTransaction, ...]:
         """The strategy's final transactions in the last ``blocks`` blocks that it has seen of the chain, by nonce."""
