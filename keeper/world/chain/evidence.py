@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from keeper.errors import TransientError
-from keeper.world.chain import codec
+from keeper.world.chain import codec, sights
 from keeper.world.chain.multicall import Multicall
 from keeper.world.protocols import Node
 
@@ -61,6 +61,16 @@ class ChainEvidence:
                 for log in self._node.request("eth_getLogs", [asked]):
                     if len(log["topics"]) == _ERC20_TOPICS:
                         yield log
+
+    def is_other_block(self, number: int, block_hash: str) -> bool:
+        """Whether the chain has another block of that number now. TransientError where the node does not tell."""
+        with sights.plain_answers():
+            block = self._node.request("eth_getBlockByNumber", [hex(number), False])
+            return str(block["hash"]).lower() != block_hash.lower()
+
+    def is_unmined(self, transaction_hash: str) -> bool:
+        """Whether the chain does not have the transaction now. TransientError where the node does not answer."""
+        return self._node.request("eth_getTransactionReceipt", [transaction_hash]) is None
 
     def fate(self, token_id: int, owner: str, block_hash: str) -> tuple[Fate, str]:
         """What became of a position that the owner no longer shows in the pool, and who has it now (or "").
