@@ -126,14 +126,3 @@ def test_the_journal_alone_is_enough_for_replay(tmp_path: Path, capfd: pytest.Ca
     journal.close()
     assert run(["replay", "--journal", str(file)]) == 2
     assert "is built from a file that is not at hand" in capfd.readouterr().err
-
-
-def test_a_journal_from_before_has_the_table_made(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'journal.db'}"
-    journal = open_journal(url, "dry")
-    with journal._engine.begin() as connection:
-        tables.artifacts.drop(connection)
-    journal.close()
-    journal = open_journal(url, "dry")
-    journal.record_settings("5" * 64, b"{}", {DIGEST: BODY})
-    journal.close()

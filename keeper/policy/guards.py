@@ -103,11 +103,13 @@ def cost_objection(observation: Observation, memory: Memory, plan: Plan, limits:
 
 
 def gas_objections(observation: Observation, plan: Plan, limits: Limits, *, spare_reserve: bool) -> Iterator[Objection]:
-    """The gas price ceiling, and native coin for this plan beside the reserve (which an exit may use)."""
+    """The gas price ceiling (an exit has its own), and native coin for this plan beside the reserve (which an exit may
+    use)."""
     gas = observation.gas
     price_wei = gas.base_fee_wei + gas.priority_fee_wei
-    if limits.max_gas_gwei is not None and not spare_reserve and price_wei > limits.max_gas_gwei * GWEI:
-        figures = (Figure("gas_price_wei", price_wei), Figure("ceiling_wei", int(limits.max_gas_gwei * GWEI)))
+    ceiling_gwei = limits.max_exit_gas_gwei if spare_reserve else limits.max_gas_gwei
+    if ceiling_gwei is not None and price_wei > ceiling_gwei * GWEI:
+        figures = (Figure("gas_price_wei", price_wei), Figure("ceiling_wei", int(ceiling_gwei * GWEI)))
         yield Objection("gas_price", "gas costs more than the ceiling allows", figures)
     reserve = 0 if spare_reserve else int(limits.gas_reserve_native * WEI)
     needed = plan.cost.gas_units * price_wei + reserve

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper.assembly_feeds import oracle_feed
+from keeper.assembly_trust import wallet_reconciler
 from keeper.chainlab.artifacts import node_modules
 from keeper.chainlab.calls import create, transact
 from keeper.chainlab.solidity import compile_contract
@@ -57,4 +58,7 @@ def with_oracle(
         quote_is_token0=seen.quote_is_token0, twap_windows_seconds=settings.limits.twap_windows_seconds,
         oracle=oracle_feed(settings.oracle, desk.venue.multicall, base, quote), implied=implied,
     )  # fmt: skip
+    desk.reconciler = wallet_reconciler(
+        CHAIN_ID, settings, desk.journal, desk.observer._node, desk.observer, desk.venue, desk.owner
+    )
     return OracleDesk(desk, feed)

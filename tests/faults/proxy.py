@@ -215,9 +215,16 @@ class Exchange(BaseHTTPRequestHandler):
         server: _Server = self.server  # type: ignore[assignment]
         self.node = server.node
         self.node.count(1)
+        self._counted = True
         try:
             self._serve()
         finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Before the answer goes out: whoever has it may ask the next question at once."""
+        if self._counted:
+            self._counted = False
             self.node.count(-1)
 
     def _serve(self) -> None:
@@ -247,6 +254,7 @@ class Exchange(BaseHTTPRequestHandler):
         return {"jsonrpc": "2.0", "id": reply.pop("id", asked.number), **reply}
 
     def send(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self._leave()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)

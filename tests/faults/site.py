@@ -247,12 +247,18 @@ def quick(url: str) -> HttpNode:
 
 
 @contextmanager
-def at_work(site: Site, *, node: HttpNode | None = None, patience: Patience | None = None) -> Iterator[Keeper]:
+def at_work(
+    site: Site,
+    *,
+    node: HttpNode | None = None,
+    patience: Patience | None = None,
+    signer: Callable[[Signer], Signer] = lambda signer: signer,
+) -> Iterator[Keeper]:
     """A keeper opened on the site, closed at the end. Waiting for a receipt mines a block and takes no time."""
     journal = open_journal(site.journal_url, MODE)
     waiting = patience or Patience(site)
     try:
-        yield open_keeper(site, journal, node=node, pause=waiting.pause, now=waiting.now)
+        yield open_keeper(site, journal, node=node, signer=signer, pause=waiting.pause, now=waiting.now)
     finally:
         journal.close()
 

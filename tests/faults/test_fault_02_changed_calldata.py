@@ -9,6 +9,8 @@ import pytest
 
 from keeper.errors import SigningRefusedError
 from keeper.model.plan import Approve, Step
+from keeper.world.chain.rehearsal import SimulatedRehearsal
+from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.protocols import Call, Signer
 from keeper.world.signers import policy
 from keeper.world.signers.decoding import decode_unsigned
@@ -116,6 +118,9 @@ def test_02_calldata_changed_on_its_way_is_never_sent(
         counted.inner = signer
         return counted
 
+    # The rehearsal would see it too; here the policy stands alone.
+    monkeypatch.setattr(WalletExecutor, "_look_ahead", lambda *_: None)
+    monkeypatch.setattr(SimulatedRehearsal, "gas_units", lambda _self, _step, _call: 600_000)
     with at_work(site, signer=counting) as keeper:
         if victim == "exit":
             keeper.until_held()

@@ -1,4 +1,4 @@
-"""Row 9: another chain behind the same id. (A chain id that changes while running is the sender's to see.)"""
+"""Row 9: another chain behind the same id, or another id while running."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from keeper.chainlab.deploy import PoolSpec, deploy
 from keeper.errors import ConfigError, FatalError
 from keeper.world.chain.genesis import check_genesis
 from keeper.world.journal.opening import open_journal
+from tests.faults import node_faults
+from tests.faults.scenes import besieged
+from tests.faults.site import Site
 from tests.policy.desk import CHAIN_ID, Warm, at_desk
 from tests.world.conftest import contracts_of
 
@@ -63,3 +66,16 @@ class _Beginning:
 
     def send_raw_transaction(self, _raw: bytes) -> str:
         raise AssertionError
+
+
+@pytest.mark.parametrize("moment", ["before the decision", "between decision and signature"])
+def test_09_a_chain_id_that_changes_while_running_is_never_signed_for(site: Site, moment: str) -> None:
+    with besieged(site) as hostile:
+        before = site.evidence()
+        answers = 0 if moment == "before the decision" else 1
+        hostile.node.on("eth_chainId", node_faults.wrong_chain_id(5), skip=answers)
+        with pytest.raises((FatalError, ConfigError), match="chain"):
+            for _ in range(4):
+                hostile.keeper.cycle()
+        assert hostile.node.sent == []
+    assert site.evidence().attempts == before.attempts

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -19,14 +19,15 @@ from keeper.model.decision import Decision
 from keeper.model.observation import History, Observation, Position, Sample
 from keeper.model.plan import Approve, Exit, Mint, Step, Swap
 from keeper.policy.decide import decide
-from keeper.policy.ratio import SEARCH_RESOLUTION
 from tests.policy.world import ADDRESS_0, ADDRESS_1, held, history, memory, observation, settings
 
 Q192 = 1 << 192
 SPACING = 60
+FAR_TICKS = 500_000
 DECIMALS = st.sampled_from([0, 6, 8, 18, 24])
 GAME = {"gate": "none"}
-WITHIN = 8 / SEARCH_RESOLUTION, 5e-3
+# Up to `max_leftover_bps` (0.1 %) may stay on one side in one world and on the other in its mirror.
+WITHIN = 2e-3, 5e-3
 OTHER = {ADDRESS_0: ADDRESS_1, ADDRESS_1: ADDRESS_0}
 
 
@@ -131,6 +132,8 @@ def test_11_both_orders_and_all_decimals_give_mirrored_plans(
     """``price``: whole token1 for one whole token0; ``moved``: a position left so many spacings away."""
     raw = price * 10.0 ** (decimals[1] - decimals[0])
     tick = round(math.log(raw) / math.log(1.0001)) // SPACING * SPACING
+    # Further out the periphery's own arithmetic is coarse: √a·√b / 2^96 is left with a few digits of token0's side.
+    assume(abs(tick) < FAR_TICKS)
     value_1 = round(worth * max(price, 1) * 10 ** decimals[1])  # raw token1, and at least so many whole token0 too
     balances = round(share * value_1 / 1.0001**tick), round((1 - share) * value_1)
     depth = round(1_000 * value_1 / 1.0001 ** (tick / 2)) + 10

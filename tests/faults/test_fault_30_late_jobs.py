@@ -195,5 +195,6 @@ def test_30_turns_that_take_longer_than_their_interval_never_overlap(house: Hous
         before = house.decided()
         until(lambda: house.decided() >= before + 2, house.told)
         assert house.node.most_at_once == 1
+        house.node.calm()
         assert house.stop(process) == 0
     check(house)

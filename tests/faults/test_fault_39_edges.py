@@ -113,8 +113,9 @@ def elsewhere(warm: Warm, tick: int) -> Warm:
     transact(rpc, deployment.deployer, pool, "increaseObservationCardinalityNext(uint16)", 20)
     made = replace(deployment, pool=to_checksum_address(pool), fee_pips=FEE_PIPS, tick_spacing=SPACING)
     root = sqrt_price_at_tick(tick)
+    inward = 1 if tick < 0 else -1
     past = tuple(
-        replace(each, sqrt_price_x96=root * (400 + at % 2) // 400, fee_growth_global_0_x128=0,
+        replace(each, sqrt_price_x96=root * (400 + inward * (at % 2)) // 400, fee_growth_global_0_x128=0,
                 fee_growth_global_1_x128=0, bar=None)
         for at, each in enumerate(warm.samples)
     )  # fmt: skip

@@ -69,6 +69,8 @@ class Days:
     def hour(self, until: int) -> None:
         """The market goes on, something goes wrong, the keeper takes its turns."""
         self.lab.market.advance_to(until)
+        if self.keeper is not None and self.keeper.journal.memory(NAME).state == "paused":
+            self.keeper.journal.set_state(NAME, "running", "by hand", 0)
         self.strike()
         for _ in range(MOST_CYCLES):
             end = self.turn()
@@ -107,7 +109,7 @@ class Days:
         elif name == "restart":
             self.start()
         elif self.keeper is not None:
-            self.keeper.journal.set_state(NAME, self.dice.choice(["paused", "running", "running"]), "by hand", 0)
+            self.keeper.journal.set_state(NAME, "paused", "by hand", 0)
 
     def rest(self) -> list[str]:
         """The faults stop."""
@@ -135,10 +137,11 @@ def settings_for(lab: Lab) -> dict[str, Any]:
         "pool": deployment.pool,
         "quote": "token1" if deployment.base_is_token0 else "token0",
         "capital": {"max_quote": "1000000"},
-        "forecaster": {"kind": "ewma", "half_life_hours": 48},
-        "range": {"kind": "sigma", "k": 0.7, "horizon_days": 3,
-                  "ladder": [{"scale": 1, "share_pct": 70}, {"scale": 2, "share_pct": 30}]},
-        "limits": {"max_slippage_bps": 60, "max_price_impact_bps": 40},
+        # It moves whenever the price leaves its range, whether that pays or not: there must be much to disturb.
+        "range": {"kind": "fixed", "lower_pct": 1.5, "upper_pct": 1.5},
+        "profit": {"gate": "none", "min_fee_history_hours": 2},
+        "limits": {"max_slippage_bps": 60, "max_price_impact_bps": 40, "cooldown_minutes": 0,
+                   "max_rebalances_per_day": 24},
     }  # fmt: skip
 
 

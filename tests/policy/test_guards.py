@@ -127,6 +127,8 @@ def test_gas_price_and_gas_money() -> None:
     assert gas_codes(obs, plan(), spare_reserve=False, max_gas_gwei="1.1") == []
     assert gas_codes(obs, plan(), spare_reserve=False, max_gas_gwei="1.099") == ["gas_price"]
     assert gas_codes(obs, plan(), spare_reserve=True, max_gas_gwei="1.099") == []  # an exit has its own budget
+    assert gas_codes(obs, plan(), spare_reserve=True, max_exit_gas_gwei="1.1") == []
+    assert gas_codes(obs, plan(), spare_reserve=True, max_exit_gas_gwei="1.099") == ["gas_price"]
 
     needed = 1_000_000 * 1_100_000_000
     poor = replace(obs, wallet=replace(obs.wallet, native_wei=needed + 5 * 10**16))
