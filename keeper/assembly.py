@@ -208,6 +208,10 @@ def wallet_executor(
                 confirmations=max(1, chain.confirmations),
                 bump_after_seconds=chain.bump_after_seconds,
                 ceiling_wei=_wei_per_gas(limits.max_gas_gwei),
+                # What the signing policy would refuse is not asked for: its refusal is for defects, and halts.
+                most_tip_wei=rules.max_priority_fee_wei,
+                most_gas_wei=rules.limits.gas_wei_per_transaction,
+                most_exit_gas_wei=rules.limits.gas_wei_per_exit,
             ),
             exit_ceiling_wei=_wei_per_gas(limits.max_exit_gas_gwei),
             route="public" if relay is None else "private",

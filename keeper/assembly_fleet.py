@@ -28,7 +28,7 @@ from keeper.assembly_tokens import require_plain_tokens
 from keeper.config import GlobalLimits, LoadedConfig, journal_url
 from keeper.config_reload import Reload
 from keeper.config_strategies import StrategyFile
-from keeper.errors import ConfigError, TransientError
+from keeper.errors import ConfigError, KeeperError, TransientError
 from keeper.policy.settings import StrategySettings
 from keeper.redaction import printable
 from keeper.world.chain import codec
@@ -179,8 +179,11 @@ class ConfiguredFleet:
         return self.runners
 
     def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
-        """Keep it in the journal, where ``keeper status`` finds it."""
-        self._journal.record_event(strategy, kind, sentence, int(time.time()))
+        """Keep it in the journal, where ``keeper status`` finds it; on a full disk it stands in the log alone."""
+        try:
+            self._journal.record_event(strategy, kind, sentence, int(time.time()))
+        except KeeperError as error:
+            telemetry.cycle_deferred(strategy or "every strategy", f"an alert ({kind}) was not recorded: {error}")
 
 
 @contextmanager

@@ -130,6 +130,13 @@ def _lines(now: Observation, token_id: int, *parts: tuple[EntryKind, tuple[int, 
     )
 
 
+def block_of(evidence: str) -> tuple[int, str] | None:
+    """Number and hash of the block that a line was made from, where it says so in place of a transaction's hash."""
+    _, found, words = evidence.partition("reconciled at block ")
+    number, _, block_hash = words.partition(" ")
+    return (int(number), block_hash) if found else None
+
+
 def _line(kind: EntryKind, token: str, amount: int, token_id: int | None, block: Block) -> LedgerEntry:
     """Its evidence is the state of a block, for there is no log: the text says so where a hash would stand."""
     of = "" if token_id is None else f"position {token_id} "

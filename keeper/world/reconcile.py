@@ -7,6 +7,7 @@ explain away: the strategy halts, in the commit that writes down what was found,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final, Literal
 
 from keeper import telemetry
@@ -15,8 +16,9 @@ from keeper.model.ledger import NATIVE
 from keeper.model.observation import Observation, Position
 from keeper.world import differences
 from keeper.world.chain.evidence import ChainEvidence, Transfer
+from keeper.world.chain.recovery import WATCHED_BLOCKS
 from keeper.world.differences import Difference, in_units
-from keeper.world.journal.books import Adopted, Books, Findings, KnownPosition, Subject, Told, together
+from keeper.world.journal.books import Adopted, Books, Deposit, Findings, KnownPosition, Subject, Told, together
 from keeper.world.journal.reconciling import ReconciliationLog
 from keeper.world.second_opinion import DISAGREES
 
@@ -161,7 +163,7 @@ class WalletReconciler:
         """Nothing is booked while anything is unexplained: the window of logs stays open for the next look."""
         # Others of this wallet that have something in flight share its gas money.
         found = [
-            self._balance(difference, now, books)
+            self._balance_as_of_now(difference, now, books)
             for difference in differences.balance_differences(now, books, with_native=not books.in_flight)
         ]
         halts = tuple(each for part in found for each in part.halts)
@@ -169,6 +171,32 @@ class WalletReconciler:
             yield Findings(halts=halts, is_settled=False)
         else:
             yield from found
+
+    def _balance_as_of_now(self, difference: Difference, now: Observation, books: Books) -> Findings:
+        """Deposits are booked when they are seen: one whose block a reorganisation took is not missing."""
+        undone = self._undone_deposits(difference, now, books) if difference.amount < 0 else ()
+        if not undone:
+            return self._balance(difference, now, books)
+        amount = sum(each.amount for each in undone)
+        sentence = f"a reorganisation took back deposits of {in_units(amount, difference.decimals)} {difference.symbol}"
+        told = Told("deposit_undone", f"block {now.block.number}, {difference.symbol}", sentence)
+        gone = Findings(undone_lines=tuple(each.line_id for each in undone), told=(told,))
+        left = replace(difference, amount=difference.amount + amount)
+        return together((gone, self._balance(left, now, books))) if left.amount else gone
+
+    def _undone_deposits(self, difference: Difference, now: Observation, books: Books) -> tuple[Deposit, ...]:
+        """Those of the last blocks of which the chain no longer has what they were booked from."""
+        recent = self._log.deposits_since(self._subject, difference.token, now.block.number - WATCHED_BLOCKS)
+        if not recent or books.reconciled_block is None:
+            return ()
+        was_here = books.reconciled_block, books.reconciled_hash
+
+        def is_undone(deposit: Deposit) -> bool:
+            block = differences.block_of(deposit.evidence)
+            is_missing = block is not None or self._evidence.is_unmined(deposit.evidence)
+            return is_missing and self._evidence.is_other_block(*(block or was_here))
+
+        return tuple(each for each in recent if is_undone(each))
 
     def _balance(self, difference: Difference, now: Observation, books: Books) -> Findings:
         transfers = self._transfers(difference, now, books)

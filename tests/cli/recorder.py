@@ -12,6 +12,7 @@ from typing import Any, Self
 
 class Forwarding(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         server: Recorder = self.server  # type: ignore[assignment]

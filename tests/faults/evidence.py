@@ -70,7 +70,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to look. ``first_block``: none of the owner's transactions is older."""
+    """Where to look. ``first_block``: none of the owner's transactions is older; ``first_nonce``: nor lower."""
 
     rpc: Rpc
     chain_id: int
@@ -79,6 +79,7 @@ class Place:
     router: str
     positions: str
     first_block: int = 0
+    first_nonce: int = 0
 
 
 @contextmanager
@@ -100,12 +101,14 @@ def gather(query: Query, place: Place) -> Evidence:
     owner, tokens = place.owner.lower(), (place.tokens[0].lower(), place.tokens[1].lower())
     contracts = {"router": place.router.lower(), "positions": place.positions.lower()}
     rows = query("SELECT token_id FROM positions WHERE closed_timestamp IS NULL ORDER BY id")
+    attempts = tuple(signed(query))
+    count = int(place.rpc("eth_getTransactionCount", place.owner, "latest"), 16)
     return Evidence(
         chain_id=place.chain_id,
         owner=owner,
-        count=int(place.rpc("eth_getTransactionCount", place.owner, "latest"), 16),
-        mined=tuple(_mined(place)),
-        attempts=tuple(signed(query)),
+        count=count,
+        mined=_mined(place, [each.hash for each in attempts], count),
+        attempts=attempts,
         balances=_balances(place),
         booked=queries.ledger_balance(query, place.chain_id, place.owner),
         allowances={
@@ -141,14 +144,23 @@ def fingerprint(query: Query) -> tuple[tuple[str, tuple[Row, ...]], ...]:
     return tuple((table, tuple(query(f"SELECT * FROM {table} ORDER BY id"))) for table in tables)
 
 
-def _mined(place: Place) -> Iterator[MinedTransaction]:
+def _mined(place: Place, known: Sequence[str], count: int) -> tuple[MinedTransaction, ...]:
+    """All of the owner's transactions. Where the journal's own are as many as the chain counts there is no other one;
+    else every block is searched for it."""
+    found = [place.rpc("eth_getTransactionByHash", each) for each in known]
+    ours = sorted((each for each in found if each and each["blockHash"]), key=lambda each: int(each["nonce"], 16))
+    if len(ours) == count - place.first_nonce:
+        return tuple(_judged(place, each) for each in ours)
     newest = int(place.rpc("eth_blockNumber"), 16)
-    for number in range(place.first_block, newest + 1):
-        for each in place.rpc("eth_getBlockByNumber", hex(number), True)["transactions"]:
-            if each["from"].lower() == place.owner.lower():
-                receipt = place.rpc("eth_getTransactionReceipt", each["hash"])
-                succeeded = int(receipt["status"], 16) == 1
-                yield MinedTransaction(each["hash"].lower(), int(each["nonce"], 16), each["to"].lower(), succeeded)
+    blocks = (place.rpc("eth_getBlockByNumber", hex(each), True) for each in range(place.first_block, newest + 1))
+    sent = (each for block in blocks for each in block["transactions"] if each["from"].lower() == place.owner.lower())
+    return tuple(_judged(place, each) for each in sent)
+
+
+def _judged(place: Place, sent: dict[str, Any]) -> MinedTransaction:
+    receipt = place.rpc("eth_getTransactionReceipt", sent["hash"])
+    succeeded = int(receipt["status"], 16) == 1
+    return MinedTransaction(sent["hash"].lower(), int(sent["nonce"], 16), sent["to"].lower(), succeeded)
 
 
 def _balances(place: Place) -> dict[str, int]:

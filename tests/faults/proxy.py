@@ -209,6 +209,7 @@ class Exchange(BaseHTTPRequestHandler):
     """One HTTP exchange, as a fault of the exchange sees it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body leave in two writes: without this each answer takes 40 ms more
     node: HostileNode
 
     def do_POST(self) -> None:

@@ -19,6 +19,7 @@ from keeper.model.decision import Decision
 from keeper.model.observation import History, Observation, Position, Sample
 from keeper.model.plan import Approve, Exit, Mint, Step, Swap
 from keeper.policy.decide import decide
+from keeper.policy.ratio import SEARCH_RESOLUTION
 from tests.policy.world import ADDRESS_0, ADDRESS_1, held, history, memory, observation, settings
 
 Q192 = 1 << 192
@@ -26,8 +27,7 @@ SPACING = 60
 FAR_TICKS = 500_000
 DECIMALS = st.sampled_from([0, 6, 8, 18, 24])
 GAME = {"gate": "none"}
-# Up to `max_leftover_bps` (0.1 %) may stay on one side in one world and on the other in its mirror.
-WITHIN = 2e-3, 5e-3
+WITHIN = 8 / SEARCH_RESOLUTION, 5e-3
 OTHER = {ADDRESS_0: ADDRESS_1, ADDRESS_1: ADDRESS_0}
 
 

@@ -73,7 +73,8 @@ class Scene:
         told = self.by_step()
         kinds = self.kinds()
         again = {number for number, kind in enumerate(kinds) if kind == "approve" and "approve" in kinds[:number]}
-        effects = {name for number, name in told if _matters(name) and number not in again}
+        # The moment before most effects is the one after the exchange before it; every one is killed at in the soak.
+        effects = {name for number, name in told if _matters(name) and _tells(name) and number not in again}
         quiet = [name for _, name in told if not _matters(name)]
         kept = effects | {*quiet[::READS_BETWEEN]}
         return [name for _, name in told if name in kept]
@@ -99,6 +100,10 @@ class Scene:
 
 def _signs(name: str) -> bool:
     return name.startswith("after commit of") and "attempts" in name
+
+
+def _tells(name: str) -> bool:
+    return name.startswith("after") or "signature" in name or "eth_sendRawTransaction" in name
 
 
 def _matters(name: str) -> bool:

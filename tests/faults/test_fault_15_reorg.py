@@ -149,7 +149,7 @@ class _Behind:
     bench: Bench
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        (mined,) = self.bench.journal.transactions.recent_final(STRATEGY, 100)
+        (mined,) = self.bench.journal.transactions.recent_final(STRATEGY, bench_module.CHAIN_ID, 100)
         assert mined.block_number is not None
         return [hex(mined.block_number - 1), *[None for _ in requests[1:]]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from keeper.assembly_fleet import ConfiguredFleet
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.errors import TransientError
 from keeper.model.outcome import Done
 from keeper.model.plan import Step
 from keeper.world.journal.backup import back_up
+from keeper.world.journal.opening import open_journal
 from keeper.world.journal.reading import read_journal
 from keeper.world.protocols import Call
 from tests.world.executors.bench import STEPS, STRATEGY, Bench, PlainVenue, make
@@ -149,3 +152,16 @@ def test_19_a_journal_that_may_not_grow(bench: Bench) -> None:
     limit(1 << 30)
     assert isinstance(bench.settle(), Done)
     assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (1, 1, 0)
+
+
+def test_19_an_alert_that_cannot_be_kept_breaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alert is told while something worse is dealt with: it must not take the turn with it."""
+    journal = open_journal(f"sqlite:///{tmp_path}/keeper.db", "wallet")
+
+    def no_room(*_values: object) -> None:
+        raise TransientError("no space is left")
+
+    monkeypatch.setattr(journal, "record_event", no_room)
+    fleet = ConfiguredFleet(None, None, journal, "", None, threading.Event())  # type: ignore[arg-type]
+    fleet.alert("halted", "a", "why")
+    journal.close()

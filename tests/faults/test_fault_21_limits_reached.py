@@ -27,12 +27,10 @@ def limited(site: Site, **signing: Any) -> Site:
     ("signing", "named"),
     [
         ({"max_transactions_per_hour": 1}, "max_transactions_per_hour"),
-        ({"max_gas_native_per_transaction": "0.00001"}, "max_gas_native_per_transaction"),
         ({"max_gas_native_per_hour": "0.00001"}, "max_gas_native_per_hour"),
         ({"max_gas_native_per_day": "0.00001"}, "max_gas_native_per_day"),
         ({"max_swapped_quote_per_transaction": 1}, "max_swapped_quote_per_transaction"),
         ({"max_swapped_quote_per_hour": 1}, "max_swapped_quote_per_hour"),
-        ({"max_priority_fee_gwei": "0.000000001"}, "max_priority_fee_gwei"),
         ({"max_gas_units": 50_000}, "max_gas_units"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from keeper.errors import TransientError
-from keeper.world.chain import codec
+from keeper.world.chain import codec, sights
 from keeper.world.chain.multicall import Multicall
 from keeper.world.protocols import Node
 
@@ -37,7 +37,7 @@ class ChainEvidence:
         self._node, self._multicall, self._positions = node, multicall, positions_address
 
     def transfers(self, token: str, owner: str, from_block: int, to_block: int) -> tuple[Transfer, ...]:
-        """Every transfer to or from the owner, oldest first; none where the node has no such logs to give."""
+        """Every transfer of more than nothing to or from the owner, oldest first; none where the node has no logs."""
         if to_block - from_block >= _BLOCKS_AT_ONCE * _MOST_PIECES:
             return ()
         try:
@@ -48,7 +48,8 @@ class ChainEvidence:
             made = [_transfer(log, owner, times) for log in raw]
         except (TransientError, KeyError, TypeError, ValueError):
             return ()
-        found = {(each.transaction_hash, each.log_index): each for each in made}  # one to oneself is found twice
+        # Most tokens let anybody move nothing out of any wallet; and one to oneself, found twice, is nothing too.
+        found = {(each.transaction_hash, each.log_index): each for each in made if each.amount}
         return tuple(sorted(found.values(), key=lambda each: (each.block_number, each.log_index)))
 
     def _logs(self, token: str, owner: str, from_block: int, to_block: int) -> Iterator[dict[str, Any]]:
@@ -60,6 +61,16 @@ class ChainEvidence:
                 for log in self._node.request("eth_getLogs", [asked]):
                     if len(log["topics"]) == _ERC20_TOPICS:
                         yield log
+
+    def is_other_block(self, number: int, block_hash: str) -> bool:
+        """Whether the chain has another block of that number now. TransientError where the node does not tell."""
+        with sights.plain_answers():
+            block = self._node.request("eth_getBlockByNumber", [hex(number), False])
+            return str(block["hash"]).lower() != block_hash.lower()
+
+    def is_unmined(self, transaction_hash: str) -> bool:
+        """Whether the chain does not have the transaction now. TransientError where the node does not answer."""
+        return self._node.request("eth_getTransactionReceipt", [transaction_hash]) is None
 
     def fate(self, token_id: int, owner: str, block_hash: str) -> tuple[Fate, str]:
         """What became of a position that the owner no longer shows in the pool, and who has it now (or "").

@@ -73,17 +73,25 @@ def offer(base_fee_wei: int, priority_fee_wei: int, ceiling_wei: int | None) -> 
     return Fees(min(cap, ceiling_wei), priority_fee_wei)
 
 
-def replacement(before: Fees, now: Fees, ceiling_wei: int | None) -> Fees | None:
+def replacement(before: Fees, now: Fees, ceiling_wei: int | None, most_tip_wei: int | None = None) -> Fees | None:
     """Caps that replace a transaction sent with ``before``: raised by an eighth, rounded up, or those of ``now`` if
-    they are higher, as far as the ceiling goes. None where it does not even allow the raise."""
+    they are higher, as far as the ceilings go. None where they do not even allow the raise."""
     least = Fees(_raised(before.max_fee_wei), _raised(before.max_priority_fee_wei))
+    if most_tip_wei is not None and least.max_priority_fee_wei > most_tip_wei:
+        return None
     tip = max(least.max_priority_fee_wei, now.max_priority_fee_wei)
+    tip = tip if most_tip_wei is None else min(tip, most_tip_wei)
     cap = max(least.max_fee_wei, now.max_fee_wei, tip)
     if ceiling_wei is None:
         return Fees(cap, tip)
     if ceiling_wei < max(least.max_fee_wei, least.max_priority_fee_wei):
         return None
     return Fees(min(cap, ceiling_wei), min(tip, ceiling_wei))
+
+
+def with_room(ceiling_wei: int | None) -> int | None:
+    """The most that may be offered below a ceiling so that one replacement still fits under it."""
+    return None if ceiling_wei is None else ceiling_wei * _BUMP_DIVISOR // (_BUMP_DIVISOR + 1)
 
 
 def gas_limit(estimate: int) -> int:

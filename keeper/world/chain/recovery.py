@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from keeper.errors import TransientError
+from keeper.world.chain import sights
 from keeper.world.journal.attempts import StoredTransaction
 from keeper.world.journal.transactions import TransactionLog
 from keeper.world.protocols import Node
@@ -17,25 +18,27 @@ from keeper.world.protocols import Node
 WATCHED_BLOCKS: Final = 128
 
 
-def revive_undone(node: Node, log: TransactionLog, strategy: str) -> int:
-    """Make live again what a reorganisation undid of the strategy's transactions; how many there were.
+def revive_undone(node: Node, log: TransactionLog, strategy: str, chain_id: int) -> int:
+    """Make live again what a reorganisation undid of the strategy's transactions on the node's chain; how many there
+    were.
 
     Raises:
-        TransientError: the node does not answer, or shows neither the old chain nor a new one as long.
+        TransientError: the node does not answer what was asked, or shows neither the old chain nor a new one as long.
     """
-    recent = log.recent_final(strategy, WATCHED_BLOCKS)
+    recent = log.recent_final(strategy, chain_id, WATCHED_BLOCKS)
     if not recent:
         return 0
     hashes = [_mined_hash(transaction) for transaction in recent]
     requests = [("eth_getTransactionReceipt", [each]) for each in hashes]
-    head, *receipts = node.batch([("eth_blockNumber", []), *requests])
-    undone = [
-        transaction
-        for transaction, receipt in zip(recent, receipts, strict=True)
-        if receipt is None or receipt["blockHash"] != transaction.block_hash
-    ]
-    for transaction in undone:
-        _require_other_chain(node, transaction, int(head, 16))
+    with sights.plain_answers():
+        head, *receipts = node.batch([("eth_blockNumber", []), *requests])
+        undone = [
+            transaction
+            for transaction, receipt in zip(recent, receipts, strict=True)
+            if receipt is None or receipt["blockHash"] != transaction.block_hash
+        ]
+        for transaction in undone:
+            _require_other_chain(node, transaction, int(head, 16))
     for transaction in undone:
         log.record_undone(transaction.id)
     return len(undone)

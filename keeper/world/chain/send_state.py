@@ -11,7 +11,7 @@ stranger's only when it stays so at a depth that counts as final.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.world.chain import fees
 from keeper.world.chain.fees import Fees
@@ -24,6 +24,8 @@ class Patience:
     ``confirmations``: how deep its block must lie, its own included, before a receipt is final.
     ``bump_after_seconds``: how long the chain may go on without it before more is offered.
     ``ceiling_wei``: the most that is offered per gas; ``cancel_ceiling_wei`` the same for taking a nonce back.
+    ``most_tip_wei``: the most of it that may be a tip. ``most_gas_wei`` and ``most_exit_gas_wei``: the most wei that
+    the gas of one transaction may cost, and of a way out.
     ``max_attempts``: how often a nonce is signed for, the cancellation not counted.
     ``looks_before_lost``: how often in a row a used nonce must be seen without a receipt of ours: behind one URL there
     may be many nodes, of which some lag.
@@ -35,6 +37,19 @@ class Patience:
     cancel_ceiling_wei: int | None = None
     max_attempts: int = 12
     looks_before_lost: int = 5
+    most_tip_wei: int | None = None
+    most_gas_wei: int | None = None
+    most_exit_gas_wei: int | None = None
+
+
+def within_bounds(patience: Patience, exit_ceiling_wei: int | None, *, is_exit: bool, gas_units: int) -> Patience:
+    """The patience with one transaction, by what its gas may cost in all. The way out stays open when gas is dear:
+    whether it is worth it was the decision's to judge. Any other act leaves room to take its nonce back."""
+    per_gas = [exit_ceiling_wei] if is_exit else [patience.ceiling_wei, fees.with_room(exit_ceiling_wei)]
+    most_gas_wei = patience.most_exit_gas_wei if is_exit else patience.most_gas_wei
+    per_gas.append(None if most_gas_wei is None else most_gas_wei // gas_units)
+    ceiling = min((each for each in per_gas if each is not None), default=None)
+    return replace(patience, ceiling_wei=ceiling, cancel_ceiling_wei=exit_ceiling_wei)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +148,7 @@ def next_move(tried: Sequence[Tried], deadline_timestamp: int, seen: Seen, patie
 
 
 def _cancel(last: Tried, seen: Seen, patience: Patience) -> Move:
-    caps = fees.replacement(last.fees, seen.offered, patience.cancel_ceiling_wei)
+    caps = fees.replacement(last.fees, seen.offered, patience.cancel_ceiling_wei, patience.most_tip_wei)
     if caps is None:
         return Wait("the plan has expired; taking its nonce back costs more than the gas ceiling allows")
     return Cancel(caps)
@@ -149,5 +164,8 @@ def _dearer(tried: Sequence[Tried], seen: Seen, patience: Patience) -> Fees | No
     """Fees that replace the last attempt's, or None where the bounds forbid it."""
     last = tried[-1]
     of_this_kind = sum(1 for each in tried if each.cancels == last.cancels)
-    ceiling = patience.cancel_ceiling_wei if last.cancels else patience.ceiling_wei
-    return None if of_this_kind >= patience.max_attempts else fees.replacement(last.fees, seen.offered, ceiling)
+    if of_this_kind >= patience.max_attempts:
+        return None
+    if last.cancels:
+        return fees.replacement(last.fees, seen.offered, patience.cancel_ceiling_wei, patience.most_tip_wei)
+    return fees.replacement(last.fees, seen.offered, patience.ceiling_wei, fees.with_room(patience.most_tip_wei))

@@ -28,7 +28,6 @@ from keeper.world.chain.send_state import (
     Replace,
     Resend,
     Seen,
-    Tried,
     Wait,
 )
 from keeper.world.chain.sent import Mined, Refused, Sent, Unknown
@@ -87,6 +86,11 @@ class Sender:
         self._poll_seconds, self._receipt_timeout_seconds = poll_seconds, receipt_timeout_seconds
 
     @property
+    def chain_id(self) -> int:
+        """The chain it sends on."""
+        return self._chain_id
+
+    @property
     def address(self) -> str:
         """The address that signs and pays."""
         return self._signer.address
@@ -102,13 +106,15 @@ class Sender:
         head = sights.read_head(self._node, self.address, self._chain_id)
         if head.timestamp > deadline_timestamp:
             return Refused("the plan's deadline has passed")
-        ceiling_wei = self._patience_for(step).ceiling_wei
-        caps = fees.offer(head.market.base_fee_wei, head.market.priority_fee_wei, ceiling_wei)
-        if caps is None:
-            return Refused(f"gas is above the ceiling of {ceiling_wei} wei (base fee {head.market.base_fee_wei} wei)")
         nonce = self._next_nonce(head)
         try:
             gas = fees.gas_limit(self._rehearsal.gas_units(step, call))
+            ceiling_wei = self._patience_for(step, gas).ceiling_wei
+            most_tip_wei, market = fees.with_room(self._patience.most_tip_wei), head.market
+            tip_wei = market.priority_fee_wei if most_tip_wei is None else min(market.priority_fee_wei, most_tip_wei)
+            caps = fees.offer(market.base_fee_wei, tip_wei, ceiling_wei)
+            if caps is None:
+                return Refused(f"gas is above the ceiling of {ceiling_wei} wei (base fee {market.base_fee_wei} wei)")
             attempt, debit_quote = self._sign(call, nonce, gas, caps, Purpose(step_id, head.timestamp))
         except (RehearsalFailedError, SigningLimitError) as error:
             return Refused(str(error))
@@ -132,7 +138,9 @@ class Sender:
 
         Raises:
             HaltedError: its nonce went to a transaction that is not ours; strategy and signer are halted.
+            ConfigError: it belongs to another chain or key than these, which cannot tell what became of it.
         """
+        sights.require_own(transaction, self.address, self._chain_id)
         until = self._now() + self._receipt_timeout_seconds
         watch = watch or _Watch(resend_from=self._now())
         while True:
@@ -153,7 +161,8 @@ class Sender:
         """The one move that the rules name; what is to be said if it was the last for now goes into ``watch.note``."""
         last = transaction.attempts[-1]
         seen = watch.completed(look.seen)
-        move = send_state.next_move(_tried(transaction), deadline_timestamp, seen, self._patience_for(step))
+        patience = self._patience_for(step, last.gas_limit)
+        move = send_state.next_move(sights.tried(transaction), deadline_timestamp, seen, patience)
         if transaction.state == "INCLUDED" and not isinstance(move, (Finish, Include)):
             self._log.record_dropped(transaction.id, cancels=last.cancels)
             transaction = replace(transaction, state="BROADCAST", block_number=None, block_hash=None)
@@ -171,23 +180,21 @@ class Sender:
                 purpose = Purpose(transaction.step_id, seen.head_timestamp, last.cancels)
                 try:
                     transaction = self._sign_again(transaction, again, last.gas_limit, caps, purpose, watch)
-                except SigningLimitError as error:  # what is signed already is all there is: it stays within reach
-                    if not seen.in_pool:
-                        self._resend(transaction, watch)
-                    watch.note = str(error)
+                except SigningLimitError as error:  # what is signed already is all there is
+                    self._resend(transaction, watch, str(error))
             case Cancel(fees=caps):
-                back = Call(self.address, b"")
-                gas = max(SELF_SEND_GAS, fees.gas_limit(self._rehearsal.gas_units(None, back)))
+                gas = self._self_send_gas(back := Call(self.address, b""))
                 purpose = Purpose(transaction.step_id, seen.head_timestamp, cancels=True)
                 transaction = self._sign_again(transaction, back, gas, caps, purpose, watch)
             case Wait(note=note):
                 watch.note = note
         return transaction
 
-    def _resend(self, transaction: StoredTransaction, watch: _Watch) -> None:
+    def _resend(self, transaction: StoredTransaction, watch: _Watch, note: str = "") -> None:
         if self._now() >= watch.resend_from:
             watch.resend_from = self._now() + RESEND_SECONDS
             self._broadcast(transaction, watch)
+        watch.note = note or watch.note
 
     def _include(self, transaction: StoredTransaction, look: Look, watch: _Watch) -> StoredTransaction:
         assert look.block is not None
@@ -208,10 +215,17 @@ class Sender:
         self._broadcast(dearer, watch)
         return dearer
 
-    def _patience_for(self, step: Step) -> Patience:
-        """The way out stays open when gas is dear; whether it is worth it was the decision's to judge."""
-        ceiling = self._exit_ceiling_wei if step.kind == "exit" else self._patience.ceiling_wei
-        return replace(self._patience, ceiling_wei=ceiling, cancel_ceiling_wei=self._exit_ceiling_wei)
+    def _self_send_gas(self, back: Call) -> int:
+        """With the least gas no code can run, so a self-send that its own account refuses still takes the nonce."""
+        try:
+            return max(SELF_SEND_GAS, fees.gas_limit(self._rehearsal.gas_units(None, back)))
+        except RehearsalFailedError:
+            return SELF_SEND_GAS
+
+    def _patience_for(self, step: Step, gas_units: int) -> Patience:
+        return send_state.within_bounds(
+            self._patience, self._exit_ceiling_wei, is_exit=step.kind == "exit", gas_units=gas_units
+        )
 
     def _next_nonce(self, head: Head) -> int:
         """No counter is kept: the chain's count, or one more than the highest that is signed for and not settled."""
@@ -220,6 +234,11 @@ class Sender:
             raise TransientError(
                 f"the node counts {head.nonce} transactions of {self.address}, but nonce {settled} is mined: it lags "
                 "behind, or the chain is being reorganised; nothing was signed"
+            )
+        for nonce, strategy in self._log.out_for_halted(self._chain_id, self.address, head.nonce):
+            raise TransientError(
+                f"nonce {nonce} of {self.address} is out for strategy {strategy}, which is halted, and not mined: "
+                f"nothing is signed behind it; `keeper resume {strategy}` has it settled"
             )
         live = self._log.highest_live_nonce(self._chain_id, self.address)
         return head.nonce if live is None else max(head.nonce, live + 1)
@@ -279,10 +298,3 @@ class Sender:
         )
         self._log.record_lost_nonce(transaction.id, reason, timestamp)
         raise HaltedError(reason)
-
-
-def _tried(transaction: StoredTransaction) -> list[Tried]:
-    return [
-        Tried(Fees(each.max_fee_wei, each.max_priority_fee_wei), each.signed_timestamp, each.cancels)
-        for each in transaction.attempts
-    ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from keeper.errors import FatalError, RpcError
+from keeper.errors import ConfigError, FatalError, RpcError
 from keeper.world.chain import fees
-from keeper.world.chain.fees import GasMarket
-from keeper.world.chain.send_state import Seen
+from keeper.world.chain.fees import Fees, GasMarket
+from keeper.world.chain.send_state import Seen, Tried
 from keeper.world.journal.attempts import Attempt, Ending, StoredTransaction
 from keeper.world.protocols import Node
 
@@ -34,12 +35,39 @@ class Look:
     ending: Ending | None = None
 
 
+@contextmanager
+def plain_answers() -> Iterator[None]:
+    """What is JSON and no answer to the question is the node's fault, to be waited out: RpcError, and no defect."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise RpcError(f"the node answered with something else than it was asked ({error!r})") from error
+
+
+def tried(transaction: StoredTransaction) -> Sequence[Tried]:
+    """Its attempts as the rules want them."""
+    return [
+        Tried(Fees(each.max_fee_wei, each.max_priority_fee_wei), each.signed_timestamp, each.cancels)
+        for each in transaction.attempts
+    ]
+
+
+def require_own(transaction: StoredTransaction, address: str, chain_id: int) -> None:
+    """ConfigError where it is another chain's or key's: what is seen of these says nothing of it."""
+    if (transaction.chain_id, transaction.sender) != (chain_id, address.lower()):
+        raise ConfigError(
+            f"nonce {transaction.nonce} of {transaction.sender} on chain {transaction.chain_id} is not settled, and "
+            f"the strategy now has chain {chain_id} and key {address}: put them back until it is"
+        )
+
+
+@plain_answers()
 def read_head(node: Node, address: str, chain_id: int) -> Head:
     """What has to be known right before a signature.
 
     Raises:
         FatalError: the node is on another chain.
-        TransientError: it does not answer, or the chain has no base fee.
+        TransientError: it does not answer, or not what was asked, or the chain has no base fee.
     """
     block, nonce, found = node.batch(
         [
@@ -57,6 +85,7 @@ def read_head(node: Node, address: str, chain_id: int) -> Head:
     return Head(number, timestamp, _market(node, block), int(nonce, 16))
 
 
+@plain_answers()
 def look_at(node: Node, address: str, transaction: StoredTransaction, confirmations: int) -> Look:
     """The chain's word on a transaction: its receipt, its place in the pool, its nonce.
 
@@ -92,8 +121,10 @@ def _included(node: Node, seen: Seen, attempt: Attempt, receipt: Mapping[str, An
     block = node.request("eth_getBlockByNumber", [receipt["blockNumber"], False])
     if block is None or block["hash"] != receipt["blockHash"]:
         raise RpcError(f"the node shows a receipt in block {receipt['blockHash']}, which is not part of its chain")
-    number = int(receipt["blockNumber"], 16)
-    succeeded = int(receipt["status"], 16) == 1
+    number, succeeded = int(receipt["blockNumber"], 16), int(receipt["status"], 16) == 1
+    paid = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)  # the books and the limits need it
+    if paid < 0 or not isinstance(receipt["logs"], list):
+        raise RpcError(f"the node's receipt of {attempt.hash} is none")
     state: Literal["FINAL_OK", "FINAL_REVERTED", "CANCELLED"] = "FINAL_OK" if succeeded else "FINAL_REVERTED"
     ending = Ending("CANCELLED" if attempt.cancels else state, receipt, int(block["timestamp"], 16))
     return Look(replace(seen, mined_in=number), (number, str(receipt["blockHash"])), ending)

@@ -41,15 +41,13 @@ class WalletExecutor:
 
     def recover(self, strategy: str) -> Outcome | None:
         """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
-        recovery.revive_undone(self._node, self._log, strategy)
-        for submission, step in self._log.undone(strategy):
-            sent = self._carry_out(step, submission)
+        recovery.revive_undone(self._node, self._log, strategy, self._sender.chain_id)
+        while undone := self._log.undone(strategy):  # read anew each time: an end may bring others down
+            submission, step = undone[0]
+            sent = self._carry_out(step, submission, step.step.kind)
             if not isinstance(sent, Mined):
                 return Pending(submission, sent.note if isinstance(sent, Unknown) else sent.reason)
-            self._book(sent)
-            if sent.ending.state != "FINAL_OK":
-                # What came after it was decided upon its having happened.
-                self._log.expire_open_plan(strategy)
+            self._book(sent)  # and with it ends what was decided upon another end of it
         return None
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth
@@ -64,7 +62,7 @@ class WalletExecutor:
         if hopeless is not None:
             return Failed(submission, f"{steps[0].step.kind}: {hopeless}")
         for step in steps:
-            sent = self._carry_out(step, submission)
+            sent = self._carry_out(step, submission, steps[-1].step.kind)
             if isinstance(sent, Unknown):
                 return Pending(submission, sent.note)
             if isinstance(sent, Refused):
@@ -97,7 +95,7 @@ class WalletExecutor:
     def _effects(self, ending: Ending) -> Effects:
         return self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
 
-    def _carry_out(self, stored: StoredStep, submission: OpenSubmission) -> Mined | Refused | Unknown:
+    def _carry_out(self, stored: StoredStep, submission: OpenSubmission, act: str) -> Mined | Refused | Unknown:
         transaction, deadline = stored.transaction, submission.deadline_timestamp
         if transaction is not None and transaction.ending is not None:
             return Mined(transaction.id, transaction.ending)
@@ -105,7 +103,7 @@ class WalletExecutor:
         if transaction is not None:
             return self._sender.settle(transaction, stored.step, call, deadline)
         state = self._log.strategy_state(submission.strategy)
-        if state in ("paused", "halted"):
+        if state in ("paused", "halted") or (state in ("exiting", "exited") and act in ("mint", "increase")):
             return Refused(f"the strategy is {state}: nothing new is begun")
         if self._settings_digest not in (None, self._log.settings_digest(submission.plan_id)):
             # The signing policy goes by the settings of now and would take the difference for a fault.

@@ -58,11 +58,13 @@ class Ending:
 class StoredTransaction:
     """A nonce in use, with every attempt made at it, oldest first. ``ending`` is None until it is final.
 
-    ``block_hash`` is that of the block it is in, final or not.
+    ``sender`` is in lower case; ``block_hash`` is that of the block it is in, final or not.
     """
 
     id: int
     step_id: int
+    chain_id: int
+    sender: str
     nonce: int
     state: TransactionState
     attempts: tuple[Attempt, ...]
@@ -93,6 +95,8 @@ def stored(row: Any, attempts: Sequence[Any]) -> StoredTransaction:
     return StoredTransaction(
         id=row.id,
         step_id=row.step_id,
+        chain_id=row.chain_id,
+        sender=row.sender,
         nonce=row.nonce,
         state=row.state,
         attempts=tuple(map(_attempt, attempts)),

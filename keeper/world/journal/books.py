@@ -42,7 +42,8 @@ class SignerRecord:
 class Books:
     """Everything by the journal. ``balances``: raw units by token in lower case or "native", of opened accounts alone.
 
-    ``last_block`` is the newest block that a line comes from; ``reconciled_block`` None: never reconciled.
+    ``last_block`` is the newest block that a line comes from; ``reconciled_block`` None: never reconciled
+    (then without a hash).
     ``in_flight`` names the strategies with a transaction of this sender whose end is not known.
     """
 
@@ -52,7 +53,17 @@ class Books:
     signer: SignerRecord
     in_flight: frozenset[str]
     reconciled_block: int | None
+    reconciled_hash: str
     accepts_difference: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """A line of money that came in. ``evidence`` is a transaction's hash, or the words that stand in its place."""
+
+    line_id: int
+    amount: int
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +94,11 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What came of a reconciliation. ``halts`` and ``signer_halt`` are reasons; ``is_settled``: the balances are
-    explained up to the block. ``endings`` and ``liquidity`` are by token id."""
+    explained up to the block. ``endings`` and ``liquidity`` are by token id. ``undone_lines``: ledger lines
+    whose blocks are no longer part of the chain."""
 
     entries: tuple[LedgerEntry, ...] = ()
+    undone_lines: tuple[int, ...] = ()
     adopted: tuple[Adopted, ...] = ()
     endings: tuple[tuple[int, str], ...] = ()
     liquidity: tuple[tuple[int, int], ...] = ()
@@ -107,6 +120,7 @@ def together(parts: Iterable[Findings]) -> Findings:
     found = tuple(parts)
     return Findings(
         entries=tuple(each for part in found for each in part.entries),
+        undone_lines=tuple(each for part in found for each in part.undone_lines),
         adopted=tuple(each for part in found for each in part.adopted),
         endings=tuple(each for part in found for each in part.endings),
         liquidity=tuple(each for part in found for each in part.liquidity),

@@ -49,9 +49,9 @@ class SqlJournal:
         self._latest: tuple[int, Decision] | None = None
         self.location = location
         self.mode = mode
-        self.transactions = TransactionLog(engine)
         self.samples = StoredSamples(engine)
         self.reconciliations = ReconciliationLog(engine)
+        self.transactions = TransactionLog(engine, on_taken_back=self.reconciliations.forget)
         self.signing = SigningRecords(engine)
         self.pins = PinLog(engine)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from keeper.model.ledger import NATIVE
 from keeper.model.observation import Block
 from keeper.world.journal import tables
-from keeper.world.journal.books import Books, Findings, KnownPosition, SignerRecord, Subject, Told
+from keeper.world.journal.books import Books, Deposit, Findings, KnownPosition, SignerRecord, Subject, Told
 from keeper.world.journal.outcomes import Account, write_entries
 from keeper.world.journal.query import Query
 from keeper.world.journal.sql import insert_missing, query_on
@@ -26,15 +26,21 @@ class ReconciliationLog:
         self._engine = engine
         self._sums: dict[tuple[int, str], tuple[tuple[int, int], dict[str, int], int]] = {}
 
+    def forget(self) -> None:
+        """Add the ledger up anew: lines went, and others may have come in their places."""
+        self._sums.clear()
+
     def books(self, subject: Subject) -> Books:
         """The journal's word on the wallet, its signer, and the strategy's positions."""
         with self._engine.begin() as connection:
             query = query_on(connection)
             place = (subject.chain_id, subject.owner.lower(), subject.strategy)
             rows = query(
-                "SELECT block_number FROM reconciliations WHERE chain_id = ? AND owner = ? AND strategy = ?", place
+                "SELECT block_number, block_hash FROM reconciliations "
+                "WHERE chain_id = ? AND owner = ? AND strategy = ?",
+                place,
             )
-            since = rows[0][0] if rows else None
+            since, block_hash = rows[0] if rows else (None, "")
             balances, last_block = self._balances(query, subject)
             accepts = query("SELECT accepts_difference FROM strategies WHERE name = ?", (subject.strategy,))
             return Books(
@@ -44,11 +50,12 @@ class ReconciliationLog:
                 signer=_signer(query, subject),
                 in_flight=_in_flight(query, subject),
                 reconciled_block=since,
+                reconciled_hash=block_hash,
                 accepts_difference=bool(accepts and accepts[0][0]),
             )
 
     def _balances(self, query: Query, subject: Subject) -> tuple[dict[str, int], int]:
-        """Sums by token. A ledger grows for years: it is added up again only when lines came or went."""
+        """Sums by token. A ledger grows for years: it is added up again only when lines came, or on ``forget``."""
         place = (subject.chain_id, subject.owner.lower())
         ((count, last_id),) = query(
             "SELECT count(*), coalesce(max(id), 0) FROM ledger WHERE chain_id = ? AND owner = ?", place
@@ -75,6 +82,17 @@ class ReconciliationLog:
             connection.execute(insert_missing(connection, tables.meta), row)
             wanted = select(tables.meta.c.value).where(tables.meta.c.key == row["key"])
             return str(connection.execute(wanted).scalar_one())
+
+    def deposits_since(self, subject: Subject, token: str, block_number: int) -> tuple[Deposit, ...]:
+        """What the wallet was booked to have been given of a token from that block on, oldest first."""
+        with self._engine.begin() as connection:
+            rows = query_on(connection)(
+                "SELECT id, amount, transaction_hash FROM ledger WHERE chain_id = ? AND owner = ? AND token = ? "
+                "AND kind = 'deposit' AND plan_id IS NULL AND token_id IS NULL AND transaction_hash <> '' "
+                "AND block_number >= ? ORDER BY id",
+                (subject.chain_id, subject.owner.lower(), token, block_number),
+            )
+            return tuple(Deposit(row[0], int(row[1]), row[2]) for row in rows)
 
     def is_known(self, subject: Subject, transaction_hash: str) -> bool:
         """Whether the ledger holds a line of that transaction, or it is one of ours."""
@@ -112,6 +130,8 @@ class ReconciliationLog:
         """Everything that was found, together; returns the events that had not been told within the last day."""
         with self._engine.begin() as connection:
             connection.execute(insert_missing(connection, tables.strategies), {"name": subject.strategy})
+            if findings.undone_lines:
+                connection.execute(delete(tables.ledger).where(tables.ledger.c.id.in_(findings.undone_lines)))
             write_entries(
                 connection, Account(subject.chain_id, subject.owner, subject.strategy, None), findings.entries
             )
@@ -123,6 +143,8 @@ class ReconciliationLog:
             if findings.is_settled:
                 _write_block(connection, subject, block)
             _write_strategy(connection, subject, block, findings)
+        if findings.undone_lines:
+            self.forget()
         return fresh
 
 

@@ -7,6 +7,7 @@ before any byte leaves; a receipt's effects are written in the commit that marks
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, func, insert, select, update
@@ -36,10 +37,11 @@ _STEP_STATE: Final = {"FINAL_OK": "DONE", "FINAL_REVERTED": "FAILED", "CANCELLED
 
 
 class TransactionLog:
-    """Every method is one committed transaction of the journal."""
+    """Every method is one committed transaction of the journal. ``on_taken_back`` is called when ledger lines may
+    have gone."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, on_taken_back: Callable[[], object] = lambda: None) -> None:
+        self._engine, self._on_taken_back = engine, on_taken_back
 
     def steps(self, plan_id: int) -> tuple[StoredStep, ...]:
         """The steps of a plan in order."""
@@ -65,6 +67,16 @@ class TransactionLog:
         with self._engine.begin() as connection:
             return connection.execute(wanted).scalar()
 
+    def out_for_halted(self, chain_id: int, sender: str, since_nonce: int) -> tuple[tuple[int, str], ...]:
+        """Nonces from ``since_nonce`` on that are out for strategies which are halted, with their names, in order."""
+        table, steps, plans, strategies = tables.transactions, tables.steps, tables.plans, tables.strategies
+        joined = table.join(steps, steps.c.id == table.c.step_id).join(plans, plans.c.id == steps.c.plan_id)
+        joined = joined.join(strategies, strategies.c.name == plans.c.strategy)
+        out = and_(_of(chain_id, sender), table.c.nonce >= since_nonce, table.c.state.in_(LIVE))
+        wanted = select(table.c.nonce, plans.c.strategy).select_from(joined).where(out, strategies.c.state == "halted")
+        with self._engine.begin() as connection:
+            return tuple((row.nonce, row.strategy) for row in connection.execute(wanted.order_by(table.c.nonce)))
+
     def record_attempt(
         self, step_id: int, chain_id: int, sender: str, nonce: int, attempt: Attempt, debit_quote: int = 0
     ) -> StoredTransaction:
@@ -82,7 +94,7 @@ class TransactionLog:
         with self._engine.begin() as connection:
             transaction_id = insert_row(connection, tables.transactions, row)
             connection.execute(insert(tables.attempts).values(attempt_row(transaction_id, attempt)))
-        return StoredTransaction(transaction_id, step_id, nonce, "SIGNED", (attempt,), None)
+        return StoredTransaction(transaction_id, step_id, chain_id, sender.lower(), nonce, "SIGNED", (attempt,), None)
 
     def record_replacement(self, transaction_id: int, attempt: Attempt) -> None:
         """Another attempt at the same nonce, before it leaves: dearer, or the self-send that takes the nonce back."""
@@ -118,7 +130,8 @@ class TransactionLog:
     def record_ending(self, transaction_id: int, ending: Ending, effects: Effects) -> None:
         """The end of a transaction: its receipt, its effects and the state of its step, together.
 
-        If another end of it was booked before (a reorganisation moved it), that is taken back in the same commit.
+        If another end of it was booked before (a reorganisation moved it), that is taken back in the same commit, and
+        what was decided since upon its success falls with it.
         """
         with self._engine.begin() as connection:
             undoing.take_back(connection, transaction_id)
@@ -135,7 +148,10 @@ class TransactionLog:
             decision = decisions.bare_decision(query_on(connection), plan.decision_id)
             account = Account(plan.chain_id, plan.owner, plan.strategy, plan.id)
             outcomes.write_effects(connection, account, decision, effects, ending.block_timestamp)
+            if plan.state == "undone" and ending.state != "FINAL_OK":
+                undoing.expire_later(connection, plan)
             undoing.close_undone(connection, plan)
+        self._on_taken_back()
 
     def record_undone(self, transaction_id: int) -> None:
         """A reorganisation has taken a final transaction out of the chain: all that followed from it goes with it, and
@@ -143,14 +159,16 @@ class TransactionLog:
         with self._engine.begin() as connection:
             undoing.take_back(connection, transaction_id)
             undoing.revive(connection, transaction_id)
+        self._on_taken_back()
 
-    def recent_final(self, strategy: str, blocks: int) -> tuple[StoredTransaction, ...]:
-        """The strategy's final transactions in the last ``blocks`` blocks that it has seen, by nonce."""
+    def recent_final(self, strategy: str, chain_id: int, blocks: int) -> tuple[StoredTransaction, ...]:
+        """The strategy's final transactions in the last ``blocks`` blocks that it has seen of the chain, by nonce."""
         seen = tables.decisions
-        newest = select(func.max(seen.c.block_number)).where(seen.c.strategy == strategy).scalar_subquery()
+        of_chain = (seen.c.strategy == strategy, seen.c.chain_id == chain_id)
+        newest = select(func.max(seen.c.block_number)).where(*of_chain).scalar_subquery()
         table = tables.transactions
         with self._engine.begin() as connection:
-            mine = table.c.step_id.in_(undoing.steps_of(strategy))
+            mine = and_(table.c.chain_id == chain_id, table.c.step_id.in_(undoing.steps_of(strategy)))
             recent = and_(mine, table.c.state.in_(FINAL), table.c.block_number > newest - blocks)
             return _transactions(connection, recent)
 
@@ -168,13 +186,6 @@ class TransactionLog:
                 submission = OpenSubmission(plan_id, decision_id, strategy, deadline)
                 found.append((submission, StoredStep(step_id, _step(body), state, transaction)))
             return tuple(found)
-
-    def expire_open_plan(self, strategy: str) -> None:
-        """Let the strategy's open plan, if there is one, pass its deadline now: what is out for it is taken back."""
-        plans = tables.plans
-        mine = and_(plans.c.strategy == strategy, plans.c.state == "open")
-        with self._engine.begin() as connection:
-            connection.execute(update(plans).where(mine).values(deadline_timestamp=0))
 
     def settings_digest(self, plan_id: int) -> str:
         """Which settings a plan was made by."""

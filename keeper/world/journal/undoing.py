@@ -61,6 +61,8 @@ def revive(connection: Connection, transaction_id: int) -> None:
     step_id = select(table.c.step_id).where(table.c.id == transaction_id).scalar_subquery()
     connection.execute(update(steps).where(steps.c.id == step_id).values(state="READY"))
     plan = plan_of(connection, transaction_id)
+    if plan.state == "failed":
+        expire_later(connection, plan)
     if plan.state != "open":
         note = "undone by a reorganisation of the chain"
         connection.execute(update(plans).where(plans.c.id == plan.id).values(state="undone", note=note))
@@ -86,6 +88,14 @@ def close_undone(connection: Connection, plan: Any) -> None:
     _follow_course(connection, plan.strategy)
     if done and plan.action == "exit" and decision.plan.next_steps == decision.plan.steps:
         _set_strategy(connection, plan.strategy, "exiting", "exited")
+
+
+def expire_later(connection: Connection, plan: Any) -> None:
+    """Let the strategy's unfinished plans after this one pass their deadlines now: they were decided upon an end of
+    this plan that it did not keep, so what is out for them is taken back."""
+    plans = tables.plans
+    later = and_(plans.c.strategy == plan.strategy, plans.c.id > plan.id, plans.c.state.in_(("open", "undone")))
+    connection.execute(update(plans).where(later).values(deadline_timestamp=0))
 
 
 def _follow_course(connection: Connection, strategy: str) -> None:

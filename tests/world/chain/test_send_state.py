@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.world.chain.fees import Fees
+from keeper.world.chain.fees import Fees, with_room
 from keeper.world.chain.send_state import (
     Cancel,
     Finish,
@@ -22,6 +22,7 @@ from keeper.world.chain.send_state import (
     Tried,
     Wait,
     next_move,
+    within_bounds,
 )
 
 GWEI = 10**9
@@ -109,3 +110,22 @@ def test_what_holds_of_every_move(tried: list[Tried], seen: Seen, ceiling: int |
         assert seen.mined_in is not None and seen.head_number - seen.mined_in >= 1
     if isinstance(move, Cancel):
         assert seen.head_timestamp > DEADLINE and not tried[-1].cancels
+
+
+def test_what_all_gas_may_cost_bounds_the_offer_per_gas() -> None:
+    patience = replace(PATIENCE, most_gas_wei=10**14, most_exit_gas_wei=10**15)
+    assert within_bounds(patience, None, is_exit=False, gas_units=1_000_000).ceiling_wei == 10**8
+    assert within_bounds(patience, None, is_exit=True, gas_units=1_000_000).ceiling_wei == 10**9
+    assert within_bounds(patience, None, is_exit=False, gas_units=100).ceiling_wei == 200 * GWEI
+
+
+@given(st.integers(1, 10**12), st.integers(1, 10**12), st.integers(1, 10**12))
+def test_an_act_can_always_be_taken_back(ceiling: int, exit_ceiling: int, most_tip: int) -> None:
+    """At the most that an act may ever offer, a cancellation still fits under its own ceilings."""
+    patience = Patience(ceiling_wei=ceiling, most_tip_wei=most_tip)
+    bounded = within_bounds(patience, exit_ceiling, is_exit=False, gas_units=100_000)
+    tip = with_room(most_tip)
+    assert bounded.ceiling_wei is not None and tip is not None
+    dearest = Tried(Fees(bounded.ceiling_wei, min(tip, bounded.ceiling_wei)), 1_000)
+    late = replace(SEEN, head_timestamp=DEADLINE + 1)
+    assert isinstance(next_move([dearest], DEADLINE, late, bounded), Cancel) or exit_ceiling < 2 or most_tip < 2

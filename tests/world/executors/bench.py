@@ -107,9 +107,9 @@ class Bench:
         if self.mine:
             self.anvil.mine()
 
-    def executor(self) -> WalletExecutor:
+    def executor(self, chain_id: int = CHAIN_ID) -> WalletExecutor:
         log = self.journal.transactions
-        sender = Sender(self.node, Unpoliced(self.signer), log, CHAIN_ID,
+        sender = Sender(self.node, Unpoliced(self.signer), log, chain_id,
                         rehearsal=PlainRehearsal(self.node, self.signer.address),
                         pause=self.pause, now=lambda: self.clock,
                         poll_seconds=1.0, receipt_timeout_seconds=10.0,

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.errors import FatalError, HaltedError, RpcError, TransientError
 from keeper.model.outcome import Done, Failed, Pending
+from keeper.model.plan import Mint, MintRange
 from keeper.world.chain.node import HttpNode
 from keeper.world.journal import queries
 from tests.world.executors import bench as bench_module
@@ -278,4 +279,17 @@ def test_a_paused_strategy_finishes_what_is_out_and_begins_nothing(bench: Bench)
     outcome = bench.settle()
     assert isinstance(outcome, Failed) and "the strategy is paused" in outcome.reason
     assert states(bench, submission.plan_id) == [("DONE", "FINAL_OK"), ("READY", None)]
+    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)
+
+
+def test_an_exit_asked_for_meanwhile_lets_nothing_new_be_minted(bench: Bench) -> None:
+    mint = Mint((MintRange(-60, 60, 1, 1, 0, 0, 1_000_000),), -60, 60)
+    submission, plan = bench.open((STEPS[0], mint))
+    bench.node.after = at("send", Killed())  # the approval is out
+    with pytest.raises(Killed):
+        bench.submit(submission, plan)
+    bench.restart()
+    bench.journal.set_state(STRATEGY, "exiting", "by hand", 0)
+    outcome = bench.settle()
+    assert isinstance(outcome, Failed) and "the strategy is exiting" in outcome.reason
     assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)

@@ -19,6 +19,7 @@ class Request(BaseHTTPRequestHandler):
     """One request; ``call`` is what was asked."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     call: Any
 
     def do_POST(self) -> None:
