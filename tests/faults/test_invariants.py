@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.faults.machine import KeeperUnderFire
+from tests.faults.machine import CEILING_WEI, KeeperUnderFire
 from tests.faults.site import make_site
 from tests.policy.desk import Warm
 
@@ -17,7 +17,9 @@ RUNS, STEPS = int(os.environ.get("KEEPER_MACHINE_RUNS", "200")), 50
 
 
 def under_fire(traded: Warm, folder: Path, runs: int, steps: int) -> None:
-    made = make_site(traded, folder / "site")
+    # Acts leave room below the exit's ceiling, so that a nonce can always be taken back within it.
+    limits = {"cooldown_minutes": 0, "max_gas_gwei": 400, "max_exit_gas_gwei": CEILING_WEI // 10**9}
+    made = make_site(traded, folder / "site", limits=limits)
     marks = [traded.anvil.snapshot()]
 
     def renew() -> None:

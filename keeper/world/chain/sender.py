@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 
 from keeper.errors import HaltedError, RehearsalFailedError, RpcError, SigningLimitError, TransientError
 from keeper.model.plan import Step
-from keeper.world.chain import fees, send_state, sights
+from keeper.world.chain import fees, send_state, sights, strangers
 from keeper.world.chain.fees import Fees
 from keeper.world.chain.send_state import (
     Cancel,
@@ -27,6 +27,7 @@ from keeper.world.chain.send_state import (
     Patience,
     Replace,
     Resend,
+    Seen,
     Wait,
 )
 from keeper.world.chain.sent import Mined, Refused, Sent, Unknown, Watch
@@ -36,6 +37,7 @@ from keeper.world.journal.transactions import TransactionLog
 from keeper.world.protocols import Call, LastLook, Node, Purpose, Rehearsal
 
 SELF_SEND_GAS = 21_000
+UNSURE_LOOKS = 40  # after which a used nonce is a stranger's even if no node says whose it is
 RELAY_GONE = (
     "it was sent through a private relay, which is no longer configured: set `private_rpc` again, or wait until the "
     "plan expires and its nonce is taken back"
@@ -161,7 +163,7 @@ class Sender:
             case Include():
                 return self._include(transaction, look, watch)
             case Lose():
-                self._halt(transaction, seen.head_timestamp)
+                self._judge_lost(transaction, seen, watch)
             case Resend():
                 self._resend(transaction, watch)
             case Replace(fees=caps):
@@ -280,10 +282,17 @@ class Sender:
         if reason is not None:
             raise HaltedError(f"the signer {self.address} is halted: {reason}")
 
-    def _halt(self, transaction: StoredTransaction, timestamp: int) -> NoReturn:
-        reason = (
-            f"nonce {transaction.nonce} of {self.address} was used by a transaction that is not in the journal: "
-            "something else signs with this key. Find out what, then `keeper resume`"
-        )
+    def _judge_lost(self, transaction: StoredTransaction, seen: Seen, watch: Watch) -> None:
+        """A node may index receipts late: whose transaction used the nonce stands in the block itself."""
+        by = strangers.used_by(self._node, self.address, transaction.nonce, seen.head_number)
+        if by in {attempt.hash for attempt in transaction.attempts}:
+            watch.note = f"transaction {by} is mined, and the node does not show its receipt yet"
+        elif by is None and seen.looks < UNSURE_LOOKS:
+            watch.note = "its nonce is used, and the node does not show by which transaction"
+        else:
+            self._halt(transaction, by or "a transaction that the node does not show", seen.head_timestamp)
+
+    def _halt(self, transaction: StoredTransaction, by: str, timestamp: int) -> NoReturn:
+        reason = strangers.sentence(transaction.nonce, self.address, by)
         self._log.record_lost_nonce(transaction.id, reason, timestamp)
         raise HaltedError(reason)

@@ -61,3 +61,11 @@ def test_an_exit_has_no_ceiling(bench: Bench) -> None:
     assert isinstance(bench.submit(*bench.open(ACT)), Failed)
     assert isinstance(bench.submit(*bench.open(EXIT, number=2)), Done)
     assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (1, 1, 0)
+
+
+def test_receipts_that_are_indexed_very_late_are_no_stranger(bench: Bench) -> None:
+    """The nonce is used at final depth, and for a long time no receipt is shown: the block itself says it is ours."""
+    bench.node = LaggingNode(bench.node.inner, hides="receipt", times=9)
+    assert isinstance(bench.submit(*bench.open(ACT)), Done)
+    assert bench.journal.memory(STRATEGY).state == "running"
+    assert (bench.count(), bench.ledger_difference_wei()) == (1, 0)
