@@ -190,6 +190,21 @@ class KeeperUnderFire(RuleBasedStateMachine):
         if self.keeper is not None:
             self.keeper.journal.set_state(NAME, state, "the operator asked", 0)
 
+    @rule()
+    def a_halt(self) -> None:
+        """Halted, and whoever runs the turns has not noticed: the hands themselves sign nothing."""
+        if self.keeper is None:
+            return
+        journal = self.keeper.journal
+        state = journal.memory(NAME).state
+        journal.set_state(NAME, "halted", "a person must look", 0)
+        before = self.home.evidence()
+        with contextlib.suppress(TransientError, FatalError):
+            self.keeper.cycle()
+        wrong = invariants.i13_halted_signs_nothing(before, self.home.evidence())
+        assert wrong == [], wrong
+        journal.set_state(NAME, state, "", 0)
+
     def check_always(self) -> None:
         type(self).steps += 1
         seen = self.home.evidence()
