@@ -9,7 +9,7 @@ plan has expired; each is in the journal before it leaves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NoReturn
 
 from eth_utils.address import to_checksum_address
@@ -27,33 +27,20 @@ from keeper.world.chain.send_state import (
     Patience,
     Replace,
     Resend,
-    Seen,
     Wait,
 )
-from keeper.world.chain.sent import Mined, Refused, Sent, Unknown
+from keeper.world.chain.sent import Mined, Refused, Sent, Unknown, Watch
 from keeper.world.chain.sights import Head, Look
 from keeper.world.journal.attempts import Attempt, StoredTransaction
 from keeper.world.journal.transactions import TransactionLog
 from keeper.world.protocols import Call, LastLook, Node, Purpose, Rehearsal
 
 SELF_SEND_GAS = 21_000
+RELAY_GONE = (
+    "it was sent through a private relay, which is no longer configured: set `private_rpc` again, or wait until the "
+    "plan expires and its nonce is taken back"
+)
 RESEND_SECONDS = 20.0  # a relay does not show what it holds, so bytes may go to it again that it has
-
-
-@dataclass(slots=True)
-class _Watch:
-    """What one wait remembers of its looks: nothing that a crash could lose."""
-
-    note: str = ""
-    looks_without_receipt: int = 0
-    underpriced: bool = False
-    resend_from: float = 0.0
-
-    def completed(self, seen: Seen) -> Seen:
-        """What was seen, with what only several looks show."""
-        unexplained = seen.used and seen.mined_in is None
-        self.looks_without_receipt = self.looks_without_receipt + 1 if unexplained else 0
-        return replace(seen, looks=self.looks_without_receipt, underpriced=self.underpriced)
 
 
 class Sender:
@@ -121,7 +108,7 @@ class Sender:
         transaction = self._log.record_attempt(
             step_id, self._chain_id, self.address, nonce, attempt, debit_quote=debit_quote
         )
-        watch = _Watch(resend_from=self._now() + RESEND_SECONDS)
+        watch = Watch(resend_from=self._now() + RESEND_SECONDS)
         if not self._broadcast(transaction, watch) and not watch.underpriced:
             return Unknown(watch.note)
         return self.settle(transaction, step, call, deadline_timestamp, watch)
@@ -132,7 +119,7 @@ class Sender:
         step: Step,
         call: Call,
         deadline_timestamp: int,
-        watch: _Watch | None = None,
+        watch: Watch | None = None,
     ) -> Sent:
         """Find out, and if need be bring about, the end of a transaction that was signed earlier. Errors as ``send``.
 
@@ -142,7 +129,7 @@ class Sender:
         """
         sights.require_own(transaction, self.address, self._chain_id)
         until = self._now() + self._receipt_timeout_seconds
-        watch = watch or _Watch(resend_from=self._now())
+        watch = watch or Watch(resend_from=self._now())
         while True:
             try:
                 look = sights.look_at(self._node, self.address, transaction, self._patience.confirmations)
@@ -156,13 +143,15 @@ class Sender:
             self._pause(self._poll_seconds)
 
     def _make_move(
-        self, transaction: StoredTransaction, step: Step, call: Call, deadline_timestamp: int, look: Look, watch: _Watch
+        self, transaction: StoredTransaction, step: Step, call: Call, deadline_timestamp: int, look: Look, watch: Watch
     ) -> StoredTransaction:
         """The one move that the rules name; what is to be said if it was the last for now goes into ``watch.note``."""
         last = transaction.attempts[-1]
         seen = watch.completed(look.seen)
         patience = self._patience_for(step, last.gas_limit)
         move = send_state.next_move(sights.tried(transaction), deadline_timestamp, seen, patience)
+        if last.route == "private" and self._route == "public" and isinstance(move, (Resend, Replace)):
+            move = Wait(RELAY_GONE)  # what was kept from the public pool stays kept from it
         if transaction.state == "INCLUDED" and not isinstance(move, (Finish, Include)):
             self._log.record_dropped(transaction.id, cancels=last.cancels)
             transaction = replace(transaction, state="BROADCAST", block_number=None, block_hash=None)
@@ -190,13 +179,13 @@ class Sender:
                 watch.note = note
         return transaction
 
-    def _resend(self, transaction: StoredTransaction, watch: _Watch, note: str = "") -> None:
+    def _resend(self, transaction: StoredTransaction, watch: Watch, note: str = "") -> None:
         if self._now() >= watch.resend_from:
             watch.resend_from = self._now() + RESEND_SECONDS
             self._broadcast(transaction, watch)
         watch.note = note or watch.note
 
-    def _include(self, transaction: StoredTransaction, look: Look, watch: _Watch) -> StoredTransaction:
+    def _include(self, transaction: StoredTransaction, look: Look, watch: Watch) -> StoredTransaction:
         assert look.block is not None
         number, block_hash = look.block
         watch.note = f"in block {number}, not {self._patience.confirmations} blocks deep yet"
@@ -205,7 +194,7 @@ class Sender:
         return replace(transaction, state="INCLUDED", block_number=number, block_hash=block_hash)
 
     def _sign_again(
-        self, transaction: StoredTransaction, call: Call, gas: int, caps: Fees, purpose: Purpose, watch: _Watch
+        self, transaction: StoredTransaction, call: Call, gas: int, caps: Fees, purpose: Purpose, watch: Watch
     ) -> StoredTransaction:
         """Another attempt at the same nonce: in the journal first, then to the node."""
         self._require_not_halted()
@@ -270,7 +259,7 @@ class Sender:
         )
         return attempt, signed.debit_quote
 
-    def _broadcast(self, transaction: StoredTransaction, watch: _Watch) -> bool:
+    def _broadcast(self, transaction: StoredTransaction, watch: Watch) -> bool:
         """Hand over bytes that the journal holds. False if the node refused them; no answer is no refusal, for the
         bytes may have arrived."""
         watch.underpriced = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from keeper.chainlab.anvil import Anvil
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry
@@ -101,6 +101,7 @@ class Bench:
     max_exit_fee_wei: int | None = None
     bump_after_seconds: int = 36
     confirmations: int = 1
+    route: Literal["public", "private"] = "public"
 
     def pause(self, seconds: float) -> None:
         self.clock += seconds
@@ -114,7 +115,7 @@ class Bench:
                         pause=self.pause, now=lambda: self.clock,
                         poll_seconds=1.0, receipt_timeout_seconds=10.0,
                         patience=Patience(self.confirmations, self.bump_after_seconds, self.max_fee_wei),
-                        exit_ceiling_wei=self.max_exit_fee_wei)  # fmt: skip
+                        exit_ceiling_wei=self.max_exit_fee_wei, route=self.route)  # fmt: skip
         return WalletExecutor(sender, self.venue, log, self.node)
 
     def open(self, steps: tuple[Step, ...] = STEPS, *, number: int = 1, lifetime_seconds: int = 600,

@@ -293,3 +293,21 @@ def test_an_exit_asked_for_meanwhile_lets_nothing_new_be_minted(bench: Bench) ->
     outcome = bench.settle()
     assert isinstance(outcome, Failed) and "the strategy is exiting" in outcome.reason
     assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)
+
+
+def test_what_went_to_a_relay_never_reaches_the_public_pool(bench: Bench) -> None:
+    """The relay is taken out of the configuration meanwhile: it is waited for, then its nonce is taken back."""
+    submission, plan = bench.open(ACT, lifetime_seconds=100)
+    bench.route, bench.node.before = "private", at("send", Killed())
+    with pytest.raises(Killed):
+        bench.submit(submission, plan)
+    (private,) = bench.node.sent
+    bench.restart()
+    bench.route = "public"
+    outcome = bench.settle()
+    assert isinstance(outcome, Pending) and "private relay" in outcome.note
+    assert bench.node.sent == []
+    bench.anvil.mine(bench.time() + 101)
+    assert isinstance(bench.settle(), Failed)
+    assert private not in bench.node.sent and len(set(bench.node.sent)) == 1
+    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)
