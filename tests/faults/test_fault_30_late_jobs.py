@@ -105,6 +105,7 @@ chains:
     chain_id: {deployment.chain_id}
     rpc: ["{url}"]
     confirmations: 1
+    max_head_age_seconds: null  # its time stands still between two transactions
     contracts:
       factory: "{deployment.factory}"
       positions: "{deployment.position_manager}"
