@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -19,77 +14,12 @@ from keeper import daemon as daemon_module
 from keeper import telemetry
 from keeper.config_mistakes import Mistake
 from keeper.config_reload import Reload
-from keeper.daemon import MAX_CHAINED_TURNS, MAX_DEFECTS_IN_A_ROW, Daemon, Runner
+from keeper.daemon import MAX_CHAINED_TURNS, MAX_DEFECTS_IN_A_ROW, Daemon
 from keeper.errors import ConfigError, FatalError, TransientError
-from keeper.model.ledger import Effects
-from keeper.model.memory import OpenSubmission, StrategyState
-from keeper.model.outcome import Done, Failed, Held, Outcome, Pending
+from keeper.model.outcome import Failed, Pending
+from tests.scripted_fleet import DONE, SUBMISSION, Every, Scripted, Told
 
 TICK = 0.2
-
-SUBMISSION = OpenSubmission(1, 1, "a", 0)
-DONE = Done(SUBMISSION, Effects((), (), ()))
-HELD = Held(())
-
-
-@dataclass(slots=True)
-class Every:
-    every_seconds: float = 3_600
-
-
-@dataclass(slots=True)
-class Scripted:
-    """A runner whose cycles end as told; after the last word it holds."""
-
-    ends: list[Outcome | Exception] = field(default_factory=list)
-    schedule: Every = field(default_factory=Every)
-    moved: bool = False
-    durable: StrategyState = "running"
-    turns: int = 0
-    halts: list[str] = field(default_factory=list)
-    refuse_to_record: int = 0
-    on_turn: Callable[[], Any] = lambda: None
-
-    def state(self) -> StrategyState:
-        return self.durable
-
-    def run_once(self) -> Outcome:
-        self.turns += 1
-        self.on_turn()
-        end = self.ends.pop(0) if self.ends else HELD
-        if isinstance(end, Exception):
-            raise end
-        return end
-
-    def price_moved(self) -> bool:
-        moved, self.moved = self.moved, False
-        return moved
-
-    def halt(self, reason: str) -> None:
-        if self.refuse_to_record > 0:
-            self.refuse_to_record -= 1
-            raise OSError("disk full")
-        self.halts.append(reason)
-        self.durable = "halted"
-
-
-@dataclass(slots=True)
-class Told:
-    """A fleet of scripted runners that keeps what it was told."""
-
-    runners: dict[str, Runner]
-    alerts: list[tuple[str, str | None, str]] = field(default_factory=list)
-    rebuilt: dict[str, Runner] = field(default_factory=dict)
-    out_of_reach: int = 0
-
-    def rebuild(self, reload: Reload) -> Mapping[str, Runner]:  # noqa: ARG002
-        if self.out_of_reach > 0:
-            self.out_of_reach -= 1
-            raise TransientError("no answer")
-        return self.rebuilt
-
-    def alert(self, kind: str, strategy: str | None, sentence: str) -> None:
-        self.alerts.append((kind, strategy, sentence))
 
 
 @pytest.fixture(autouse=True)
@@ -250,64 +180,3 @@ def test_the_running_cycle_is_finished_and_no_other_begins() -> None:
     thread.join(5)
     assert result == [True] and ended.is_set()
     assert first.turns == 1 and second.turns == 0
-
-
-PROGRAM = """
-import sys, time
-from keeper import telemetry
-from keeper.daemon import Daemon
-from tests.test_daemon import Every, Scripted, Told
-telemetry.configure(console=False)
-seconds, grace = float(sys.argv[1]), float(sys.argv[2])
-runner = Scripted(schedule=Every(1), on_turn=lambda: (print("turn", flush=True), time.sleep(seconds)))
-clean = Daemon(Told({"a": runner}), mode="dry", grace_seconds=grace).run()
-print("clean", clean, flush=True)
-import os
-os._exit(0 if clean else 3)
-"""
-
-
-def start(seconds: float, grace: float) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(seconds), str(grace)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    assert process.stdout is not None and process.stdout.readline() == "turn\n"
-    return process
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_after_the_running_cycle(number: signal.Signals) -> None:
-    process = start(0.5, 10)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=15)
-    assert process.returncode == 0 and out.endswith("clean True\n") and number.name in err
-    assert "Traceback" not in err
-
-
-def test_turns_missed_while_the_process_was_stopped_become_one() -> None:
-    process = start(0, 10)
-    process.send_signal(signal.SIGSTOP)
-    time.sleep(3.5)
-    process.send_signal(signal.SIGCONT)
-    time.sleep(0.7)
-    process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=15)
-    assert process.returncode == 0 and 1 <= out.count("turn\n") <= 2, out
-
-
-def test_a_cycle_that_never_ends_is_left_behind_after_the_grace_time() -> None:
-    process = start(60, 0.5)
-    process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=15)
-    assert process.returncode == 3 and "clean False" in out
-
-
-def test_a_second_signal_ends_it_at_once() -> None:
-    process = start(60, 60)
-    process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
-    assert process.returncode == 128 + signal.SIGTERM

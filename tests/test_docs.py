@@ -24,10 +24,11 @@ from keeper.config import Execution, KeeperConfig, Safe
 from keeper.config_strategies import PLUGIN_SECTIONS, load_strategy, plugin_settings
 from keeper.model.decision import Ladder
 from keeper.policy.settings import StrategySettings
+from keeper.world.journal.attempts import TransactionState
 from tests.policy.world import observation, scene
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")})
+PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("[!.]*/README.md")})
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -141,6 +142,30 @@ def _objections(file: Path) -> Iterator[str]:
 
 
 _OBJECTING = {"Objection", "_does_not_pay", "_far"}
+
+
+def test_every_state_of_a_transaction_is_explained_to_operators() -> None:
+    text = (ROOT / "docs/operating.md").read_text()
+    states = get_args(TransactionState)
+    assert len(states) >= 8
+    assert [state for state in states if f"| `{state}` |" not in text] == []
+
+
+def test_the_cycle_that_is_shown_is_the_cycle_that_runs() -> None:
+    """But for its description; notes beside the lines are free."""
+    shown = dict(FENCE.findall((ROOT / "docs/architecture.md").read_text()))["python"]
+    module = ast.parse((ROOT / "keeper/cycle.py").read_text())
+    function = next(node for node in module.body if isinstance(node, ast.FunctionDef))
+    function.body = function.body[1:]
+    assert ast.unparse(ast.parse(shown)) == ast.unparse(function)
+
+
+@pytest.mark.parametrize("room", ["chain", "journal", "signers"])
+def test_every_file_of_the_larger_rooms_stands_in_their_list(room: str) -> None:
+    rooms = next(body for _, body in FENCE.findall((ROOT / "docs/architecture.md").read_text()) if "chainlab/" in body)
+    named = set(re.findall(r"\w+", rooms))
+    files = {file.stem for file in (ROOT / "keeper/world" / room).glob("*.py")} - {"__init__"}
+    assert sorted(files - named) == []
 
 
 def test_every_event_of_the_log_is_explained_to_operators() -> None:

@@ -6,12 +6,11 @@ measured at the honest price: the one that stood before it, and to which the att
 
 from __future__ import annotations
 
-import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from keeper.chainlab.artifacts import node_modules
 from keeper.chainlab.calls import GAS_LIMIT, call_data, create, read, transact
@@ -19,58 +18,23 @@ from keeper.chainlab.deploy import slot0
 from keeper.chainlab.solidity import compile_contract
 from keeper.model.decision import Decision
 from keeper.model.ledger import Effects
-from keeper.model.liquidity import amounts_on_burn, amounts_to_mint, liquidity_for_amounts
+from keeper.model.liquidity import amounts_on_burn
 from keeper.model.observation import Observation, Position
 from keeper.model.outcome import Done, Outcome
-from keeper.model.plan import Mint, Step, Swap
+from keeper.model.plan import Step, Swap
 from keeper.model.ticks import sqrt_price_at_tick, tick_at_sqrt_price
 from keeper.policy.decide import decide
-from keeper.policy.settings import Limits
 from keeper.world.journal import queries
 from keeper.world.protocols import Call
+from tests.faults.attack import Attack, Bounds, Result, value
 from tests.policy.desk import NAME, Desk
 
 CONTRACTS = Path(__file__).parent / "contracts"
 MONEY = 10**36
-Q192 = 1 << 192
-BPS, PIPS = 10_000, 1_000_000
 FIRST_TIP_WEI, LAST_TIP_WEI = 50 * 10**9, 0
 REST_SECONDS, LOOK_SECONDS = 1_900, 1_800
 # First bytes of the router's swap and of the manager's mint and decrease: how our act is known among our approvals.
 SELECTORS = {"swap": bytes.fromhex("414bf389"), "mint": bytes.fromhex("88316456"), "exit": bytes.fromhex("0c49ccbe")}
-
-Moment = Literal["before_decide", "held", "before_signature", "front_run", "sandwich", "just_in_time"]
-MOMENTS: tuple[Moment, ...] = ("before_decide", "held", "before_signature", "front_run", "sandwich", "just_in_time")
-
-
-@dataclass(frozen=True, slots=True)
-class Attack:
-    """A push of ``ticks`` away from the honest price, made at a moment; ``held`` keeps it so many seconds first."""
-
-    moment: Moment
-    ticks: int
-    held_seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One attacked cycle. Values are raw units of token1 at the honest price; fees and gas are left out of ``loss``."""
-
-    attack: Attack
-    act: str
-    outcome: Outcome
-    struck: bool
-    loss: int
-    bound: int
-    swapped: int
-    fees: int
-    gas_wei: int
-    attacker_profit: int
-
-    @property
-    def ratio(self) -> float:
-        """Of what may be lost, how much was."""
-        return self.loss / self.bound if self.bound > 0 else 0.0
 
 
 @dataclass
@@ -92,6 +56,11 @@ class Attacker:
     @property
     def honest_tick(self) -> int:
         return tick_at_sqrt_price(self.honest_x96)
+
+    @property
+    def bounds(self) -> Bounds:
+        """What the keeper may lose as things stand."""
+        return Bounds(self.honest_x96, self.desk.strategy.settings.limits, self.desk.warm.deployment.fee_pips)
 
     def send(self, signature: str, *arguments: Any, tip_wei: int = 10**9, mine: bool = True) -> str:
         """A call of the attacker's contract into the transaction pool, and at once into a block unless told not to."""
@@ -222,7 +191,7 @@ class Attacker:
             outcome,
             self.struck,
             loss,
-            self.bound(act, attack),
+            self.bounds.bound(act, attack),
             0 if not isinstance(act, Swap) else self._in_token1(act),
             earned,
             before.wallet.native_wei - after.wallet.native_wei,
@@ -231,75 +200,6 @@ class Attacker:
 
     def _in_token1(self, swap: Swap) -> int:
         return value(swap.amount_in, 0, self.honest_x96) if swap.zero_for_one else swap.amount_in
-
-    def mean_tick(self, attack: Attack, window_seconds: int) -> int:
-        """The pool's mean once a push has been held: of the window, so many seconds at the pushed tick."""
-        if attack.moment != "held":
-            return self.honest_tick
-        held = min(attack.held_seconds, window_seconds)
-        pushed = tick_at_sqrt_price(sqrt_price_at_tick(self.honest_tick + attack.ticks))
-        return (self.honest_tick * (window_seconds - held) + pushed * held) // window_seconds
-
-    def bound(self, act: Step | None, attack: Attack) -> int:
-        """The most that one act may lose at the honest price P, from the operator's limits and the attack alone.
-
-        *Nothing done*: nothing.
-
-        *Swap* of x for y: the router pays at least x·(1 − fee)·(1 − slippage) at the price of the mean tick m, so the
-        loss is at most x·P − that. Where the mean is honest this is the fee and the slippage (and up to one tick, for
-        m is rounded down). A push of d ticks held h seconds of a window w moves m by d·h/w, and the bound with it.
-
-        *Exit*: nothing. With u = √P' where it is made and u* = √P, a position of liquidity L pays out
-        L·(u − u*)²/u more at P than it was worth there: whoever pushes the price sells to us below it.
-
-        *Mint*: the same sum the other way: tokens put in at u, worth L·(u − u*)²/u less as a position once the price is
-        back. The minimums let u be anywhere in the band of ``max_twap_deviation_ticks`` around m, and L is what the
-        amounts offered give there. The loss grows with |u − u*| on each side, so its greatest value is at an edge of
-        the band or of the range; the search walks over the band all the same.
-        """
-        limits = self.desk.strategy.settings.limits
-        mean = self.mean_tick(attack, limits.twap_seconds)
-        if isinstance(act, Swap):
-            return self._swap_bound(act, mean, limits)
-        if isinstance(act, Mint):
-            unit = 1 + value(1, 0, self.honest_x96)
-            return sum(self._mint_bound(act, index, mean, limits) + 2 * unit for index in range(len(act.ranges)))
-        # Rounded down at every withdrawal: a raw unit of either token.
-        return 0 if act is None else 2 * (1 + value(1, 0, self.honest_x96)) * 3
-
-    def _swap_bound(self, swap: Swap, mean: int, limits: Limits) -> int:
-        at_mean = sqrt_price_at_tick(mean) ** 2
-        fee_pips = self.desk.warm.deployment.fee_pips
-        kept = swap.amount_in * (PIPS - fee_pips) * (BPS - limits.max_slippage_bps)
-        if swap.zero_for_one:
-            least = kept * at_mean // (Q192 * PIPS * BPS)
-            return value(swap.amount_in, 0, self.honest_x96) - least + 1
-        least = kept * Q192 // (at_mean * PIPS * BPS)
-        return swap.amount_in - value(least, 0, self.honest_x96) + 1
-
-    def _mint_bound(self, mint: Mint, index: int, mean: int, limits: Limits) -> int:
-        each, width = mint.ranges[index], limits.max_twap_deviation_ticks
-        ends = sqrt_price_at_tick(each.lower_tick), sqrt_price_at_tick(each.upper_tick)
-        worst = 0
-        for tick in {*range(mean - width, mean + width + 2, max(1, width // 16)), mean + width + 1}:
-            root = min(max(sqrt_price_at_tick(tick), ends[0]), ends[1])
-            liquidity = liquidity_for_amounts(root, *ends, each.amount_0_desired, each.amount_1_desired)
-            put_in = value(*amounts_to_mint(root, *ends, liquidity), self.honest_x96)
-            worst = max(worst, put_in - value(*amounts_on_burn(self.honest_x96, *ends, liquidity), self.honest_x96))
-        return worst
-
-    def must_hold(self, attack: Attack) -> bool:
-        """Whether the calm guards must refuse this push when it is there before the decision."""
-        limits, spot = self.desk.strategy.settings.limits, self.honest_tick + attack.ticks
-        short = abs(spot - self.mean_tick(attack, limits.twap_seconds))
-        long_seconds = limits.long_twap_seconds or limits.twap_seconds
-        far = abs(spot - self.mean_tick(attack, long_seconds)) > limits.max_long_twap_deviation_ticks
-        return short > limits.max_twap_deviation_ticks or (limits.long_twap_seconds is not None and far)
-
-
-def value(amount_0: int, amount_1: int, sqrt_price_x96: int) -> int:
-    """Raw units of token1."""
-    return amount_0 * sqrt_price_x96**2 // Q192 + amount_1
 
 
 def wealth(seen: Observation, sqrt_price_x96: int) -> int:
@@ -341,47 +241,3 @@ def attacker_at(desk: Desk) -> Attacker:
     attacker = Attacker(desk, account, contract, slot0(rpc, deployment.pool)[0])
     attacker.rest()
     return attacker
-
-
-def random_attack(random_numbers: random.Random, limits: Limits, moments: tuple[Moment, ...]) -> Attack:
-    """Sizes from a tick to three times the slippage or the band; both directions."""
-    moment = random_numbers.choice(moments)
-    most = random_numbers.choice(
-        [limits.max_slippage_bps, 3 * limits.max_slippage_bps, limits.max_twap_deviation_ticks]
-    )
-    if moment in ("held", "before_decide"):
-        most = random_numbers.choice([most, 2 * limits.max_twap_deviation_ticks])
-    ticks = random_numbers.choice([-1, 1]) * random_numbers.randint(1, max(2, most))
-    held = random_numbers.choice([12, 60, limits.twap_seconds // 2, limits.twap_seconds, 1_500])
-    return Attack(moment, ticks, held if moment == "held" else 0)
-
-
-def campaign(attacker: Attacker, random_numbers: random.Random, count: int, moments: tuple[Moment, ...]) -> None:
-    """``count`` attacks on a keeper that always has something to do: where it rests, the market leaves its range."""
-    desk = attacker.desk
-    for _ in range(count):
-        next_up = preview(desk)
-        if next_up.verdict.objections:
-            if not any(each.code in ("inside_trigger", "keeps_failing") for each in next_up.verdict.objections):
-                raise AssertionError(f"the keeper cannot go on: {next_up.verdict.objections}")
-            held = desk.journal.memory(NAME).held
-            if held:
-                ends = min(each.trigger_lower_tick for each in held), max(each.trigger_upper_tick for each in held)
-                away = random_numbers.randint(1, 60)
-                attacker.honest_move(random_numbers.choice([ends[0] - away, ends[1] + away]))
-            if any(each.code == "keeps_failing" for each in next_up.verdict.objections):
-                desk.wait(86_400)
-        attack = random_attack(random_numbers, desk.strategy.settings.limits, moments)
-        attacker.strike(attack)
-
-
-def describe(results: list[Result]) -> str:
-    """The figures of a campaign, one line."""
-    worst = max(results, key=lambda each: each.ratio)
-    done = [each for each in results if each.act != "nothing"]
-    return (
-        f"{len(results)} attacks, {len(done)} acts went through, {len(results) - len(done)} held or reverted; worst "
-        f"loss/bound {worst.ratio:.4f} ({worst.act}, {worst.attack.moment}, {worst.attack.ticks} ticks); "
-        f"best profit of the attacker {max(each.attacker_profit for each in results)} raw token1 before gas; "
-        f"gas of attempts that did nothing {sum(each.gas_wei for each in results if each.act == 'nothing')} wei"
-    )

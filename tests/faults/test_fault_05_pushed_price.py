@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from keeper.model.outcome import Done, Held
-from tests.faults.attacker import Attack, Attacker, Moment, Result, attacker_at, campaign, describe
+from tests.faults.attack import Attack, Moment, Result
+from tests.faults.attacker import Attacker, attacker_at
+from tests.faults.campaign import campaign, describe
 from tests.faults.oracle_desk import with_oracle
 from tests.faults.test_fault_06_sandwich import AT_ONCE, assert_bounded, random_desk
 from tests.policy.conftest import warm, worlds
@@ -49,7 +51,7 @@ def attacked(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> lis
 def assert_held_or_bounded(attacker: Attacker, result: Result) -> None:
     limits = attacker.desk.strategy.settings.limits
     assert_bounded(result, limits.max_slippage_bps, attacker.desk.warm.deployment.fee_pips)
-    if attacker.must_hold(result.attack):
+    if attacker.bounds.must_hold(result.attack):
         # Taking a leftover allowance back depends on no price.
         assert isinstance(result.outcome, Held) or result.act == "approve", result
 

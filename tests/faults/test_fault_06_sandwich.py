@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from keeper.model.outcome import Done, Failed
-from tests.faults.attacker import Attack, Attacker, Moment, Result, attacker_at, campaign, describe, preview
+from tests.faults.attack import Attack, Moment, Result
+from tests.faults.attacker import Attacker, attacker_at, preview
+from tests.faults.campaign import campaign, describe
 from tests.policy.conftest import warm, worlds
 from tests.policy.desk import ORDERS, Desk, Warm, at_desk
 

@@ -12,20 +12,15 @@ from hypothesis import strategies as st
 from keeper.model.decision import Ladder, TargetRange
 from keeper.model.liquidity import amounts_on_burn, amounts_to_mint, liquidity_for_amounts
 from keeper.model.observation import Allowance, Position
-from keeper.model.plan import Approve, Exit, Increase, Mint, Swap
+from keeper.model.plan import Approve, Exit, Mint, Swap
 from keeper.model.swap import swap
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick
-from keeper.policy.compound import plan_compound
 from keeper.policy.ratio import Fit, market_without
 from keeper.policy.rebalance import plan_change, plan_exit, plan_tidy, swap_steps_for
 from keeper.policy.valuation import positions_value, value_in_quote
-from tests.policy.world import ADDRESS_0, ADDRESS_1, held, ladder, observation, settings
+from tests.policy.world import ADDRESS_0, ADDRESS_1, kinds, ladder, observation, settings
 
 DECIMALS = [(6, 18), (18, 6), (0, 8), (24, 18), (18, 18)]
-
-
-def kinds(steps: tuple[object, ...]) -> list[str]:
-    return [step.kind for step in steps]  # type: ignore[attr-defined]
 
 
 @examples(max_examples=150, deadline=None)
@@ -226,33 +221,6 @@ def test_without_swapping_each_token_stands_on_its_own_side(balances: tuple[int,
     assert draft.plan.leftover_quote * 1_000 <= draft.plan.value_quote
 
 
-def test_compounding_collects_then_adds_what_is_idle() -> None:
-    position = Position(7, 198_600, 201_000, 10**17, 60 * 10**6, 2 * 10**16)
-    strategy = settings(compound={"min_fees_quote": "50"})
-    obs = observation(positions=(position,), base_fee_wei=1)
-    draft = plan_compound(obs, (position,), (held(position),), strategy)
-    assert draft is not None and kinds(draft.plan.next_steps) == ["collect"] and draft.plan.steps[-1].kind == "increase"
-    collected = replace(position, uncollected_0=0, uncollected_1=0)
-    idle = observation(positions=(collected,), balances=(60 * 10**6, 2 * 10**16), base_fee_wei=1)
-    after = plan_compound(idle, (collected,), (held(collected),), strategy)
-    assert after is not None and "collect" not in kinds(after.plan.steps) and not after.objections
-    assert plan_compound(observation(positions=(collected,)), (collected,), (held(collected),), strategy) is None
-
-
-def test_additions_have_minimums_and_must_be_worth_it() -> None:
-    position = Position(7, 198_600, 201_000, 10**17, 60 * 10**6, 2 * 10**16)
-    obs = observation(positions=(position,), base_fee_wei=1)
-    draft = plan_compound(obs, (position,), (held(position),), settings(compound={"min_fees_quote": "50"}))
-    assert draft is not None and isinstance(draft.plan.steps[-1], Increase)
-    (addition,) = draft.plan.steps[-1].additions
-    assert 0 < addition.amount_0_min < addition.amount_0_desired
-    assert 0 < addition.amount_1_min < addition.amount_1_desired
-    # Both tokens together are worth the least, but a thin range takes only a little of one of them.
-    one_kind = replace(position, uncollected_0=0, uncollected_1=2 * 10**18)
-    dry = replace(observation(positions=(one_kind,), base_fee_wei=1))
-    assert plan_compound(dry, (one_kind,), (held(one_kind),), settings(compound={"min_fees_quote": "999999"})) is None
-
-
 @pytest.mark.parametrize(("balances", "count"), [((10**10, 10**12), 1), ((10**4, 10**18), 1), ((10**10, 10**18), 2)])
 def test_a_side_that_holds_almost_nothing_gets_no_position(balances: tuple[int, int], count: int) -> None:
     obs = observation(balances=balances)
@@ -267,32 +235,6 @@ def test_a_range_with_no_room_beside_the_price_gets_nothing_there() -> None:
     narrow = Ladder("x", (TargetRange(below, below + 60, 1_000_000),), below, below + 60, "")
     draft = plan_change(obs, narrow, (), settings(swap={"route": "none"}), leftover_bps=10)
     assert draft.plan.steps == () and [o.code for o in draft.objections] == ["too_little_to_place"]
-
-
-def test_compounding_that_costs_too_much_is_objected_to() -> None:
-    position = Position(7, 198_600, 201_000, 10**17, 60 * 10**6, 2 * 10**16)
-    obs = observation(positions=(position,), base_fee_wei=100 * 10**9)
-    draft = plan_compound(obs, (position,), (held(position),), settings(compound={"min_fees_quote": "50"}))
-    assert draft is not None and [o.code for o in draft.objections] == ["compounding_costs_too_much"]
-
-
-def test_out_of_range_positions_are_not_compounded() -> None:
-    position = Position(7, 201_000, 202_200, 10**17, 10**9, 10**18)
-    obs = observation(positions=(position,))
-    assert plan_compound(obs, (position,), (held(position),), settings(compound={"min_fees_quote": "1"})) is None
-
-
-def test_what_the_swap_takes_of_the_fees_counts_against_the_threshold() -> None:
-    strategy = settings(compound={"min_fees_quote": "50", "max_cost_pct": 100})
-
-    def plan(fees_quote: int) -> object:
-        position = Position(7, 198_600, 201_000, 10**17, fees_quote, 0)
-        return plan_compound(
-            observation(positions=(position,), base_fee_wei=1), (position,), (held(position),), strategy
-        )
-
-    assert plan(50 * 10**6) is None  # half of it is swapped, and the pool's fee leaves less than 50 to add
-    assert plan(51 * 10**6) is not None
 
 
 def test_a_swap_whose_price_limit_lies_behind_the_price_is_objected_to() -> None:

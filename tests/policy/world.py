@@ -178,3 +178,8 @@ def ladder(tick: int, half_width: int = 1_200, spacing: int = 60) -> Ladder:
     centre = tick // spacing * spacing
     lower, upper = centre - half_width, centre + half_width
     return Ladder("fixed", (TargetRange(lower, upper, 1_000_000),), lower, upper, "test")
+
+
+def kinds(steps: tuple[object, ...]) -> list[str]:
+    """The kind of each step."""
+    return [step.kind for step in steps]  # type: ignore[attr-defined]

@@ -10,7 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from keeper.world.chain.node import HttpNode
+
 Answer = Callable[["Exchange"], None]
+ABSENT = "http://127.0.0.1:9"
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -118,3 +121,8 @@ def drip(exchange: Exchange) -> None:
             time.sleep(0.1)
         except OSError:
             return
+
+
+def node(*urls: str, **settings: Any) -> HttpNode:
+    """A node that does not wait long."""
+    return HttpNode(urls, **{"timeout_seconds": 2.0, "backoff_seconds": 0.001, **settings})

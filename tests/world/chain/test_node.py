@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from keeper.errors import ConfigError, RpcError, TransientError
-from keeper.world.chain.node import HttpNode
+from keeper.errors import RpcError, TransientError
 from tests.world.chain import hostile
-from tests.world.chain.hostile import Exchange, HostileServer, good
-
-ABSENT = "http://127.0.0.1:9"
+from tests.world.chain.hostile import ABSENT, Exchange, HostileServer, good, node
 
 
 class Time:
@@ -29,10 +26,6 @@ class Time:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
-
-
-def node(*urls: str, **settings: Any) -> HttpNode:
-    return HttpNode(urls, **{"timeout_seconds": 2.0, "backoff_seconds": 0.001, **settings})
 
 
 @pytest.mark.parametrize(
@@ -241,60 +234,6 @@ def test_what_is_not_harmless_is_never_repeated(method: str) -> None:
         assert len(server.seen) == 1
 
 
-def test_wrong_chain_is_found_on_every_fresh_connection() -> None:
-    with HostileServer(good(), chain_id=8453) as server:
-        asked = node(server.url, chain_id=8453)
-        assert asked.request("eth_blockNumber", []) == "0x2a"
-        server.chain_id = 1
-        asked.close()
-        with pytest.raises(ConfigError, match=r"serves chain id 1, the configuration says 8453"):
-            asked.request("eth_blockNumber", [])
-        assert [call["method"] for call in server.seen] == ["eth_chainId", "eth_blockNumber", "eth_chainId"]
-
-
-def test_check_chain_asks_every_url() -> None:
-    with HostileServer(good(), chain_id=8453) as right, HostileServer(good(), chain_id=10) as wrong:
-        node(right.url, ABSENT).check_chain(8453)
-        with pytest.raises(ConfigError, match=f"{wrong.url} serves chain id 10, the configuration says 8453"):
-            node(right.url, wrong.url).check_chain(8453)
-    with pytest.raises(TransientError):
-        node(ABSENT).check_chain(8453)
-
-
-CANARY = "canarykey0123456789"
-
-
-def test_no_message_holds_the_key_in_a_url() -> None:
-    def tell_tale(exchange: Exchange) -> None:
-        exchange.reply({"error": {"code": -32000, "message": f"bad key {exchange.path} for you"}})
-
-    faults = [hostile.status(401), hostile.status(500), hostile.half_json, hostile.hang_up, hostile.wrong_id, tell_tale]
-    for fault in faults:
-        with HostileServer(fault) as server:
-            url = server.url.replace("http://", f"http://user:{CANARY}@") + f"/v2/{CANARY}?key={CANARY}"
-            for chain_id in (None, 5):
-                with pytest.raises((TransientError, ConfigError)) as caught:
-                    node(url, retries=0, chain_id=chain_id).request("eth_blockNumber", [])
-                assert CANARY not in str(caught.value)
-                assert caught.value.__cause__ is None
-    for url in (f"ftp://host/{CANARY}", f"http://:80/{CANARY}", f"{CANARY}", f"http://host:{CANARY}/"):
-        with pytest.raises(ConfigError) as refused:
-            HttpNode([url])
-        assert CANARY not in str(refused.value)
-
-
-def test_credentials_and_target_reach_the_server() -> None:
-    paths = []
-
-    def note(exchange: Exchange) -> None:
-        paths.append((exchange.path, exchange.headers["Authorization"]))
-        exchange.reply({"result": "0x1"})
-
-    with HostileServer(note) as server:
-        node(server.url.replace("http://", "http://me:s%40fe@") + "/v2/abc?x=1").request("eth_blockNumber", [])
-    assert paths == [("/v2/abc?x=1", "Basic bWU6c0BmZQ==")]
-
-
 def test_many_threads_share_a_node() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -304,17 +243,3 @@ def test_many_threads_share_a_node() -> None:
     with HostileServer(echo) as server, ThreadPoolExecutor(8) as pool:
         asked = node(server.url)
         assert list(pool.map(lambda number: asked.request("echo", [number]), range(300))) == list(range(300))
-
-
-def test_a_node_without_urls_is_a_mistake() -> None:
-    with pytest.raises(ConfigError, match="at least one rpc URL"):
-        HttpNode([])
-
-
-@pytest.mark.parametrize(
-    "url", ["https://[bad/CANARY1", "https://a b/CANARY1", "https://\u2100x/CANARY1", "http:///CANARY1"]
-)
-def test_half_a_url_is_a_mistake_and_is_not_shown(url: str) -> None:
-    with pytest.raises(ConfigError, match="not a URL of the form") as raised:
-        HttpNode([url])
-    assert "CANARY1" not in str(raised.value)
