@@ -20,8 +20,20 @@ if TYPE_CHECKING:
 def set_state(
     strategy: str, state: StrategyState, reason: str, done: str, *, config: Path, journal: str | None, as_json: bool
 ) -> None:
-    """Write the state durably. ConfigError when the journal does not know the strategy, naming the nearest."""
+    """Write the state durably.
+
+    Raises:
+        ConfigError: the journal does not know the strategy; the nearest is named.
+        HaltedError: it is halted: only a resume, after a look at the reason, lifts that.
+    """
+    from keeper.errors import HaltedError
+
     url, mode, before = known_state(strategy, config=config, journal=journal)
+    if before == "halted":
+        raise HaltedError(
+            f"{strategy} is halted and stays so: `keeper status` says why. `keeper resume {strategy}` lifts it, and "
+            f"`keeper resume {strategy} --exit` withdraws everything"
+        )
     with written(url, mode) as opened:
         opened.set_state(strategy, state, reason, int(time.time()))
     if as_json:

@@ -8,15 +8,17 @@ from pathlib import Path
 import click
 
 from keeper.commands._options import config_option, journal_option, json_option, print_json
+from keeper.model.memory import StrategyState
 
 
 @click.command(epilog="Example:  keeper resume eth-usdc")
 @click.argument("strategy")
 @click.option("--reason", default="", show_default=True, help="Kept in the journal.")
+@click.option("--exit", "leave", is_flag=True, help="Lift the halt, withdraw everything, and stay out.")
 @config_option
 @journal_option
 @json_option
-def command(strategy: str, reason: str, config: Path, journal: str | None, as_json: bool) -> None:
+def command(strategy: str, reason: str, leave: bool, config: Path, journal: str | None, as_json: bool) -> None:
     """Resume a strategy that is paused, halted, exiting or exited.
 
     After a halt, look at `keeper status` first: it says what a person should see to. Resuming forgives it: failures do
@@ -28,16 +30,17 @@ def command(strategy: str, reason: str, config: Path, journal: str | None, as_js
     from keeper.commands._control import known_state, written
     from keeper.redaction import printable
 
+    state: StrategyState = "exiting" if leave else "running"
     url, mode, before = known_state(strategy, config=config, journal=journal)
     with written(url, mode) as opened:
-        forgiven = opened.resume(strategy, reason, int(time.time()))
+        forgiven = opened.resume(strategy, reason, int(time.time()), state)
         accepted = opened.pins.accept(strategy)
     if as_json:
         code = {pin.address: pin.code_hash for pin in accepted}
-        told = {"strategy": strategy, "before": before, "state": "running", "accepted_code": code}
+        told = {"strategy": strategy, "before": before, "state": state, "accepted_code": code}
         print_json(told | {"forgiven": asdict(forgiven)})
         return
-    click.echo(f"{strategy}: was {before}, now running")
+    click.echo(f"{strategy}: was {before}, now {state}")
     for failing in forgiven.failures:
         click.echo(f"forgiven: {failing.act} had failed {failing.times} times in a row")
     for signer in forgiven.signers:

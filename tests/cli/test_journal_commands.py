@@ -65,6 +65,19 @@ def test_control_is_durable(keeper: Keeper, journal: Path, command: str, state: 
     assert entry["state"] == state and entry["reason"] == "because"
 
 
+@pytest.mark.parametrize("command", ["pause", "exit"])
+def test_only_a_resume_lifts_a_halt(keeper: Keeper, journal: Path, command: str) -> None:
+    with sqlite3.connect(journal) as rows:
+        rows.execute("UPDATE strategies SET state = 'halted', reason = 'the policy refused'")
+    rows.close()
+    answer = keeper(command, "test", "--journal", str(journal))
+    assert answer.code == 4 and "is halted and stays so" in answer.err and "keeper resume test --exit" in answer.err
+    entry = keeper("status", "--json", "--journal", str(journal)).json["strategies"][0]
+    assert (entry["state"], entry["reason"]) == ("halted", "the policy refused")
+    left = keeper("resume", "test", "--exit", "--json", "--reason", "enough", "--journal", str(journal)).json
+    assert (left["before"], left["state"]) == ("halted", "exiting")
+
+
 def test_a_halted_signer_is_shown_and_resume_says_what_it_forgives(keeper: Keeper, journal: Path) -> None:
     owner = "0x" + "ab" * 20
     with sqlite3.connect(journal) as rows:

@@ -177,11 +177,11 @@ class SqlJournal:
         with self._engine.begin() as connection:
             _set_state(connection, strategy, state, reason, timestamp)
 
-    def resume(self, strategy: str, reason: str, timestamp: int) -> Forgiven:
-        """Let a strategy run again, whatever stopped it; returns what that forgives."""
+    def resume(self, strategy: str, reason: str, timestamp: int, state: StrategyState = "running") -> Forgiven:
+        """Let a strategy run (or leave) again, whatever stopped it; returns what that forgives."""
         with self._engine.begin() as connection:
             forgiven = forgive(connection, strategy)
-            _set_state(connection, strategy, "running", reason, timestamp)
+            _set_state(connection, strategy, state, reason, timestamp)
         return forgiven
 
     def record_event(self, strategy: str | None, kind: str, message: str, timestamp: int) -> None:
