@@ -12,7 +12,6 @@ from sqlalchemy import event
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.errors import FatalError, HaltedError, RpcError, TransientError
 from keeper.model.outcome import Done, Failed, Pending
-from keeper.model.plan import Mint, MintRange
 from keeper.world.chain.node import HttpNode
 from keeper.world.journal import queries
 from tests.world.executors import bench as bench_module
@@ -267,47 +266,3 @@ def test_a_node_that_fails_before_the_signature_leaves_the_plan_open(bench: Benc
         bench.submit(submission, plan)
     assert states(bench, submission.plan_id) == [("READY", None)]
     assert isinstance(bench.settle(), Done)
-
-
-def test_a_paused_strategy_finishes_what_is_out_and_begins_nothing(bench: Bench) -> None:
-    submission, plan = bench.open()
-    bench.node.after = at("send", Killed())  # the approval is out
-    with pytest.raises(Killed):
-        bench.submit(submission, plan)
-    bench.restart()
-    bench.journal.set_state(STRATEGY, "paused", "by hand", 0)
-    outcome = bench.settle()
-    assert isinstance(outcome, Failed) and "the strategy is paused" in outcome.reason
-    assert states(bench, submission.plan_id) == [("DONE", "FINAL_OK"), ("READY", None)]
-    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)
-
-
-def test_an_exit_asked_for_meanwhile_lets_nothing_new_be_minted(bench: Bench) -> None:
-    mint = Mint((MintRange(-60, 60, 1, 1, 0, 0, 1_000_000),), -60, 60)
-    submission, plan = bench.open((STEPS[0], mint))
-    bench.node.after = at("send", Killed())  # the approval is out
-    with pytest.raises(Killed):
-        bench.submit(submission, plan)
-    bench.restart()
-    bench.journal.set_state(STRATEGY, "exiting", "by hand", 0)
-    outcome = bench.settle()
-    assert isinstance(outcome, Failed) and "the strategy is exiting" in outcome.reason
-    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)
-
-
-def test_what_went_to_a_relay_never_reaches_the_public_pool(bench: Bench) -> None:
-    """The relay is taken out of the configuration meanwhile: it is waited for, then its nonce is taken back."""
-    submission, plan = bench.open(ACT, lifetime_seconds=100)
-    bench.route, bench.node.before = "private", at("send", Killed())
-    with pytest.raises(Killed):
-        bench.submit(submission, plan)
-    (private,) = bench.node.sent
-    bench.restart()
-    bench.route = "public"
-    outcome = bench.settle()
-    assert isinstance(outcome, Pending) and "private relay" in outcome.note
-    assert bench.node.sent == []
-    bench.anvil.mine(bench.time() + 101)
-    assert isinstance(bench.settle(), Failed)
-    assert private not in bench.node.sent and len(set(bench.node.sent)) == 1
-    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (0, 1, 0)
