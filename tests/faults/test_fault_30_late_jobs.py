@@ -170,6 +170,7 @@ def test_30_stopped_and_continued_in_the_middle_of_a_transaction(house: House) -
     check(house)
 
 
+@pytest.mark.soak  # most of it is waiting; the same is shown without a process in tests/test_daemon*.py
 def test_30_missed_turns_become_one(house: House) -> None:
     """Asleep for four turns, it takes one when it wakes, not four."""
     with house.running() as process:
@@ -187,6 +188,7 @@ def test_30_missed_turns_become_one(house: House) -> None:
     check(house)
 
 
+@pytest.mark.soak  # most of it is waiting; the same is shown without a process in tests/test_daemon*.py
 def test_30_turns_that_take_longer_than_their_interval_never_overlap(house: House) -> None:
     """The node is so slow that the next turn is due before one has ended: never are two exchanges under way."""
     with house.running() as process:
