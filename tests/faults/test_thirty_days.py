@@ -189,7 +189,8 @@ def live(folder: Path, days: int) -> str:
     assert growth < MOST_GROWTH_MB, sizes
     mined = sum(1 for each in seen.mined)
     struck = f"{sum(run.faults.values())} faults {dict(run.faults)}, turns {dict(run.ends)}"
-    return f"{days} days, {struck}, {mined} mined, 0 wei, {growth:+.1f} MB after the first third"
+    resident = ", ".join(f"{sizes[len(sizes) * part // 6 - 1]:.0f}" for part in (2, 3, 4, 5, 6))
+    return f"{days} days, {struck}, {mined} mined, 0 wei; resident from a third on {resident} MB"
 
 
 def test_two_days_with_a_fault_every_hour(tmp_path: Path) -> None:
