@@ -14,9 +14,12 @@ import pytest
 PAGE = "<!doctype html><title>report</title><p>held</p>"
 SECRET = "canary0123456789canary"
 PROGRAM = """
+import signal
 import sys
 from pathlib import Path
 from keeper.report.serve import serve_page
+# A shell that runs the tests in the background leaves its children deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 serve_page(Path(sys.argv[1]), 0, lambda address: print(address, flush=True))
 """
 
