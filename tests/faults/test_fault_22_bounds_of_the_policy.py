@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from keeper.model.outcome import Failed
 from tests.faults import invariants
 from tests.faults.held_pool import HeldPool
@@ -31,6 +33,7 @@ def test_22_bumps_end_below_what_the_policy_allows_as_a_tip(site: Site) -> None:
         assert invariants.resting(scene.evidence(), broadcast=scene.broadcast()) == []
 
 
+@pytest.mark.soak
 def test_22_a_dear_market_is_waited_out_within_the_policys_gas_money(site: Site) -> None:
     """The base fee rises out of what one transaction may cost while a swap is on its way, and before another."""
     signing = {"max_gas_native_per_transaction": "0.001"}
