@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.chainlab.artifacts import node_modules
 from keeper.chainlab.calls import create, read, transact
+from keeper.chainlab.deploy import Deployment, PoolSpec, deploy
 from keeper.chainlab.solidity import CompiledContract, compile_contract
 from keeper.model.observation import Block
 from keeper.world.feeds.pool_events import PoolTape
@@ -18,6 +21,7 @@ from keeper.world.feeds.swap_logs import SwapLogs
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.observer import ChainObserver
+from tests.conftest import GENESIS_SECONDS
 from tests.world.conftest import Desk
 
 CHAIN_ID = 31337
@@ -75,6 +79,14 @@ class Reel:
         deployment = self.desk.deployment
         rpc = self.desk.chain.anvil.rpc
         return transact(rpc, sender or deployment.deployer, to or deployment.pool, signature, *arguments)
+
+
+@pytest.fixture(scope="module")
+def session_chain() -> Iterator[tuple[Anvil, Deployment]]:
+    """In place of the whole session's chain, whose node has forgotten old states by the time that others have used it:
+    here they are asked for."""
+    with Anvil(AnvilOptions(genesis_seconds=GENESIS_SECONDS, history_states=1_024)) as anvil:
+        yield anvil, deploy(anvil.rpc, PoolSpec(Fraction(2000), observation_slots=300))
 
 
 @pytest.fixture(scope="session")
