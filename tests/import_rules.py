@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-_HALL = frozenset({"assembly", "cycle", "model", "policy", "world"})
+_HALL = frozenset({"assembly", "cycle", "known_safe", "model", "policy", "world"})
 _GROUND = frozenset({"", "errors", "redaction", "resources", "telemetry"})
 # A neighbour's front door is its package; what lies inside is its own business.
 _VIEWS = frozenset({"backtest", "chainlab", "dashboard", "report"})
@@ -25,18 +25,19 @@ ALLOWED: dict[str, frozenset[str]] = {
     "": frozenset(),
     "errors": frozenset(),
     "known_chains": frozenset(),
+    "known_safe": frozenset(),
     "plugins": frozenset({"errors"}),
     "redaction": frozenset(),
     "resources": frozenset({"errors"}),
     "telemetry": frozenset({"", "errors", "model", "redaction"}),
     "config": frozenset(
-        {"", "errors", "known_chains", "model", "plugins", "policy.settings", "redaction", "resources"}
+        {"", "errors", "known_chains", "known_safe", "model", "plugins", "policy.settings", "redaction", "resources"}
     ),
     "model": frozenset(),
     "policy": frozenset({"model"}),
-    "world": _GROUND | {"model"},
+    "world": _GROUND | {"known_safe", "model"},
     "cycle": frozenset({"model", "policy.decide", "world.protocols"}),
-    "assembly": _GROUND | {"config", "cycle", "known_chains", "model", "plugins", "policy", "world"},
+    "assembly": _GROUND | {"config", "cycle", "known_chains", "known_safe", "model", "plugins", "policy", "world"},
     **{view: _GROUND | _HALL | (_FRONTS - {f"{view}!"}) for view in _VIEWS},
     **{starter: _GROUND | _HALL | _VIEWS | _STARTERS | {"config", "known_chains", "plugins"} for starter in _STARTERS},
 }
