@@ -215,6 +215,8 @@ transactions = Table(
     Column("signed_timestamp", BigInteger, nullable=False, server_default=text("0")),
     Column("debit_gas_wei", Text, nullable=False, server_default="0"),
     Column("debit_quote", Text, nullable=False, server_default="0"),
+    # How many nonces it takes: a self-sponsored authorization of EIP-7702 takes the next one too.
+    Column("nonces", Integer, nullable=False, server_default=text("1")),
     Column("block_number", BigInteger),
     Column("block_timestamp", BigInteger),
     Column("block_hash", Text),
@@ -237,6 +239,49 @@ attempts = Table(
     Column("signed_timestamp", BigInteger, nullable=False, server_default=text("0")),  # the chain's time
     Column("cancels", Boolean, nullable=False),
     Column("route", Text, nullable=False, server_default="public"),  # or private: a relay alone
+)
+
+# What was proposed to the owners of a Safe for a step, or to reject that on the same nonce.
+# States: HASHED, PROPOSED, READY, EXECUTED, then FINAL, REPLACED, REJECTED or EXPIRED; see ``proposals``.
+proposals = Table(
+    "proposals",
+    metadata,
+    _identity(),
+    Column("step_id", _Id, ForeignKey("steps.id"), nullable=False, index=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("safe", Text, nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # the safeTxHash
+    Column("body", LargeBinary, nullable=False),  # canonical JSON of every signed field, calldata as hex
+    Column("kind", Text, nullable=False),  # act, or rejection
+    Column("state", Text, nullable=False),
+    Column("proposer", Text, nullable=False, server_default=""),  # empty: nobody signed, a file was written
+    Column("signature", LargeBinary),
+    Column("signed_timestamp", BigInteger, nullable=False),  # the chain's time
+    Column("deadline_timestamp", BigInteger, nullable=False),
+    Column("debit_quote", Text, nullable=False, server_default="0"),
+    Column("place", Text, nullable=False, server_default=""),  # where owners find it: a service, a file, the chain
+    Column("report", Text, nullable=False, server_default=""),  # what a simulation with the owners' consent showed
+    Column("confirmations", Integer, nullable=False, server_default=text("0")),
+    Column("threshold", Integer, nullable=False, server_default=text("0")),
+    Column("note", Text, nullable=False, server_default=""),
+    # Of the transaction that executed it; for a replaced or rejected one, of what was executed in its place.
+    Column("transaction_hash", Text),
+    Column("block_number", BigInteger),
+    Column("block_hash", Text),
+    Column("block_timestamp", BigInteger),
+    Column("gas_wei", Text),  # what its executor paid
+    Column("receipt", LargeBinary),
+    Index("proposals_of_nonce", "chain_id", "safe", "nonce"),
+)
+
+# What a Safe was when the keeper first relied on it: owners, threshold, modules, guard, handler, code.
+safe_pins = Table(
+    "safe_pins",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("safe", Text, primary_key=True),
+    Column("body", Text, nullable=False),  # canonical JSON
 )
 
 ledger = Table(
