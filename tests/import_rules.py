@@ -25,20 +25,35 @@ ALLOWED: dict[str, frozenset[str]] = {
     "": frozenset(),
     "errors": frozenset(),
     "known_chains": frozenset(),
+    "known_safe_services": frozenset(),
     "plugins": frozenset({"errors"}),
     "redaction": frozenset(),
     "resources": frozenset({"errors"}),
     "telemetry": frozenset({"", "errors", "model", "redaction"}),
     "config": frozenset(
-        {"", "errors", "known_chains", "model", "plugins", "policy.settings", "redaction", "resources"}
+        {
+            "",
+            "errors",
+            "known_chains",
+            "known_safe_services",
+            "model",
+            "plugins",
+            "policy.settings",
+            "redaction",
+            "resources",
+        }
     ),
     "model": frozenset(),
     "policy": frozenset({"model"}),
     "world": _GROUND | {"model"},
     "cycle": frozenset({"model", "policy.decide", "world.protocols"}),
-    "assembly": _GROUND | {"config", "cycle", "known_chains", "model", "plugins", "policy", "world"},
+    "assembly": _GROUND
+    | {"config", "cycle", "known_chains", "known_safe_services", "model", "plugins", "policy", "world"},
     **{view: _GROUND | _HALL | (_FRONTS - {f"{view}!"}) for view in _VIEWS},
-    **{starter: _GROUND | _HALL | _VIEWS | _STARTERS | {"config", "known_chains", "plugins"} for starter in _STARTERS},
+    **{
+        starter: _GROUND | _HALL | _VIEWS | _STARTERS | {"config", "known_chains", "known_safe_services", "plugins"}
+        for starter in _STARTERS
+    },
 }
 
 _CHAIN = frozenset({"world", "chainlab"})
