@@ -174,6 +174,8 @@ def _in_short(step: Step, seen: Observation) -> str:
     """Without amounts to the last digit and without bounds: the page and ``keeper explain`` have them."""
     from keeper.report import price_range, step_in_words
 
+    if step.kind == "batch":
+        return "; ".join(_in_short(each, seen) for each in step.steps if each.kind != "approve")
     if step.kind == "exit":
         return "leave position " + ", ".join(str(each.token_id) for each in step.withdrawals)
     if step.kind == "mint":

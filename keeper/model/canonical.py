@@ -3,6 +3,9 @@
 Canonical JSON: UTF-8, keys sorted, no white space, integers of any size as integers, floats in Python's shortest
 round-trip form, NaN and infinities refused. Equal values give equal bytes on every platform and version, so a
 decision can be compared byte for byte. Decoding is directed by the dataclass annotations.
+
+A field that came later and means nothing at its default is marked ``WHEN_SET``: left out where it has that default, so
+that what was written before it existed keeps its bytes, and can be read.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ import math
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+WHEN_SET: Final = types.MappingProxyType({"canonical": "when set"})
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
@@ -45,7 +50,11 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     names = _field_names(kind)
     if names is not None:
-        return {name: plain(getattr(value, name)) for name in names}
+        found = {name: plain(getattr(value, name)) for name in names}
+        for name, default in _when_set(kind).items():
+            if getattr(value, name) == default:
+                del found[name]
+        return found
     if kind is dict:
         return {str(key): plain(item) for key, item in value.items()}
     raise TypeError(f"{kind.__name__} has no canonical form")
@@ -67,6 +76,13 @@ def _field_names(kind: Any) -> tuple[str, ...] | None:
     if not dataclasses.is_dataclass(kind):
         return None
     return tuple(field.name for field in dataclasses.fields(kind))
+
+
+@functools.cache
+def _when_set(kind: Any) -> dict[str, Any]:
+    """The defaults of the fields that are written only when they have another value."""
+    marked = WHEN_SET.items()
+    return {field.name: field.default for field in dataclasses.fields(kind) if marked <= field.metadata.items()}
 
 
 @functools.cache
@@ -124,8 +140,10 @@ def _dataclass_decoder(kind: Any) -> Callable[[Any], Any]:
         if not decoders:  # on first use, so that a class may hold others of its own kind
             hints = typing.get_type_hints(kind)
             decoders.update({field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)})
-        if not isinstance(value, dict) or value.keys() != decoders.keys():
+        if not isinstance(value, dict) or decoders.keys() - value.keys() - _when_set(kind).keys():
             raise ValueError(f"not the canonical form of {kind.__name__}")
-        return kind(**{name: each(value[name]) for name, each in decoders.items()})
+        if value.keys() - decoders.keys():
+            raise ValueError(f"not the canonical form of {kind.__name__}")
+        return kind(**{name: each(value[name]) for name, each in decoders.items() if name in value})
 
     return decode_dataclass

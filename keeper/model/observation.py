@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from keeper.model.canonical import WHEN_SET
 from keeper.model.price import Price, Token
 
 Spender = Literal["router", "positions"]
+Account = Literal["key", "multicall", "delegated", "safe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,23 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """The owner's idle holdings: raw units of the pool's tokens, wei of the chain's native coin."""
+    """The owner's idle holdings: raw units of the pool's tokens, wei of the chain's native coin.
+
+    ``account`` is what the owner can do in one transaction: one call (``key``), several of the position manager's
+    (``multicall``), or any (``delegated``: a key whose account runs a batch contract by EIP-7702; ``safe``).
+    """
 
     owner: str
     balance_0: int
     balance_1: int
     native_wei: int
     allowances: tuple[Allowance, ...]
+    account: Account = field(default="key", metadata=WHEN_SET)
+
+    @property
+    def pays_gas(self) -> bool:
+        """Whether gas comes out of these holdings: for a Safe somebody else pays it."""
+        return self.account != "safe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from keeper.model.observation import Spender
 
 Action = Literal["hold", "enter", "rebalance", "exit", "compound", "tidy"]
-StepKind = Literal["approve", "exit", "collect", "swap", "mint", "increase"]
+StepKind = Literal["approve", "exit", "collect", "swap", "mint", "increase", "batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,32 @@ class Increase:
     kind: Literal["increase"] = "increase"
 
 
-Step = Approve | Exit | Collect | Swap | Mint | Increase
+SingleStep = Approve | Exit | Collect | Swap | Mint | Increase
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several steps in one transaction, in order: all of them happen, or none."""
+
+    steps: tuple[SingleStep, ...]
+    kind: Literal["batch"] = "batch"
+
+
+Step = SingleStep | Batch
+
+
+def singles(steps: Iterable[Step]) -> tuple[SingleStep, ...]:
+    """The steps with those of every batch in its place."""
+    return tuple(each for step in steps for each in (step.steps if isinstance(step, Batch) else (step,)))
+
+
+def is_way_out(step: Step) -> bool:
+    """Whether the step takes out what is invested and does nothing else but take allowances back."""
+    if isinstance(step, Batch):
+        return any(map(is_way_out, step.steps)) and all(
+            isinstance(each, Exit) or (isinstance(each, Approve) and each.amount == 0) for each in step.steps
+        )
+    return isinstance(step, Exit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +162,8 @@ class Hedge:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Intent and bounds of one change. Amounts of later steps are estimates: a wallet carries out the first act
-    (with the approvals before it), then the next cycle decides afresh from what is true by then."""
+    (with the approvals before it), then the next cycle decides afresh from what is true by then. An owner that can do
+    several things in one transaction has them in a ``Batch``, which is one act."""
 
     action: Action
     steps: tuple[Step, ...]
@@ -153,3 +180,13 @@ class Plan:
             if step.kind != "approve":
                 return self.steps[: index + 1]
         return self.steps
+
+    @property
+    def acts(self) -> tuple[SingleStep, ...]:
+        """All that the next steps do, batches taken apart."""
+        return singles(self.next_steps)
+
+    @property
+    def later_acts(self) -> tuple[SingleStep, ...]:
+        """All that is left to other transactions."""
+        return singles(self.steps[len(self.next_steps) :])

@@ -8,6 +8,7 @@ from decimal import Decimal
 from keeper.model.decision import Ladder
 from keeper.model.observation import Observation
 from keeper.model.ticks import tick_at_sqrt_price
+from keeper.policy.at_once import at_once
 from keeper.policy.cost import swap_gas_quote
 from keeper.policy.rebalance import Draft, plan_change, plan_nothing
 from keeper.policy.scene import NoRange, Scene
@@ -51,7 +52,8 @@ def aim(strategy: Strategy, situation: Situation, scene: Scene) -> Aim:
     leftover_bps = _leftover_bps(situation, settings.limits.max_leftover_bps, settings.capital.max_quote)
 
     def plan_for(wanted: Ladder) -> Draft:
-        return plan_change(observation, wanted, situation.positions, settings, leftover_bps=leftover_bps)
+        draft = plan_change(observation, wanted, situation.positions, settings, leftover_bps=leftover_bps)
+        return at_once(draft, observation, settings)
 
     target = choose_soundly(strategy.range_rule, scene)
     if isinstance(target, NoRange):

@@ -18,7 +18,7 @@ from typing import Any
 
 from keeper.model.decision import Figure, Ladder
 from keeper.model.observation import Observation, Position
-from keeper.model.plan import Mint, Plan
+from keeper.model.plan import Mint, Plan, singles
 from keeper.policy.ladder import LOG_TICK
 from keeper.policy.scene import Scene
 from keeper.policy.valuation import principal, value_in_quote
@@ -153,7 +153,7 @@ def book_of_plan(observation: Observation, plan: Plan) -> Book:
     """What the plan would hold: the ranges that it mints, and what it leaves idle (counted half and half)."""
     ranges = [
         (minted.lower_tick, minted.upper_tick, minted.amount_0_desired, minted.amount_1_desired)
-        for step in plan.steps
+        for step in singles(plan.steps)
         if isinstance(step, Mint)
         for minted in step.ranges
     ]

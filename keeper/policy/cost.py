@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from keeper.model.observation import Observation
-from keeper.model.plan import Cost, Exit, Plan, Step, Swap
+from collections.abc import Sequence
+
+from keeper.model.observation import Account, Observation
+from keeper.model.plan import Approve, Cost, Exit, Plan, Step, Swap, singles
 from keeper.policy.ratio import Fit, market_without
 from keeper.policy.valuation import value_in_quote
 
@@ -17,6 +19,9 @@ EXIT_GAS, EXIT_GAS_PER_POSITION = 100_000, 240_000
 COLLECT_GAS, COLLECT_GAS_PER_POSITION = 90_000, 155_000
 MINT_GAS, MINT_GAS_PER_RANGE = 195_000, 420_000
 INCREASE_GAS, INCREASE_GAS_PER_POSITION = 60_000, 190_000
+# In a transaction with others a step spares its own 21,000, and to take back what was just given costs next to nothing.
+TRANSACTION_GAS, REVOKE_AT_ONCE_GAS = 21_000, 12_000
+AT_ONCE_GAS: dict[Account, int] = {"key": 0, "multicall": 0, "delegated": 12_000, "safe": 75_000}
 
 
 def gas_units(step: Step, ticks_crossed: int = 0) -> int:
@@ -34,6 +39,14 @@ def gas_units(step: Step, ticks_crossed: int = 0) -> int:
             return MINT_GAS + MINT_GAS_PER_RANGE * len(step.ranges)
         case "increase":
             return INCREASE_GAS + INCREASE_GAS_PER_POSITION * len(step.additions)
+        case "batch":
+            each = (
+                REVOKE_AT_ONCE_GAS
+                if isinstance(inner, Approve) and inner.amount == 0
+                else gas_units(inner, ticks_crossed) - TRANSACTION_GAS
+                for inner in step.steps
+            )
+            return TRANSACTION_GAS + sum(each)
 
 
 def cost_of(observation: Observation, steps: list[Step], fit: Fit | None) -> Cost:
@@ -46,15 +59,30 @@ def cost_of(observation: Observation, steps: list[Step], fit: Fit | None) -> Cos
     return Cost(units, gas.native_price.quote_amount_rounding_up(wei), *swap_cost)
 
 
+def cost_at_once(observation: Observation, steps: Sequence[Step], nominal: Plan) -> Cost:
+    """The cost of a plan whose steps are ``steps`` instead: their gas, and its swap in proportion where it was cut."""
+    crossed_gas = nominal.cost.gas_units - sum(map(gas_units, nominal.steps))
+    units = sum(map(gas_units, steps)) + AT_ONCE_GAS[observation.wallet.account] + crossed_gas
+    gas, cost = observation.gas, nominal.cost
+    wei = units * (gas.base_fee_wei + gas.priority_fee_wei)
+    before, now = (
+        sum(each.amount_in for each in singles(found) if isinstance(each, Swap)) for found in (nominal.steps, steps)
+    )
+    fee, impact, swapped = (
+        -(-each * now // max(before, 1)) for each in (cost.swap_fee_quote, cost.price_impact_quote, cost.swapped_quote)
+    )
+    return Cost(units, gas.native_price.quote_amount_rounding_up(wei), fee, impact, swapped)
+
+
 def fresh_cost_quote(plan: Plan, fresh: Observation) -> int:
     """What the whole plan would cost in ``fresh``: its gas at the fees of now, its swap through the pool of now, which
     the positions that it leaves have left. TickRangeExceeded where the swap has no price any more."""
     gas = fresh.gas
     total = gas.native_price.quote_amount_rounding_up(plan.cost.gas_units * (gas.base_fee_wei + gas.priority_fee_wei))
-    leaving = {each.token_id for step in plan.steps if isinstance(step, Exit) for each in step.withdrawals}
+    leaving = {each.token_id for step in singles(plan.steps) if isinstance(step, Exit) for each in step.withdrawals}
     market = market_without(fresh.pool, tuple(each for each in fresh.positions if each.token_id in leaving))
     root, first = fresh.pool.sqrt_price_x96, fresh.quote_is_token0
-    for step in plan.steps:
+    for step in singles(plan.steps):
         if isinstance(step, Swap):
             sold = market.sell(step.zero_for_one, step.amount_in)
             given, got = max(sold.amount0, sold.amount1), -min(sold.amount0, sold.amount1)

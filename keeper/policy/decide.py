@@ -52,7 +52,7 @@ def requote(decision: Decision, fresh: Observation) -> Objection | None:
     if doubt is not None:
         return doubt
     plan, planned = decision.plan, decision.plan.cost.total_quote
-    is_way_out = plan.action == "exit" and all(step.kind != "swap" for step in plan.next_steps)
+    is_way_out = plan.action == "exit" and all(step.kind != "swap" for step in plan.acts)
     if fresh.block.hash == decision.observation.block.hash or is_way_out:
         return None
     try:

@@ -51,7 +51,7 @@ def unknown_position_objection(unknown: tuple[Position, ...], limits: Limits) ->
 def pace_objections(observation: Observation, memory: Memory, settings: StrategySettings) -> Iterator[Objection]:
     """Cooldown, rebalances a day and cost a day, against churn at the edge of a range."""
     limits, now = settings.limits, observation.block.timestamp
-    starts = [act.timestamp for act in memory.recent if act.action == "rebalance" and act.act == "exit"]
+    starts = [act.timestamp for act in memory.recent if act.action == "rebalance" and act.act in ("exit", "batch")]
     if starts and now - starts[-1] < limits.cooldown_minutes * 60:
         waited = (now - starts[-1]) // 60
         figures = (Figure("minutes_since", waited), Figure("cooldown_minutes", limits.cooldown_minutes))
@@ -68,7 +68,7 @@ def failing_objection(observation: Observation, memory: Memory, plan: Plan) -> O
     failing = next((each for each in memory.failing if each.act in acts), None)
     if failing is None or failing.times < FREE_RETRIES:
         return None
-    longest = LONGEST_EXIT_WAIT_SECONDS if failing.act == "exit" else LONGEST_WAIT_SECONDS
+    longest = LONGEST_EXIT_WAIT_SECONDS if plan.action == "exit" else LONGEST_WAIT_SECONDS
     doublings = min(failing.times - FREE_RETRIES, 20)
     wait_seconds = min(FIRST_WAIT_SECONDS << doublings, longest)
     waited_seconds = observation.block.timestamp - failing.last_timestamp
@@ -113,7 +113,7 @@ def gas_objections(observation: Observation, plan: Plan, limits: Limits, *, spar
         yield Objection("gas_price", "gas costs more than the ceiling allows", figures)
     reserve = 0 if spare_reserve else int(limits.gas_reserve_native * WEI)
     needed = plan.cost.gas_units * price_wei + reserve
-    if observation.wallet.native_wei < needed:
+    if observation.wallet.pays_gas and observation.wallet.native_wei < needed:
         figures = (Figure("native_wei", observation.wallet.native_wei), Figure("needed_wei", needed))
         yield Objection("gas_money", "the wallet holds too little native coin for gas and its reserve", figures)
 

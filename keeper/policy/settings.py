@@ -79,11 +79,12 @@ class Limits(Section):
     max_rebalances_per_day: int = Field(default=4, ge=0, le=1_000)
     max_price_impact_bps: int = Field(default=20, ge=0, le=1_000)
     max_leftover_bps: int = Field(default=10, ge=1, le=1_000)
+    max_drift_bps: int = Field(default=10, ge=0, le=1_000)
     max_cost_quote_per_day: Decimal | None = Field(default=None, ge=0)
     max_gas_gwei: Decimal | None = Field(default=None, gt=0)
     max_exit_gas_gwei: Decimal | None = Field(default=None, gt=0)
     gas_reserve_native: Decimal = Field(default=Decimal("0.05"), ge=0)
-    plan_lifetime_seconds: int = Field(default=600, ge=30, le=86_400)
+    plan_lifetime_seconds: int = Field(default=600, ge=30, le=14 * DAY_SECONDS)
     on_unknown_position: Literal["adopt", "ignore", "halt"] = "halt"
 
     @property

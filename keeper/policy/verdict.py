@@ -14,6 +14,7 @@ from keeper.model.plan import Plan
 from keeper.policy import guards, price_guards, profit
 from keeper.policy.aiming import Aim
 from keeper.policy.aside import plan_aside, plan_mix
+from keeper.policy.at_once import at_once
 from keeper.policy.compound import plan_compound
 from keeper.policy.rebalance import Draft, plan_exit, plan_nothing, plan_tidy
 from keeper.policy.seeing import drift_annual
@@ -55,7 +56,7 @@ def _operator_exit(strategy: Strategy, situation: Situation) -> Candidate:
     """The operator's exit is not judged on profit or pace; only on a price that may be manipulated, and on gas."""
     if not situation.positions:
         return _hold(situation.observation, Objection("nothing_to_exit", "no position is open"))
-    draft = plan_exit(situation.observation, situation.positions, strategy.settings)
+    draft = _at_once(strategy, situation, plan_exit(situation.observation, situation.positions, strategy.settings))
     return _verdict(draft, "the operator asked for the exit", list(_exit_guards(strategy, situation, draft.plan)))
 
 
@@ -123,14 +124,16 @@ def _aside(strategy: Strategy, situation: Situation, view: profit.Outlook, reaso
         mix = plan_mix(situation, settings)
         if mix is None:
             return plan_nothing(observation), Verdict("hold", reason.message, (reason,), view.figures)
+        mix = _at_once(strategy, situation, mix)
         against = list(_common(strategy, situation, mix.plan))
         return _verdict(mix, "the mix that is wanted while standing aside", against, view.figures)
-    mixed = plan_aside(observation, situation.positions, settings)
+    mixed = _at_once(strategy, situation, plan_aside(observation, situation.positions, settings))
     against = [reason]
     if settings.profit.gate == "pays":  # the way to the wanted mix is counted, whichever plan goes
         against = _as_list(profit.objection_to_leave(profit.at_cost_of(view, mixed.plan)))
     # Where a limit forbids the swap to the mix, out without it.
-    drafts = (mixed, plan_exit(observation, situation.positions, settings))
+    bare = _at_once(strategy, situation, plan_exit(observation, situation.positions, settings))
+    drafts = (mixed, bare)
     leaving = [
         _verdict(each, reason.message, [*against, *_common(strategy, situation, each.plan)], view.figures)
         for each in drafts
@@ -149,12 +152,13 @@ def _may_add(strategy: Strategy, aim: Aim | Objection) -> bool:
 def _compound(strategy: Strategy, situation: Situation) -> Iterator[Candidate]:
     draft = plan_compound(situation.observation, situation.positions, situation.held, strategy.settings)
     if draft is not None:
+        draft = _at_once(strategy, situation, draft)
         against = list(_common(strategy, situation, draft.plan))
         yield _verdict(draft, "fees and idle tokens are worth adding", against)
 
 
 def _tidy(strategy: Strategy, situation: Situation) -> Iterator[Candidate]:
-    plan = plan_tidy(situation.observation, strategy.settings)
+    plan = _at_once(strategy, situation, Draft(plan_tidy(situation.observation, strategy.settings))).plan
     if plan.steps:
         observation, limits = situation.observation, strategy.settings.limits
         against = list(guards.gas_objections(observation, plan, limits, spare_reserve=False))
@@ -180,6 +184,10 @@ def _exit_guards(strategy: Strategy, situation: Situation, plan: Plan) -> Iterat
     yield from _as_list(price_guards.short_twap_objection(observation, limits))
     yield from guards.gas_objections(observation, plan, limits, spare_reserve=True)
     yield from _as_list(guards.failing_objection(observation, situation.memory, plan))
+
+
+def _at_once(strategy: Strategy, situation: Situation, draft: Draft) -> Draft:
+    return at_once(draft, situation.observation, strategy.settings)
 
 
 def _verdict(draft: Draft, reason: str, against: list[Objection], figures: tuple[Figure, ...] = ()) -> Candidate:

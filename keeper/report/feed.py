@@ -104,7 +104,7 @@ def _last_holds(run: Run, acts: dict[int, list[Act]], group: list[int]) -> dict[
 
 def _act_row(book: _Book, index: int) -> str:
     decision, acts = book.run.decisions[index], book.acts.get(index, [])
-    kinds = [step.kind for step in decision.plan.next_steps if step.kind != "approve"]
+    kinds = [step.kind for step in decision.plan.acts if step.kind != "approve"]
     step = f" · {kinds[-1]}" if kinds and kinds[-1] != decision.verdict.action else ""
     title = f'<b class="act">{escape(decision.verdict.action + step)}</b>'
     reached = "" if acts else ' <em class="warn">nothing reached the chain</em>'

@@ -145,7 +145,11 @@ def _plan(plan: Plan, observation: Observation) -> Iterator[str]:
         yield "nothing to do"
         return
     for index, step in enumerate(plan.steps, 1):
-        yield f"{index}. {step_in_words(step, observation)}"
+        if step.kind == "batch":
+            yield f"{index}. in one transaction:"
+            yield from (f"   {index}.{at} {step_in_words(each, observation)}" for at, each in enumerate(step.steps, 1))
+        else:
+            yield f"{index}. {step_in_words(step, observation)}"
     cost = plan.cost
     yield f"moves {amount(plan.value_quote, quote)}, leaves {amount(plan.leftover_quote, quote)} idle"
     yield (
@@ -158,6 +162,8 @@ def _plan(plan: Plan, observation: Observation) -> Iterator[str]:
 def step_in_words(step: Step, observation: Observation) -> str:
     """One step with its amounts and bounds."""
     token0, token1 = observation.pool.token0, observation.pool.token1
+    if step.kind == "batch":
+        return "; ".join(step_in_words(each, observation) for each in step.steps)
     if step.kind == "approve":
         token = token0 if int(step.token, 16) == token0.sort_key else token1
         if not step.amount:

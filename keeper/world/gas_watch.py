@@ -24,7 +24,7 @@ class GasWatch:
         """As the other's."""
         seen = self._inner.observe()
         held_wei = seen.wallet.native_wei
-        was_low, self._is_low = self._is_low, held_wei < RESERVES_LEFT * self._reserve_wei
+        was_low, self._is_low = self._is_low, seen.wallet.pays_gas and held_wei < RESERVES_LEFT * self._reserve_wei
         if self._is_low and not was_low:
             self._tell(
                 f"{seen.wallet.owner} has {held_wei / _WEI:.6f} of native coin left for gas; below its reserve of "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from keeper.errors import TransientError
-from keeper.model.observation import GasState, MissingInput, Observation, Sample
+from keeper.model.observation import Account, GasState, MissingInput, Observation, Sample
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.chain.codec import checksum
 from keeper.world.chain.head import Head, HeadNode, read_head
@@ -25,10 +25,14 @@ TICK_WINDOW = 6_000
 
 
 def reader_of(
-    venue: UniswapV3, owner: str, twap_windows_seconds: Sequence[int], tick_window: int = TICK_WINDOW
+    venue: UniswapV3,
+    owner: str,
+    twap_windows_seconds: Sequence[int],
+    tick_window: int = TICK_WINDOW,
+    account: Account = "key",
 ) -> StateReader:
     """Reads exactly what an observation holds of the venue's pool and the owner."""
-    return venue.reader(checksum(owner), twap_windows_seconds, tick_window=tick_window)
+    return venue.reader(checksum(owner), twap_windows_seconds, tick_window=tick_window, account=account)
 
 
 class ChainObserver:
@@ -64,6 +68,7 @@ class ChainObserver:
         head_rules: HeadRules | None = None,
         wall_clock: Callable[[], float] = time.time,
         second: SecondOpinion | None = None,
+        account: Account = "key",
     ) -> None:
         pool = venue.pool
         check_native_price(pool.token0, pool.token1, venue.contracts.wrapped_native, native_price_quote)
@@ -74,7 +79,7 @@ class ChainObserver:
         self._quote_is_token0 = quote_is_token0
         self._native_price_quote = native_price_quote
         self._owner = checksum(owner)
-        self._reader = reader_of(venue, self._owner, twap_windows_seconds, tick_window)
+        self._reader = reader_of(venue, self._owner, twap_windows_seconds, tick_window, account)
         self._history_hours = history_hours
         self._grid = HourlyGrid(history_hours)
         self._taped = None if tape is None else TapedHistory(tape)

@@ -16,7 +16,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from keeper.errors import HaltedError, RehearsalFailedError, RpcError, SigningLimitError, TransientError
-from keeper.model.plan import Step
+from keeper.model.plan import Step, is_way_out
 from keeper.world.chain import fees, send_state, sights, strangers
 from keeper.world.chain.fees import Fees
 from keeper.world.chain.send_state import (
@@ -215,7 +215,7 @@ class Sender:
 
     def _patience_for(self, step: Step, gas_units: int) -> Patience:
         return send_state.within_bounds(
-            self._patience, self._exit_ceiling_wei, is_exit=step.kind == "exit", gas_units=gas_units
+            self._patience, self._exit_ceiling_wei, is_exit=is_way_out(step), gas_units=gas_units
         )
 
     def _next_nonce(self, head: Head) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, update
 
 from keeper.model.decision import Decision
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry
-from keeper.model.plan import Mint, Plan
+from keeper.model.plan import Mint, Plan, singles
 from keeper.world.journal import tables
 from keeper.world.journal.query import Query
 from keeper.world.journal.sql import insert_missing
@@ -56,7 +56,7 @@ def write_effects(
     """Ledger lines, positions opened (with the plan's triggers and shares) and positions burned."""
     write_entries(connection, account, effects.entries)
     pool = decision.observation.pool.address.lower()
-    mints = [step for step in decision.plan.steps if isinstance(step, Mint)]
+    mints = [step for step in singles(decision.plan.steps) if isinstance(step, Mint)]
     for opened in effects.opened:
         mint = mints[0]
         share = next(
@@ -101,13 +101,13 @@ def cost_quote(query: Query, plan_id: int, decision: Decision, *, done: bool) ->
     rows = query("SELECT amount FROM ledger WHERE plan_id = ? AND kind = 'gas' AND token = ?", (plan_id, NATIVE))
     gas_wei = -sum(int(amount) for (amount,) in rows)
     cost = decision.observation.gas.native_price.quote_amount_rounding_up(gas_wei)
-    if done and any(step.kind == "swap" for step in decision.plan.next_steps):
+    if done and any(step.kind == "swap" for step in decision.plan.acts):
         cost += decision.plan.cost.swap_fee_quote + decision.plan.cost.price_impact_quote
     return cost
 
 
 def transition_after(plan: Plan, before: bool) -> bool:
     """Whether the strategy is between an act's beginning and the mint that completes it, once ``plan`` is done."""
-    if plan.action == "exit" or any(step.kind == "mint" for step in plan.next_steps):
+    if plan.action == "exit" or any(step.kind == "mint" for step in plan.acts):
         return False
-    return before or any(step.kind == "mint" for step in plan.steps[len(plan.next_steps) :])
+    return before or any(step.kind == "mint" for step in plan.later_acts)

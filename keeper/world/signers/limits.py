@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keeper.model.plan import is_way_out
 from keeper.world.signers.evidence import Evidence, Rules, Spent
 from keeper.world.signers.refusal import require_within
 
@@ -12,16 +13,16 @@ def check_limits(rules: Rules, evidence: Evidence, *, gas_wei: int, swapped_quot
     ``gas_wei`` is the most that its gas can cost, ``swapped_quote`` the worth of what it swaps.
     """
     limits = rules.limits
-    is_way_out = evidence.cancels or evidence.step.kind == "exit"
-    if is_way_out:
+    leaves = evidence.cancels or is_way_out(evidence.step)
+    if leaves:
         require_within("the gas cost, wei (signing.max_gas_native_per_exit),", gas_wei, limits.gas_wei_per_exit)
     else:
         field = "the gas cost, wei (signing.max_gas_native_per_transaction),"
         require_within(field, gas_wei, limits.gas_wei_per_transaction)
     field = "the worth of the swap, raw quote units (signing.max_swapped_quote_per_transaction),"
     require_within(field, swapped_quote, limits.swapped_quote_per_transaction)
-    extra_gas = limits.exit_reserve_gas_wei if is_way_out else 0
-    extra_count = limits.exit_reserve_transactions if is_way_out else 0
+    extra_gas = limits.exit_reserve_gas_wei if leaves else 0
+    extra_count = limits.exit_reserve_transactions if leaves else 0
     spans: tuple[tuple[str, Spent, int, int, int], ...] = (
         ("hour", evidence.spent_hour, limits.gas_wei_per_hour, limits.swapped_quote_per_hour,
          limits.transactions_per_hour),

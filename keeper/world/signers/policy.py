@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Final
 
-from keeper.model.plan import Approve, Collect, Exit, Increase, Mint, Swap
+from keeper.model.plan import Approve, Collect, Exit, Increase, Mint, Swap, is_way_out
 from keeper.world.signers import passed
 from keeper.world.signers.calls import (
     ApproveCall,
@@ -121,8 +121,8 @@ def _check_envelope(rules: Rules, evidence: Evidence, transaction: Unsigned) -> 
     require_same("the chain id", transaction.chain_id, rules.chain_id)
     require_same("the value, wei", transaction.value_wei, 0)
     require_at_least("the gas limit", transaction.gas_limit, 21_000)
-    is_way_out = evidence.cancels or evidence.step.kind == "exit"
-    ceiling = rules.max_exit_fee_wei if is_way_out else rules.max_fee_wei
+    leaves = evidence.cancels or is_way_out(evidence.step)
+    ceiling = rules.max_exit_fee_wei if leaves else rules.max_fee_wei
     require_at_least("the fee cap, wei per gas", transaction.max_fee_wei, 1)
     if ceiling is not None:
         require_at_most("the fee cap, wei per gas", transaction.max_fee_wei, ceiling)

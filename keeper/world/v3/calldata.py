@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keeper.model.plan import Approve, Collect, Exit, Increase, Mint, Step, Swap
+from keeper.model.plan import Approve, Batch, Collect, Exit, Increase, Mint, SingleStep, Step, Swap
 from keeper.world.chain import codec
 from keeper.world.chain.contracts import Contracts
 from keeper.world.protocols import Call
@@ -20,23 +20,35 @@ _SWAP_02 = "exactInputSingle((address,address,uint24,address,uint256,uint256,uin
 def call_for(contracts: Contracts, pool: PoolIdentity, step: Step, owner: str, deadline_timestamp: int) -> Call:
     """The transaction that does the step. Whatever it pays out goes to ``owner``; no native coin is sent.
 
+    A batch is one multicall of the position manager's; a batch of more than that an executor puts together itself.
+
     Raises:
-        ValueError: the step is empty.
+        ValueError: the step is empty, or a batch that the position manager cannot carry out alone.
     """
+    if isinstance(step, Batch):
+        calls = [call for each in step.steps for call in _position_calls(pool, each, owner, deadline_timestamp)]
+        return _positions(contracts, calls)
     match step:
         case Approve():
             spender = contracts.router if step.spender == "router" else contracts.positions
             return Call(step.token, codec.call("approve(address,uint256)", spender, step.amount))
-        case Exit():
-            return _positions(contracts, _exit(step, owner, deadline_timestamp))
-        case Collect():
-            return _positions(contracts, [_collect(token_id, owner) for token_id in step.token_ids])
-        case Mint():
-            return _positions(contracts, _mint(pool, step, owner, deadline_timestamp))
-        case Increase():
-            return _positions(contracts, _increase(step, deadline_timestamp))
         case Swap():
             return _swap(contracts, pool, step, owner, deadline_timestamp)
+        case _:
+            return _positions(contracts, _position_calls(pool, step, owner, deadline_timestamp))
+
+
+def _position_calls(pool: PoolIdentity, step: SingleStep, owner: str, deadline: int) -> list[bytes]:
+    match step:
+        case Exit():
+            return _exit(step, owner, deadline)
+        case Collect():
+            return [_collect(token_id, owner) for token_id in step.token_ids]
+        case Mint():
+            return _mint(pool, step, owner, deadline)
+        case Increase():
+            return _increase(step, deadline)
+    raise ValueError(f"the position manager cannot carry out: {step.kind}")
 
 
 def _positions(contracts: Contracts, calls: list[bytes]) -> Call:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from keeper.model.fees import fee_growth_inside, uncollected_fees
-from keeper.model.observation import Allowance, PoolState, Position, TickState, Twap, Wallet
+from keeper.model.observation import Account, Allowance, PoolState, Position, TickState, Twap, Wallet
 from keeper.model.ticks import MAX_TICK, MIN_TICK
 from keeper.world.chain import codec
 from keeper.world.chain.contracts import Contracts
@@ -48,10 +48,11 @@ class StateReader:
         twap_windows_seconds: Sequence[int] = (),
         tick_window: int = 6_000,
         max_words_each_side: int = 24,
+        account: Account = "key",
     ) -> None:
         self._multicall = multicall
         self._identity = identity
-        self._owner = owner
+        self._owner, self._account = owner, account
         self._windows = tuple(dict.fromkeys(twap_windows_seconds))
         self._tick_window = tick_window
         self._max_words = max_words_each_side
@@ -205,6 +206,5 @@ class StateReader:
             Allowance(token, spender, codec.unsigned(at.must(call, "allowance()")))  # type: ignore[arg-type]
             for token, spender, call in self._allowances
         )
-        return Wallet(
-            self._owner, balance_0, balance_1, codec.unsigned(at.must(self._native, "getEthBalance()")), allowances
-        )
+        native_wei = codec.unsigned(at.must(self._native, "getEthBalance()"))
+        return Wallet(self._owner, balance_0, balance_1, native_wei, allowances, self._account)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keeper.model.ledger import Effects
+from keeper.model.observation import Account
 from keeper.model.plan import Step
 from keeper.world.chain import codec
 from keeper.world.chain.contracts import Contracts
@@ -41,12 +42,18 @@ class UniswapV3:
         self.pool = pool
 
     def reader(
-        self, owner: str, twap_windows_seconds: Sequence[int], *, tick_window: int, max_words_each_side: int = 24
+        self,
+        owner: str,
+        twap_windows_seconds: Sequence[int],
+        *,
+        tick_window: int,
+        max_words_each_side: int = 24,
+        account: Account = "key",
     ) -> StateReader:
         """Reads the pool and the owner's part in it, block after block."""
         return StateReader(
             self.multicall, self.contracts, self.pool, owner, twap_windows_seconds=twap_windows_seconds,
-            tick_window=tick_window, max_words_each_side=max_words_each_side,
+            tick_window=tick_window, max_words_each_side=max_words_each_side, account=account,
         )  # fmt: skip
 
     def sqrt_price_x96(self) -> int:
