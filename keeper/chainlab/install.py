@@ -169,7 +169,9 @@ def _install_npm_packages(folder: Path) -> str:
     for name in ("npm/package.json", "npm/package-lock.json"):
         _write_package_data(name, folder)
     env = {**os.environ, "PATH": os.pathsep.join((str(Path(node).parent), os.environ.get("PATH", "")))}
-    command = (npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+    # Safe's package wants ethers beside it for its own scripts; only its compiled contracts are read here.
+    switches = ("--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
+    command = (npm, "ci", *switches, "--loglevel=error")
     _run(command, cwd=folder, env=env, seconds=NPM_SECONDS, what="npm ci (the local chain's packages)")
     for binary in folder.glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"):
         binary.chmod(0o755)

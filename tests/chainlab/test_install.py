@@ -59,6 +59,8 @@ def test_the_lock_file_has_hashes_and_names_no_host() -> None:
     wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     pinned = {**wanted["dependencies"], **wanted["optionalDependencies"]}
     assert all(packages[f"node_modules/{name}"]["version"] == version for name, version in pinned.items())
+    # only compiled contracts are read: neither Safe's ethers nor a second OpenZeppelin comes along
+    assert not [name for name in packages if "ethers" in name or name.count("node_modules/") > 1]
     for requirements in folder.glob("requirements-*.txt"):
         text = requirements.read_text(encoding="utf-8")
         assert "--hash=sha256:" in text and not re.search(r"https?:|index-url", text)

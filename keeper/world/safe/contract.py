@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from keeper.errors import ConfigError, RpcError
+from keeper.known_safe import SAFE_RELEASES
 from keeper.model.safe import SafeExecution, SafeState, SafeTx
 from keeper.world.chain import codec
 from keeper.world.chain.code_pins import hashing_code
@@ -17,7 +18,6 @@ from keeper.world.chain.multicall import Call, Multicall
 from keeper.world.protocols import Node
 from keeper.world.safe.calldata import hash_calldata, selector
 from keeper.world.safe.executions import executions
-from keeper.world.safe.multisend import MULTI_SEND_CALL_ONLY
 
 VERSIONS: Final = ("1.3.0", "1.4.1")
 """The versions whose hashes, signatures and events are as this package knows them."""
@@ -26,6 +26,8 @@ SINGLETON_SLOT: Final = "0x0"
 # keccak-256 of "guard_manager.guard.address" and "fallback_manager.handler.address".
 GUARD_SLOT: Final = "0x4a204f620c8c5ccdca3fd54d003badd85ba500436a431f0cbda4f558c93c34c8"
 FALLBACK_HANDLER_SLOT: Final = "0x6c9a6c4a39284e37ed1cf53d337577d14212a4870fb976a4366c693b939918d5"
+
+MULTI_SEND: Final = SAFE_RELEASES["1.4.1"].multi_send_call_only.address
 
 _SLOTS: Final = (SINGLETON_SLOT, GUARD_SLOT, FALLBACK_HANDLER_SLOT)
 _SENTINEL: Final = "0x" + "00" * 19 + "01"
@@ -43,7 +45,7 @@ class SafeReader:
         RpcError, TransientError: the node did not answer, or with something else than it was asked.
     """
 
-    def __init__(self, node: Node, multicall_address: str, safe: str, *, multisend: str = MULTI_SEND_CALL_ONLY) -> None:
+    def __init__(self, node: Node, multicall_address: str, safe: str, *, multisend: str = MULTI_SEND) -> None:
         self.safe = safe.lower()
         self._node, self._multisend = node, multisend.lower()
         self._multicall_address = multicall_address
