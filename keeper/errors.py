@@ -2,6 +2,7 @@
 
 KeeperError
 ├── ConfigError        the operator can mend it: a file, a line, a remedy        -> exit 2
+│   └── ServiceRefusedError    the Safe Transaction Service will not have what it was given
 ├── TransientError     something outside did not answer; retried within bounds   -> exit 3
 │   ├── RpcError       a node answered with an error or nonsense
 │   ├── RehearsalFailedError   a transaction would revert, or not do what it is for: it is not signed
@@ -32,6 +33,15 @@ class ConfigError(KeeperError):
         self.line = line
         where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
         super().__init__(where + message)
+
+
+class ServiceRefusedError(ConfigError):
+    """The Safe Transaction Service refused: a wrong key, an unknown Safe, a sender who is no owner or delegate, or a
+    transaction that it holds for wrong or done. ``status`` is HTTP's; the sentence holds the service's own words."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class TransientError(KeeperError):

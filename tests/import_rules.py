@@ -17,6 +17,7 @@ _GROUND = frozenset({"", "errors", "redaction", "resources", "telemetry"})
 # A neighbour's front door is its package; what lies inside is its own business.
 _VIEWS = frozenset({"backtest", "chainlab", "dashboard", "report"})
 _FRONTS = frozenset(f"{view}!" for view in _VIEWS)
+_KNOWN = frozenset({"known_chains", "known_safe", "known_safe_services"})
 _STARTERS = frozenset({"__main__", "cli", "commands", "daemon"})
 
 # Room -> what it may import besides itself. "policy" allows that room whole, "policy.decide" only that module,
@@ -24,22 +25,19 @@ _STARTERS = frozenset({"__main__", "cli", "commands", "daemon"})
 ALLOWED: dict[str, frozenset[str]] = {
     "": frozenset(),
     "errors": frozenset(),
-    "known_chains": frozenset(),
-    "known_safe": frozenset(),
+    **{known: frozenset() for known in _KNOWN},
     "plugins": frozenset({"errors"}),
     "redaction": frozenset(),
     "resources": frozenset({"errors"}),
     "telemetry": frozenset({"", "errors", "model", "redaction"}),
-    "config": frozenset(
-        {"", "errors", "known_chains", "known_safe", "model", "plugins", "policy.settings", "redaction", "resources"}
-    ),
+    "config": _KNOWN | {"", "errors", "model", "plugins", "policy.settings", "redaction", "resources"},
     "model": frozenset(),
     "policy": frozenset({"model"}),
     "world": _GROUND | {"known_safe", "model"},
     "cycle": frozenset({"model", "policy.decide", "world.protocols"}),
-    "assembly": _GROUND | {"config", "cycle", "known_chains", "known_safe", "model", "plugins", "policy", "world"},
+    "assembly": _GROUND | _KNOWN | {"config", "cycle", "model", "plugins", "policy", "world"},
     **{view: _GROUND | _HALL | (_FRONTS - {f"{view}!"}) for view in _VIEWS},
-    **{starter: _GROUND | _HALL | _VIEWS | _STARTERS | {"config", "known_chains", "plugins"} for starter in _STARTERS},
+    **{starter: _GROUND | _HALL | _KNOWN | _VIEWS | _STARTERS | {"config", "plugins"} for starter in _STARTERS},
 }
 
 _CHAIN = frozenset({"world", "chainlab"})

@@ -1,1 +1,1 @@
-"""A Safe as the keeper meets it: hashes, batches, the contract, its owners' signatures, the service between them."""
+"""A Safe as the keeper meets it: hashes, batches, its contract, its owners' signatures, the service between them."""

@@ -70,4 +70,4 @@ def _head(tx: SafeTx) -> bytes:
         tx.to, tx.value_wei, data_at, int(tx.operation), tx.safe_tx_gas, tx.base_gas, tx.gas_price, tx.gas_token,
         tx.refund_receiver,
     )  # fmt: skip
-    return b"".join(map(codec.word, fields))
+    return b"".join(codec.word(field) for field in fields)

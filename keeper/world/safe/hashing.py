@@ -29,7 +29,7 @@ def struct_hash(tx: SafeTx) -> bytes:
         tx.to, tx.value_wei, bytes(keccak(tx.data)), int(tx.operation), tx.safe_tx_gas, tx.base_gas, tx.gas_price,
         tx.gas_token, tx.refund_receiver, tx.nonce,
     )  # fmt: skip
-    return bytes(keccak(SAFE_TX_TYPE_HASH + b"".join(map(codec.word, fields))))
+    return bytes(keccak(SAFE_TX_TYPE_HASH + b"".join(codec.word(field) for field in fields)))
 
 
 def signing_preimage(tx: SafeTx) -> bytes:

@@ -10,9 +10,6 @@ from keeper.world.chain import codec
 from keeper.world.protocols import Call
 from keeper.world.safe.calldata import dynamic, selector
 
-MULTI_SEND_CALL_ONLY: Final = "0x9641d764fc13c8b624c04430c7356c1c7c8102e2"
-"""Where MultiSendCallOnly 1.4.1 stands on nearly every chain (deployed through the Safe singleton factory)."""
-
 _MULTI_SEND: Final = "multiSend(bytes)"
 
 
