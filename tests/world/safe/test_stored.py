@@ -37,8 +37,8 @@ def test_it_is_canonical_json_of_every_field() -> None:
     "change",
     [
         {"nonce": "3"}, {"nonce": True}, {"nonce": 3.0}, {"nonce": -1}, {"operation": 2}, {"data": "00"},
-        {"data": "0X"}, {"data": "0x0"}, {"data": "0xAB"}, {"data": None}, {"to": 7}, {"to": "0x" + "5A" * 20}, {"more": 1},
-        {"nonce": None},
+        {"data": "0X"}, {"data": "0x0"}, {"data": "0xAB"}, {"data": None}, {"to": 7}, {"to": "0x" + "5A" * 20},
+        {"more": 1}, {"nonce": None},
     ],
 )  # fmt: skip
 def test_what_is_not_its_form_is_refused(change: dict[str, Any]) -> None:
