@@ -142,6 +142,13 @@ class SafeService:
         path = f"/api/v1/multisig-transactions/0x{safe_tx_hash.hex()}/confirmations/"
         self._require_found(self._exchange.ask("POST", path, body={"signature": "0x" + signature.hex()}))
 
+    def delete(self, safe_tx_hash: bytes, signature: bytes) -> None:
+        """Take down a proposal that nobody executed; the signature is its proposer's, over the service's own
+        ``DeleteRequest``. It stays valid for whoever kept a copy: only its nonce being used ends it."""
+        named = "0x" + safe_tx_hash.hex()
+        body = {"safeTxHash": named, "signature": "0x" + signature.hex()}
+        self._exchange.ask("DELETE", f"/api/v2/multisig-transactions/{named}/", body=body)
+
     def close(self) -> None:
         """Let go of the connection."""
         self._exchange.close()
