@@ -68,9 +68,8 @@ BATCH = "0x8d80ff0a" + _word(32) + _word(len(_PACKED) // 2) + _PACKED + "00" * 1
 """multiSend of two transfers of five units each."""
 
 ORIGIN = '{"name": "lp-keeper", "url": "https://example"}'
-VOLATILE = frozenset(
-    "submissionDate modified executionDate blockNumber transactionHash ethGasPrice gasUsed fee host".split()
-)
+_OF_THE_MOMENT = ("submissionDate", "modified", "executionDate", "blockNumber", "transactionHash", "host")
+VOLATILE = frozenset({*_OF_THE_MOMENT, "ethGasPrice", "gasUsed", "fee"})
 
 _ASKED = {
     "to": MULTI_SEND, "value": 0, "data": BATCH, "operation": 1, "gasToken": ZERO, "safeTxGas": 0, "baseGas": 0,
