@@ -34,7 +34,7 @@ def owned_by(obs: Observation, account: Account) -> Observation:
 
 
 def moved_to(obs: Observation, tick: int, account: Account, chosen: StrategySettings | None = None) -> Draft:
-    """Out of the position and into a range around the tick."""
+    """Out of the position and into a range around the tick; one beside the price wants a single token."""
     chosen = chosen or settings()
     draft = plan_change(obs, ladder(tick), obs.positions, chosen, leftover_bps=10)
     return at_once(draft, owned_by(obs, account), chosen)
@@ -122,10 +122,11 @@ def test_a_safe_needs_no_gas_of_its_own_and_decides_in_one_act() -> None:
     balances=st.tuples(st.integers(0, 10**12), st.integers(0, 10**21)),
     drift_bps=st.sampled_from([0, 10, 100, 500]),
     place=st.floats(-1, 1),
+    aside=st.sampled_from([0, 1_500, -1_500]),
     quote_is_token0=st.booleans(),
 )
 def test_every_amount_is_there_wherever_the_price_goes(
-    tick: int, balances: tuple[int, int], drift_bps: int, place: float, quote_is_token0: bool
+    tick: int, balances: tuple[int, int], drift_bps: int, place: float, aside: int, quote_is_token0: bool
 ) -> None:
     """Carried out at any price within the drift: nothing is taken that is not held by then."""
     chosen = settings(
@@ -133,7 +134,7 @@ def test_every_amount_is_there_wherever_the_price_goes(
         limits={"max_drift_bps": drift_bps, "max_slippage_bps": 100, "max_twap_deviation_ticks": 600},
     )
     obs = observation(tick=tick, positions=(OLD,), balances=balances, quote_is_token0=quote_is_token0)
-    draft = moved_to(obs, tick, "safe", chosen)
+    draft = moved_to(obs, tick + aside, "safe", chosen)
     assume(draft.plan.steps and not draft.objections)
     root = isqrt(obs.pool.sqrt_price_x96**2 * (BPS + round(drift_bps * place)) // BPS)
     carry_out(draft.plan, obs, root, drift_bps)
