@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from keeper.model.decision import Decision, Forecast, Ladder
 from keeper.model.observation import Observation
-from keeper.model.plan import Plan, Step
+from keeper.model.plan import Addition, MintRange, Plan, Step
+from keeper.model.price import Token
 from keeper.report.display import symbol
 from keeper.report.figures import (
     amount,
@@ -188,15 +189,22 @@ def step_in_words(step: Step, observation: Observation) -> str:
         parts = [
             f"{price_range(each.lower_tick, each.upper_tick, observation)} with "
             f"{amount(each.amount_0_desired, token0)} and {amount(each.amount_1_desired, token1)}"
+            f"{_least(each, token0, token1)}"
             for each in step.ranges
         ]
         return "open " + ", ".join(parts)
     parts = [
         f"{amount(each.amount_0_desired, token0)} and {amount(each.amount_1_desired, token1)} "
-        f"to position {each.token_id}"
+        f"to position {each.token_id}{_least(each, token0, token1)}"
         for each in step.additions
     ]
     return "add " + ", ".join(parts)
+
+
+def _least(part: MintRange | Addition, token0: Token, token1: Token) -> str:
+    if not part.amount_0_min and not part.amount_1_min:
+        return ""
+    return f" (at least {amount(part.amount_0_min, token0)} and {amount(part.amount_1_min, token1)})"
 
 
 def _verdict(decision: Decision) -> Iterator[str]:
