@@ -5,6 +5,7 @@ The same words stand wherever owners read them: at the service, in a file's desc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from keeper.model.decision import Decision
@@ -16,6 +17,7 @@ from keeper.report.words import Paragraph, step_in_words
 
 _DAYS_PER_YEAR = 365  # as policy/profit.py counts its horizon
 _SAID_WITHOUT_HORIZON_DAYS = 1.0
+_NUMBERED = re.compile(r"[0-9]+\. ")
 _WITH_DEADLINE = {"exit", "swap", "mint", "increase"}
 
 
@@ -137,4 +139,4 @@ def _bounds(plan: Plan, observation: Observation) -> Iterator[str]:
 
 
 def _item(line: str) -> str:
-    return line if line[:1].isdigit() or line.endswith(":") else f"- {line}"
+    return line if _NUMBERED.match(line) or line.endswith(":") else f"- {line}"

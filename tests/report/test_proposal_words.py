@@ -61,6 +61,7 @@ def test_it_says_when_it_is_void_where_the_money_goes_and_who_pays_the_gas() -> 
     assert f"goes to {OWNER} and nowhere else" in text and "allowance is taken back" in text
     assert "paid by whoever executes it and not by the Safe" in text
     assert "not simulated" in text
+    assert "\n- " + amount(decision.plan.leftover_quote, quote_token(decision.observation)) + " stay idle" in text
     key = replace(decision, observation=observation(positions=(LEFT_BEHIND,)))
     assert "whoever executes" not in describe(key, 1, "")[1]
 
