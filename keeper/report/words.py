@@ -147,14 +147,15 @@ def _plan(plan: Plan, observation: Observation) -> Iterator[str]:
         return
     for index, step in enumerate(plan.steps, 1):
         if step.kind == "batch":
-            yield f"{index}. in one transaction:"
+            yield f"{index}. in one transaction, all of it or nothing:"
             yield from (f"   {index}.{at} {step_in_words(each, observation)}" for at, each in enumerate(step.steps, 1))
         else:
             yield f"{index}. {step_in_words(step, observation)}"
     cost = plan.cost
+    payer = "" if observation.wallet.pays_gas else ", paid by whoever executes"
     yield f"moves {amount(plan.value_quote, quote)}, leaves {amount(plan.leftover_quote, quote)} idle"
     yield (
-        f"costs {amount(cost.total_quote, quote)}: gas {amount(cost.gas_quote, quote)} ({cost.gas_units} gas), "
+        f"costs {amount(cost.total_quote, quote)}: gas {amount(cost.gas_quote, quote)} ({cost.gas_units} gas{payer}), "
         f"swap fee {amount(cost.swap_fee_quote, quote)}, price impact {amount(cost.price_impact_quote, quote)}"
     )
     yield f"void after {when(plan.deadline_timestamp)}"
