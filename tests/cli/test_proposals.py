@@ -12,6 +12,9 @@ from keeper.commands import _proposal_lines
 from keeper.known_safe_services import SHORT_NAMES
 from keeper.model.plan import singles
 from keeper.report import describe, step_in_words, when
+from keeper.world.journal import proposal_queries
+from keeper.world.journal.proposal_queries import ExecutorGas
+from keeper.world.journal.reading import read_journal
 from keeper.world.safe.hashing import safe_tx_hash
 from tests.cli.proposed import ACT, SAFE, Proposed, proposed, rejecting
 from tests.cli.shell import Keeper
@@ -157,6 +160,18 @@ def test_status_shows_what_waits_for_owners_and_whose_money_it_is(
 def test_a_halt_for_a_changed_safe_says_what_changed(keeper: Keeper, made: Proposed) -> None:
     made.run("UPDATE strategies SET state = 'halted', reason = ?", "the threshold of the Safe was 2 and is 1")
     assert "halted (the threshold of the Safe was 2 and is 1)" in keeper("status", "--journal", str(made.file)).out
+
+
+def test_history_names_the_transaction_that_others_sent(keeper: Keeper, made: Proposed) -> None:
+    made.change(state="FINAL", transaction_hash="0x" + "ab" * 32, block_number=9, block_timestamp=NOW, gas_wei="30")
+    made.add(rejecting(ACT), state="REJECTED", transaction_hash="0x" + "cd" * 32)
+    shown_json = keeper("history", "--json", "--journal", str(made.file)).json
+    assert [act["transactions"] for act in shown_json["acts"]] == [["0x" + "ab" * 32]]
+    assert "0x" + "ab" * 32 in keeper("history", "--journal", str(made.file)).out
+    with read_journal(f"sqlite:///{made.file}") as query:
+        paid = proposal_queries.executor_gas(query, 31337, SAFE.upper().replace("0X", "0x"))
+        assert paid == (ExecutorGas("0x" + "ab" * 32, 30, 9, NOW),)
+        assert proposal_queries.executor_gas(query, 1, SAFE) == ()
 
 
 def test_no_proposal_yet(keeper: Keeper, journal: Path) -> None:

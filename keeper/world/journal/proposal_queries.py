@@ -61,6 +61,16 @@ class ProposalRecord:
         return self.state in OPEN_STATES
 
 
+@dataclass(frozen=True, slots=True)
+class ExecutorGas:
+    """What somebody paid, out of his own pocket, to execute a transaction of a Safe."""
+
+    transaction_hash: str
+    gas_wei: int
+    block_number: int
+    timestamp: int
+
+
 def proposals(query: Query, strategy: str | None = None, *, with_closed: bool = True) -> list[ProposalRecord]:
     """Open ones first, then the closed ones; the newest first among each."""
     where, parameters = ("", ()) if strategy is None else ("WHERE p.strategy = ?", (strategy,))
@@ -83,14 +93,25 @@ def proposal(query: Query, reference: str) -> ProposalRecord:
     return _record(rows[0])
 
 
-def executors_gas_wei(query: Query, chain_id: int, safe: str) -> dict[str, int]:
-    """What executors paid for a Safe's proposals that are final, by the hash of the transaction that was mined."""
+def executor_gas(query: Query, chain_id: int, safe: str) -> tuple[ExecutorGas, ...]:
+    """What was paid for a Safe's proposals (rejections too) that were executed and are final, oldest first."""
     rows = query(
-        "SELECT transaction_hash, gas_wei FROM proposals WHERE chain_id = ? AND safe = ? AND gas_wei IS NOT NULL "
-        "AND transaction_hash IS NOT NULL AND state IN ('FINAL', 'REJECTED') ORDER BY id",
+        "SELECT transaction_hash, gas_wei, block_number, block_timestamp FROM proposals "
+        "WHERE chain_id = ? AND safe = ? AND state = 'FINAL' AND gas_wei IS NOT NULL ORDER BY block_number, id",
         (chain_id, safe.lower()),
     )
-    return {transaction_hash: int(gas_wei) for transaction_hash, gas_wei in rows}
+    return tuple(ExecutorGas(digest, int(gas_wei), block, timestamp) for digest, gas_wei, block, timestamp in rows)
+
+
+def executions(query: Query) -> dict[int, tuple[str, ...]]:
+    """By plan: the hashes of the transactions in which its proposals were executed, whoever sent them."""
+    found: dict[int, list[str]] = {}
+    for plan_id, digest in query(
+        f"SELECT p.id, r.transaction_hash {_FROM} WHERE r.transaction_hash IS NOT NULL AND r.state IN "
+        "('EXECUTED', 'FINAL') ORDER BY r.id"
+    ):
+        found.setdefault(plan_id, []).append(digest)
+    return {plan_id: tuple(hashes) for plan_id, hashes in found.items()}
 
 
 def horizon_days(query: Query, settings_digest: str) -> float | None:
