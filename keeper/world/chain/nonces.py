@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from keeper.errors import TransientError
+from keeper.world.journal.attempts import StoredTransaction
 from keeper.world.journal.transactions import TransactionLog
+
+NEVER = 1 << 64
+"""A deadline, UNIX seconds, that no chain reaches."""
 
 
 def next_nonce(log: TransactionLog, chain_id: int, address: str, counted: int, *, one_at_a_time: bool) -> int:
@@ -34,3 +38,15 @@ def next_nonce(log: TransactionLog, chain_id: int, address: str, counted: int, *
             )
     live = log.highest_live_nonce(chain_id, address)
     return counted if live is None else max(counted, live + 1)
+
+
+def holds_up_others(log: TransactionLog, transaction: StoredTransaction) -> bool:
+    """Whether it takes two nonces and others of ours, signed for later ones, wait behind it after a reorganisation.
+
+    A self-send would take one of the two and leave those others waiting for good. So the same bytes go out again,
+    however late: what moves money in them carries its own deadline, and both nonces are used up by a revert too.
+    """
+    if transaction.attempts[-1].nonces == 1:
+        return False
+    out = log.out(transaction.chain_id, transaction.sender)
+    return any(nonce > transaction.nonce for nonce, _, _ in out)

@@ -19,7 +19,7 @@ from keeper.errors import HaltedError, RehearsalFailedError, RpcError, SigningLi
 from keeper.model.plan import Step, is_way_out
 from keeper.world.chain import delegation, fees, send_state, sights, strangers
 from keeper.world.chain.fees import Fees
-from keeper.world.chain.nonces import next_nonce
+from keeper.world.chain.nonces import NEVER, holds_up_others, next_nonce
 from keeper.world.chain.send_state import (
     Cancel,
     Finish,
@@ -156,6 +156,8 @@ class Sender:
         last = transaction.attempts[-1]
         seen = watch.completed(look.seen)
         patience = self._patience_for(step, last.gas_limit)
+        if holds_up_others(self._log, transaction):
+            patience, deadline_timestamp = replace(patience, max_attempts=0), NEVER
         move = send_state.next_move(sights.tried(transaction), deadline_timestamp, seen, patience)
         if last.route == "private" and self._route == "public" and isinstance(move, (Resend, Replace)):
             move = Wait(RELAY_GONE)  # what was kept from the public pool stays kept from it
