@@ -53,8 +53,8 @@ class SafeChecks:
         elif dict(pinned) != now:
             self._log.note_change(self._chain_id, self._safe, self._strategy, now)
             raise HaltedError(
-                f"the Safe {self._safe} is not what it was: {'; '.join(changes(pinned, now))}. Nothing is proposed. Find "
-                f"out who decided that; `keeper resume {self._strategy}` then accepts what it is now"
+                f"the Safe {self._safe} is not what it was: {'; '.join(changes(pinned, now))}. Nothing is proposed. "
+                f"Find out who decided that; `keeper resume {self._strategy}` then accepts what it is now"
             )
 
     def require_proposer(self, key: str, state: SafeState, delegates: Callable[[], Collection[str]] | None) -> None:
@@ -63,13 +63,13 @@ class SafeChecks:
             return
         if delegates is None:
             raise ConfigError(
-                f"the key {key} is not an owner of the Safe {self._safe}, and only an owner approves a hash on chain: make "
-                "it one, or set safe.propose_by to service"
+                f"the key {key} is not an owner of the Safe {self._safe}, and only an owner approves a hash on chain: "
+                "make it one, or set safe.propose_by to service"
             )
         if key.lower() not in delegates():
             raise ConfigError(
-                f"the key {key} is neither an owner of the Safe {self._safe} nor a delegate of one: an owner adds it as a "
-                "delegate, in the Safe app under Settings, Setup, Proposers, or through the Safe Transaction Service "
+                f"the key {key} is neither an owner of the Safe {self._safe} nor a delegate of one: an owner adds it as "
+                "a delegate, in the Safe app under Settings, Setup, Proposers, or through the Safe Transaction Service "
                 "(POST /api/v2/delegates/)"
             )
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from keeper.world.protocols import Node
+from keeper.model.plan import Step
+from keeper.world.protocols import Call, Node, Rehearsal
+from keeper.world.safe.calldata import selector
 
 THRESHOLD_SLOT: Final = "0x" + f"{4:064x}"
 """Where ``OwnerManager`` of Safe 1.3.0 and 1.4.1 keeps the threshold: after singleton, modules, owners, their count."""
 
 _ONE: Final = "0x" + f"{1:064x}"
+_APPROVE: Final = selector("approveHash(bytes32)")
 Overrides = dict[str, dict[str, Any]]
 
 
@@ -62,3 +65,15 @@ class ActingNode:
 
 def _merged(one: Mapping[str, Any], other: Overrides) -> Overrides:
     return {address: {**one.get(address, {}), **other.get(address, {})} for address in {*one, *other}}
+
+
+class SendingRehearsal:
+    """Implements ``Rehearsal`` for what a key sends to a Safe: an execution does what its step says, an approval of a
+    hash moves nothing."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self._rehearsal = rehearsal
+
+    def gas_units(self, step: Step | None, call: Call) -> int:
+        approves = call.data.startswith(_APPROVE)
+        return self._rehearsal.gas_units(None if approves else step, call)

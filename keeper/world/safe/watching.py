@@ -88,6 +88,10 @@ class SafeWatch:
         by: User = "ours" if self._carries(user, tx) else "other"
         return Use(True, by, self._evidence(user))
 
+    def approvals(self, digest: bytes, sight: Sight) -> frozenset[str]:
+        """Owners who approved the hash on chain."""
+        return self._reader.approvals(digest, sight.state.owners, sight.hash)
+
     def moved(self, proposals: Iterable[StoredProposal], head_number: int) -> tuple[StoredProposal, ...]:
         """Those whose end is no longer in the block that it was in.
 
