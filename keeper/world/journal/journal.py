@@ -133,7 +133,7 @@ class SqlJournal:
                 "action": plan.action,
                 "deadline_timestamp": plan.deadline_timestamp,
                 "state": "open",
-                "act": plan.next_steps[-1].kind,
+                "act": plan.act,
             }
             try:
                 plan_id = insert_row(connection, tables.plans, row)
