@@ -12,16 +12,21 @@ from keeper.model.memory import Memory, OpenSubmission
 from keeper.model.observation import Block, ImpliedQuote, MissingInput, Observation, OracleQuote
 from keeper.model.outcome import Held, Outcome
 from keeper.model.plan import Plan, Step
-from keeper.world.signers.passed import Passed
+from keeper.model.safe import SafeTx
+from keeper.world.signers.passed import Passed, PassedMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A transaction's target, data and value, before nonce and fees."""
+    """A transaction's target, data and value, before nonce and fees.
+
+    ``delegate``: the contract whose code the sender's own account is set to run first (EIP-7702); None leaves it.
+    """
 
     to: str
     data: bytes
     value_wei: int = 0
+    delegate: str | None = None
 
 
 class Observer(Protocol):
@@ -101,10 +106,16 @@ class Signer(Protocol):
         """The raw signed transaction of the passed bytes."""
         ...
 
+    def sign_message(self, passed: PassedMessage) -> bytes:
+        """65 bytes (r, s, v of 27 or 28) over the Keccak-256 of the passed preimage: a SafeTx, or an authorization of
+        EIP-7702. ConfigError where this kind of signer cannot sign such a thing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a signature is asked for: the durable step it carries out, or (``cancels``) to take its nonce back."""
+    """What a signature is asked for: the durable step it carries out, or (``cancels``) to take its nonce back; for a
+    Safe, to reject what was proposed at its nonce."""
 
     step_id: int
     head_timestamp: int
@@ -136,6 +147,23 @@ class LastLook(Protocol):
         ...
 
 
+class SafeLook(Protocol):
+    """The signing policy before the key of an owner of a Safe, or of a delegate: default deny."""
+
+    @property
+    def address(self) -> str: ...
+
+    def sign_safe(self, transaction: SafeTx, purpose: Purpose) -> Signed:
+        """The signature (``raw``: 65 bytes) of a Safe's transaction that the policy lets through.
+
+        Raises:
+            SigningRefusedError: it does not; nothing was signed.
+            SigningLimitError: it would, were it cheaper or later; nothing was signed.
+            TransientError: a remote signer did not answer; nothing was signed that is known of.
+        """
+        ...
+
+
 class Rehearsal(Protocol):
     """Tries a transaction on the newest state before it is signed."""
 
@@ -147,6 +175,14 @@ class Rehearsal(Protocol):
             HaltedError: a contract is not the one it was.
             TransientError: the node did not answer.
         """
+        ...
+
+
+class PinnedContracts(Protocol):
+    """The code that the keeper relies on, ``chain.code_pins.CodePins`` for one."""
+
+    def check(self) -> None:
+        """HaltedError if any of it is not what it was."""
         ...
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from keeper.errors import ConfigError
 from keeper.world.journal.location import Location
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 OLDEST_UPGRADABLE: Final = 2
 
 

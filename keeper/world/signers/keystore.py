@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from keeper.errors import ConfigError
 from keeper.redaction import never_show
 from keeper.world.signers.envelope import with_signature
-from keeper.world.signers.passed import Passed
+from keeper.world.signers.passed import Passed, PassedMessage
 
 
 class Settings(BaseModel):
@@ -47,6 +47,10 @@ class KeystoreSigner:
         """The raw signed transaction of bytes that the policy has passed; nothing is filled in or changed."""
         signature = self._account.unsafe_sign_hash(Hash32(keccak(passed.unsigned)))
         return with_signature(passed.unsigned, signature.v - 27, signature.r, signature.s)
+
+    def sign_message(self, passed: PassedMessage) -> bytes:
+        """r, s and v (27 or 28) over the hash of the passed preimage; nothing is put in front of it."""
+        return bytes(self._account.unsafe_sign_hash(Hash32(keccak(passed.preimage))).signature)
 
 
 def build(settings: Settings) -> KeystoreSigner:
