@@ -119,7 +119,7 @@ class Board:
             fields["gasPrice"], fields["gasToken"], fields["refundReceiver"], fields["nonce"],
         )  # fmt: skip
         (digest,) = read(self.rpc, safe, f"getTransactionHash({FIELDS},uint256)", ("bytes32",), *arguments)
-        return "0x" + digest.hex()
+        return "0x" + bytes(digest).hex()
 
     def index(self, safe: str) -> None:
         """Read every execution of the Safe again: what a reorganisation took back is not executed any more."""
