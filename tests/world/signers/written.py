@@ -15,7 +15,7 @@ from keeper.world.journal import tables
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.protocols import Purpose, Signed, Signer
 from keeper.world.signers.keystore import KeystoreSigner
-from keeper.world.signers.passed import Passed
+from keeper.world.signers.passed import Passed, PassedMessage
 from keeper.world.signers.policed import PolicedSigner
 from tests.world import words
 from tests.world.signers import scene
@@ -37,6 +37,10 @@ class CountingSigner:
     def sign(self, passed: Passed) -> bytes:
         self.reached.append(passed.unsigned)
         return self.inner.sign(passed)
+
+    def sign_message(self, passed: PassedMessage) -> bytes:
+        self.reached.append(passed.preimage)
+        return self.inner.sign_message(passed)
 
 
 @dataclass
