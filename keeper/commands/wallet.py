@@ -1,5 +1,4 @@
-"""Make, import or show the encrypted key that signs, and take its account's delegation back; a private key is never
-an argument."""
+"""Make, import or show the encrypted key that signs, or take its account's delegation back."""
 
 from __future__ import annotations
 

@@ -133,11 +133,12 @@ def test_a_price_that_ran_away_before_the_signature_is_refused(site: Site, world
                 self.left = 0
                 whale_is_first(world, site, -400)
                 site.mine()
-            return super().batch(requests)  # type: ignore[arg-type]
+            return super().batch(requests)
 
     with at_work(site, node=Moved((site.url,), chain_id=CHAIN_ID)) as keeper:
         outcome = keeper.cycle()
-    assert (isinstance(outcome, Failed) and "simulation" in outcome.reason) or "would" in outcome.reason, outcome
+    assert isinstance(outcome, Failed), outcome
+    assert "simulation" in outcome.reason or "would" in outcome.reason
     after = site.evidence()
     assert (after.count, after.balances, after.attempts) == (before.count, before.balances, before.attempts)
 
