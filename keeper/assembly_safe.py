@@ -38,6 +38,9 @@ from keeper.world.safe.watching import SafeWatch
 from keeper.world.signers.policed import PolicedSigner
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
+SAFE_LIMITS = {"plan_lifetime_seconds": 86_400, "max_drift_bps": 100}
+"""Of a strategy whose positions belong to a Safe, where it does not say otherwise."""
+
 Describe = Callable[[Decision, int, str], tuple[str, str]]
 """(decision, its number, what the simulation showed) -> title and text for people."""
 
@@ -227,3 +230,11 @@ class _Parts:
 
     def _tell(self, kind: str, sentence: str) -> None:
         self._journal.proposals.record_event_once(self._settings.name, kind, sentence, int(time.time()))
+
+
+def within_safe(settings: StrategySettings) -> StrategySettings:
+    """The strategy with what suits a Safe where the operator wrote nothing: people sign within a day, and the price may
+    drift by a per cent meanwhile."""
+    written = settings.limits.model_fields_set
+    suited = {name: value for name, value in SAFE_LIMITS.items() if name not in written}
+    return settings.model_copy(update={"limits": settings.limits.model_copy(update=suited)})
