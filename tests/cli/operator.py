@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from keeper.chainlab.calls import read
+from keeper.chainlab.deploy import Deployment
 from keeper.chainlab.lab import Lab, LabSettings, open_lab
 from keeper.chainlab.paths import generate
 from keeper.model.observation import Sample
@@ -55,6 +56,25 @@ def watched(lab: Lab, file: Path, mode: str) -> None:
     journal.close()
 
 
+def write_keeper_yaml(folder: Path, deployment: Deployment, url: str) -> None:
+    """``keeper.yaml`` of a keeper in mode wallet which reaches the local chain at ``url``."""
+    (folder / "keeper.yaml").write_text(f"""\
+chains:
+  local:
+    chain_id: {deployment.chain_id}
+    rpc: ["{url}"]
+    confirmations: 1
+    max_head_age_seconds: null  # its time stands still between two transactions
+    contracts:
+      factory: "{deployment.factory}"
+      positions: "{deployment.position_manager}"
+      router: "{deployment.swap_router}"
+      multicall3: "{deployment.multicall3}"
+      wrapped_native: "{deployment.base}"
+execution: {{mode: wallet}}
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """A folder with configuration, strategy and a key whose wallet is funded; the journals know the pool's past."""
@@ -74,21 +94,7 @@ def make_operator(lab: Lab, keeper: Keeper, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("KEEPER_PASSWORD", PASSWORD)
     deployment = lab.deployment
     address = keystore.import_key(tmp_path / "key.json", PRIVATE_KEY, PASSWORD, scrypt_work=2)
-    (tmp_path / "keeper.yaml").write_text(f"""\
-chains:
-  local:
-    chain_id: {deployment.chain_id}
-    rpc: ["{lab.anvil.url}"]
-    confirmations: 1
-    max_head_age_seconds: null  # its time stands still between two transactions
-    contracts:
-      factory: "{deployment.factory}"
-      positions: "{deployment.position_manager}"
-      router: "{deployment.swap_router}"
-      multicall3: "{deployment.multicall3}"
-      wrapped_native: "{deployment.base}"
-execution: {{mode: wallet}}
-""")
+    write_keeper_yaml(tmp_path, deployment, lab.anvil.url)
     (tmp_path / "strategies").mkdir()
     (tmp_path / "strategies/eth.yaml").write_text(f"""\
 name: eth
