@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from keeper.assembly_rehearsal import code_pins, rehearsal
 from keeper.assembly_settings import completed
 from keeper.assembly_signing import signing_rules
 from keeper.assembly_wallet import key_sender
-from keeper.config import Safe
+from keeper.config_execution import Safe
 from keeper.config_strategies import settings_digest
 from keeper.errors import ConfigError
 from keeper.known_safe_services import service_url
@@ -58,7 +58,7 @@ class SafeAccess:
     multisend: str = KNOWN_MULTI_SEND.address
 
 
-def safe_access(section: Safe, folder: Path, environment: dict[str, str]) -> SafeAccess:
+def safe_access(section: Safe, folder: Path, environment: Mapping[str, str]) -> SafeAccess:
     """The access that a section ``safe:`` describes; relative paths start from ``folder``.
 
     Raises:

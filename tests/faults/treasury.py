@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 from keeper.assembly import ChainAccess, StrategyRunner, build_strategy, open_hands
 from keeper.assembly_safe import SafeAccess, file_executor, safe_executor, within_safe
 from keeper.chainlab.calls import send, transact
@@ -32,7 +31,7 @@ from keeper.world.safe.multisend import batch_of
 from keeper.world.safe.proposing import Executes
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
-from tests.faults.site import CHAIN_ID, PASSWORD, _SETTINGS
+from tests.faults.site import _SETTINGS, CHAIN_ID, PASSWORD
 from tests.policy.desk import Warm
 from tests.safe.transaction_service import TransactionService
 
@@ -80,7 +79,9 @@ class Treasury:
         )
 
     @contextmanager
-    def at_work(self, *, node: HttpNode | None = None, signer: Callable[[Any], Any] = lambda key: key) -> Iterator[Keeper]:
+    def at_work(
+        self, *, node: HttpNode | None = None, signer: Callable[[Any], Any] = lambda key: key
+    ) -> Iterator[Keeper]:
         journal = open_journal(self.journal_url, self.mode)
         try:
             yield self.keeper(journal, node=node, signer=signer)
@@ -102,9 +103,7 @@ class Treasury:
                 pause=lambda _seconds: self.mine(), now=lambda: float(next(seconds)),
             )  # fmt: skip
         venue = build_venue(hand, self.contracts, self.warm.deployment.pool)
-        hands = open_hands(
-            chain, settings, journal, executor, owner=self.safe, account="safe", eyes=(hand, venue)
-        )
+        hands = open_hands(chain, settings, journal, executor, owner=self.safe, account="safe", eyes=(hand, venue))
         return Keeper(self, StrategyRunner(build_strategy(settings), hands, journal), journal)
 
     def mine(self, blocks: int = 1) -> None:
@@ -121,7 +120,9 @@ class Treasury:
         self.service.board.delegates.append(entry | {"expiryDate": None})
 
     def signatures(self, tx: SafeTx, *who: int) -> dict[str, bytes]:
-        return {self.owners.addresses[each].lower(): owner_sign(safe_tx_hash(tx), self.owners.keys[each]) for each in who}
+        return {
+            self.owners.addresses[each].lower(): owner_sign(safe_tx_hash(tx), self.owners.keys[each]) for each in who
+        }
 
     def confirms(self, proposal: StoredProposal, *who: int) -> None:
         """Owners look at the service and sign there."""
@@ -169,7 +170,12 @@ class Keeper:
         """Every proposal of the journal, as it came."""
         with self.journal.reading() as query:
             ids = [row[0] for row in query("SELECT DISTINCT step_id FROM proposals ORDER BY step_id")]
-        found = [each for step in ids for kind in ("act", "rejection") if (each := self.journal.proposals.of_step(step, kind))]  # type: ignore[arg-type]
+        found = [
+            each
+            for step in ids
+            for kind in ("act", "rejection")
+            if (each := self.journal.proposals.of_step(step, kind))
+        ]  # type: ignore[arg-type]
         return tuple(sorted(found, key=lambda each: each.id))
 
     def act(self) -> StoredProposal:
@@ -253,5 +259,3 @@ def payment(treasury: Treasury, calls: Any, nonce: int) -> SafeTx:
 
     to, value, data, operation = batch_of(calls, SAFE_RELEASES["1.4.1"].multi_send_call_only.address)
     return SafeTx(CHAIN_ID, treasury.safe.lower(), to, value, data, operation, nonce)
-
-
