@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from keeper.model.observation import Account
 from keeper.policy.settings import StrategySettings
 from keeper.world.chain.contracts import Contracts
 from keeper.world.signers.evidence import Rules, SpendingLimits
@@ -26,16 +27,28 @@ _TIMES_ETHER = {
 
 
 def signing_rules(
-    chain_id: int, contracts: Contracts, settings: StrategySettings, pool: PoolIdentity, signer: str
+    chain_id: int,
+    contracts: Contracts,
+    settings: StrategySettings,
+    pool: PoolIdentity,
+    signer: str,
+    *,
+    owner: str | None = None,
+    account: Account = "key",
+    delegate: str | None = None,
+    multisend: str | None = None,
 ) -> Rules:
-    """The rules of a strategy whose positions belong to its signer's own address."""
+    """The rules of a strategy. ``owner`` is the Safe that the positions belong to; None: the signer's own address.
+
+    ``account``, ``delegate`` and ``multisend`` as :class:`Rules` has them.
+    """
     limits, signing = settings.limits, settings.signing
     quote_is_token0 = settings.quote == "token0"
     quote = pool.token0 if quote_is_token0 else pool.token1
     return Rules(
         strategy=settings.name,
         chain_id=chain_id,
-        owner=signer.lower(),
+        owner=(owner or signer).lower(),
         signer=signer.lower(),
         positions=contracts.positions.lower(),
         router=contracts.router.lower(),
@@ -56,6 +69,9 @@ def signing_rules(
         max_exit_fee_wei=None if limits.max_exit_gas_gwei is None else _raw(limits.max_exit_gas_gwei, _GWEI_DIGITS),
         max_priority_fee_wei=_raw(signing.max_priority_fee_gwei, _GWEI_DIGITS),
         limits=_spending_limits(settings, quote.decimals, chain_id),
+        account=account,
+        delegate=None if delegate is None else delegate.lower(),
+        multisend=None if multisend is None else multisend.lower(),
     )
 
 

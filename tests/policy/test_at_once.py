@@ -90,6 +90,8 @@ def test_one_step_needs_no_batch() -> None:
     left = observation(positions=(OLD,), allowances=(Allowance(ADDRESS_0, "router", 5),))
     tidying = at_once(plan_exit(left, (OLD,), settings()), owned_by(left, "safe"), settings()).plan
     assert kinds(tidying.steps) == ["batch"] and is_way_out(tidying.steps[0])
+    # What failed of another kind of batch does not stand in the way out.
+    assert out.act == tidying.act == "exit" and moved_to(obs, 200_000, "safe").plan.act == "batch"
     tidy = at_once(Draft(plan_tidy(left, settings())), owned_by(left, "delegated"), settings()).plan
     assert kinds(tidy.steps) == ["approve"] and not is_way_out(tidy.steps[0])
     assert not is_way_out(Batch((*tidying.acts, Approve(ADDRESS_0, "router", 1))))

@@ -161,7 +161,7 @@ def _signer(query: Query, subject: Subject) -> SignerRecord:
     if subject.signer is None:
         return SignerRecord(None, None, None)
     place = (subject.chain_id, subject.signer.lower())
-    ((highest,),) = query("SELECT max(nonce) FROM transactions WHERE chain_id = ? AND sender = ?", place)
+    ((highest,),) = query("SELECT max(nonce + nonces - 1) FROM transactions WHERE chain_id = ? AND sender = ?", place)
     rows = query("SELECT first_nonce, state, reason FROM signers WHERE chain_id = ? AND address = ?", place)
     first, state, reason = rows[0] if rows else (None, "running", "")
     return SignerRecord(first, highest, reason if state == "halted" else None)

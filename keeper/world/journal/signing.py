@@ -14,11 +14,15 @@ from keeper.model.plan import Step
 from keeper.world.journal import decisions, tables
 from keeper.world.journal.sql import query_on
 from keeper.world.protocols import Purpose
-from keeper.world.signers.evidence import Evidence, PastAttempt, Spent
+from keeper.world.safe.stored import safe_tx_of
+from keeper.world.signers.evidence import Evidence, PastAttempt, PastProposal, Spent
 
 _HOUR_SECONDS: Final = 3_600
 _DAY_SECONDS: Final = 86_400
 _LIVE: Final = ("SIGNED", "BROADCAST", "INCLUDED", "CANCELLING")
+# A proposal in one of these has seen its Safe's nonce used; one in one of those will never move anything.
+_NONCE_USED: Final = ("EXECUTED", "FINAL", "REPLACED", "REJECTED")
+_CAME_TO_NOTHING: Final = ("REPLACED", "REJECTED", "EXPIRED")
 
 
 class SigningRecords:
@@ -63,6 +67,8 @@ class SigningRecords:
                 foreign_token_ids=foreign,
                 spent_hour=_sum_since(spending, _since(purpose, _HOUR_SECONDS)),
                 spent_day=_sum_since(spending, _since(purpose, _DAY_SECONDS)),
+                proposals=_proposals(connection, purpose.step_id),
+                lowest_safe_nonce=_lowest_safe_nonce(connection, chain_id, row.owner),
             )
 
 
@@ -109,14 +115,36 @@ def _attempts(connection: Connection, transaction_id: int) -> tuple[PastAttempt,
     return tuple(PastAttempt(bytes(row.raw), row.cancels) for row in connection.execute(wanted))
 
 
+def _proposals(connection: Connection, step_id: int) -> tuple[PastProposal, ...]:
+    """SigningRefusedError where the journal holds something else than it was given."""
+    table = tables.proposals
+    wanted = select(table.c.body, table.c.kind, table.c.state, table.c.debit_quote).where(table.c.step_id == step_id)
+    try:
+        return tuple(
+            PastProposal(safe_tx_of(bytes(row.body)), row.kind == "rejection", row.state, int(row.debit_quote))
+            for row in connection.execute(wanted.order_by(table.c.id))
+        )
+    except ValueError as error:
+        raise SigningRefusedError(f"the signing policy refused the transaction: {error}") from None
+
+
+def _lowest_safe_nonce(connection: Connection, chain_id: int, safe: str) -> int:
+    """One more than the highest nonce of the Safe that the journal saw used."""
+    table = tables.proposals
+    used = (table.c.chain_id == chain_id, table.c.safe == safe.lower(), table.c.state.in_(_NONCE_USED))
+    highest = connection.execute(select(func.max(table.c.nonce)).where(*used)).scalar()
+    return 0 if highest is None else int(highest) + 1
+
+
 def _lowest_nonce(connection: Connection, chain_id: int, signer: str) -> int:
     """One more than the highest that the journal knows of; nonces are never used twice."""
     table, keys = tables.transactions, tables.signers
     mine = (table.c.chain_id == chain_id, table.c.sender == signer.lower())
-    highest = connection.execute(select(func.max(table.c.nonce)).where(*mine)).scalar()
+    # An authorization of EIP-7702 takes the nonce after its transaction's.
+    next_free = connection.execute(select(func.max(table.c.nonce + table.c.nonces)).where(*mine)).scalar()
     this = (keys.c.chain_id == chain_id, keys.c.address == signer.lower())
     first = connection.execute(select(keys.c.first_nonce).where(*this)).scalar()
-    return max(0 if highest is None else highest + 1, first or 0)
+    return max(next_free or 0, first or 0)
 
 
 def _strategy_state(connection: Connection, strategy: str) -> str:
@@ -145,22 +173,47 @@ def _open_positions(connection: Connection, chain_id: int, strategy: str) -> tup
 
 def _spending(
     connection: Connection, strategy: str, chain_id: int, purpose: Purpose, since: int
-) -> list[tuple[int, int, int]]:
-    """Moment, wei of gas and raw quote units swapped, of every transaction of the strategy but the step's own.
+) -> list[tuple[int, Spent]]:
+    """When, and what, of everything that was signed for the strategy's other steps."""
+    steps = select(tables.steps.c.id).join(tables.plans, tables.plans.c.id == tables.steps.c.plan_id)
+    others = steps.where(tables.plans.c.strategy == strategy, tables.steps.c.id != purpose.step_id)
+    proposed, spent = _proposed(connection, others, chain_id, since)
+    return [*spent, *_sent(connection, others, chain_id, since, proposed)]
+
+
+def _proposed(
+    connection: Connection, steps: Any, chain_id: int, since: int
+) -> tuple[frozenset[int], list[tuple[int, Spent]]]:
+    """The steps that have a proposal which counts, and what those proposals swap: their gas is somebody else's."""
+    table = tables.proposals
+    wanted = select(table.c.step_id, table.c.signed_timestamp, table.c.debit_quote).where(
+        table.c.step_id.in_(steps), table.c.chain_id == chain_id, table.c.state.not_in(_CAME_TO_NOTHING)
+    )
+    rows = connection.execute(wanted).all()
+    recent = [row for row in rows if row.signed_timestamp > since]
+    counted = [(row.signed_timestamp, Spent(0, int(row.debit_quote), 1)) for row in recent]
+    return frozenset(row.step_id for row in rows), counted
+
+
+def _sent(
+    connection: Connection, steps: Any, chain_id: int, since: int, proposed: frozenset[int]
+) -> list[tuple[int, Spent]]:
+    """Transactions. What carries out a proposal that counts already adds its gas alone.
 
     A transaction that is mined counts the gas it really paid; any other the most that it can cost.
     """
-    table, steps, plans = tables.transactions, tables.steps, tables.plans
-    joined = table.join(steps, steps.c.id == table.c.step_id).join(plans, plans.c.id == steps.c.plan_id)
-    columns = (table.c.signed_timestamp, table.c.debit_gas_wei, table.c.debit_quote, table.c.receipt)
-    wanted = (
-        select(*columns)
-        .select_from(joined)
-        .where(plans.c.strategy == strategy, table.c.chain_id == chain_id, table.c.signed_timestamp > since)
-        .where(table.c.step_id != purpose.step_id)
+    table = tables.transactions
+    columns = (table.c.step_id, table.c.signed_timestamp, table.c.debit_gas_wei, table.c.debit_quote, table.c.receipt)
+    wanted = select(*columns).where(
+        table.c.step_id.in_(steps), table.c.chain_id == chain_id, table.c.signed_timestamp > since
     )
     return [
-        (row.signed_timestamp, _paid_wei(row.receipt, int(row.debit_gas_wei)), int(row.debit_quote))
+        (
+            row.signed_timestamp,
+            Spent(
+                _paid_wei(row.receipt, int(row.debit_gas_wei)), int(row.debit_quote), int(row.step_id not in proposed)
+            ),
+        )
         for row in connection.execute(wanted)
     ]
 
@@ -174,6 +227,10 @@ def _paid_wei(receipt: bytes | None, most_wei: int) -> int:
     return paid
 
 
-def _sum_since(spending: list[tuple[int, int, int]], since: int) -> Spent:
-    recent = [each for each in spending if each[0] > since]
-    return Spent(sum(each[1] for each in recent), sum(each[2] for each in recent), len(recent))
+def _sum_since(spending: list[tuple[int, Spent]], since: int) -> Spent:
+    recent = [spent for moment, spent in spending if moment > since]
+    return Spent(
+        sum(each.gas_wei for each in recent),
+        sum(each.swapped_quote for each in recent),
+        sum(each.transactions for each in recent),
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keeper.model.observation import Observation
+from keeper.model.observation import Account, Observation
 from keeper.model.plan import Step
+from keeper.model.safe import SafeTx
 from keeper.world.chain.contracts import RouterKind
 
 
@@ -37,6 +38,10 @@ class Rules:
 
     ``owner`` receives all that is paid out; ``signer`` pays for gas. ``max_fee_wei`` None: no ceiling but the limits on
     gas that is paid; for exits and cancellations ``max_exit_fee_wei`` counts in its place.
+
+    ``account`` says what the owner can do in one transaction. ``delegate``: the one contract that a key may delegate
+    its own account to (EIP-7702; None: none). ``multisend``: the one that a Safe may delegate a call to (None: none);
+    with ``account`` "safe" the owner is the Safe, and the signer one of its owners, or their delegate.
     """
 
     strategy: str
@@ -62,6 +67,9 @@ class Rules:
     max_exit_fee_wei: int | None
     max_priority_fee_wei: int
     limits: SpendingLimits
+    account: Account = "key"
+    delegate: str | None = None
+    multisend: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,20 @@ class PastAttempt:
 
     raw: bytes
     cancels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastProposal:
+    """What was proposed to a Safe's owners for the step, or (``rejects``) to take the nonce of that away.
+
+    ``state`` as the journal names it: HASHED, PROPOSED, READY, EXECUTED, FINAL, REPLACED, REJECTED, EXPIRED.
+    ``debit_quote``: what was counted against the limits when it was signed, raw quote units.
+    """
+
+    transaction: SafeTx
+    rejects: bool
+    state: str
+    debit_quote: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +110,7 @@ class Evidence:
     ``step`` is the durable row, ``decided_steps`` those of the decision that it came from, of which it must be number
     ``ordinal``. ``nonce`` and ``attempts``: what is signed for the step already. ``lowest_nonce``: below it every nonce
     of the signer is taken. ``own_token_ids`` and ``foreign_token_ids``: open positions of this strategy, of others.
+    ``proposals`` are the step's, oldest first; below ``lowest_safe_nonce`` the Safe's nonces are known to be used.
     """
 
     strategy: str
@@ -113,3 +136,5 @@ class Evidence:
     foreign_token_ids: frozenset[int]
     spent_hour: Spent
     spent_day: Spent
+    proposals: tuple[PastProposal, ...] = ()
+    lowest_safe_nonce: int = 0

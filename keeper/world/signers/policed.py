@@ -5,24 +5,20 @@ The bytes that a signer returns are read again: a remote one may answer with ano
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NoReturn, Protocol
-
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from keeper.errors import SigningRefusedError
+from keeper.model.safe import SafeTx
 from keeper.world.protocols import Purpose, Signed, Signer
-from keeper.world.signers import policy
-from keeper.world.signers.decoding import DecodingError, decode_signed, unsigned_payload
-from keeper.world.signers.envelope import unsigned_bytes
+from keeper.world.signers import policy, safe_policy
+from keeper.world.signers.delegation import authorization_of
+from keeper.world.signers.envelope import delegating_bytes, unsigned_bytes
 from keeper.world.signers.evidence import Evidence, Rules
 from keeper.world.signers.refusal import require_same
+from keeper.world.signers.returned import consent, message_signature, require_ours
 
-# The order of secp256k1. EIP-2: of the two signatures that prove the same, only that with the low s is valid.
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_Made = TypeVar("_Made")
 
 
 class Records(Protocol):
@@ -32,7 +28,7 @@ class Records(Protocol):
 
 
 class PolicedSigner:
-    """Implements ``LastLook``."""
+    """Implements ``LastLook`` and ``SafeLook``."""
 
     def __init__(self, signer: Signer, rules: Rules, records: Records) -> None:
         self._signer, self._rules, self._records = signer, rules, records
@@ -43,43 +39,40 @@ class PolicedSigner:
         return self._signer.address
 
     def sign(self, transaction: Mapping[str, Any], purpose: Purpose) -> Signed:
-        """Sign what the policy passes. Errors as ``LastLook``."""
-        require_same("the signer's address", self.address.lower(), self._rules.signer)
-        evidence = self._records.evidence(purpose, self._rules.chain_id, self.address)
-        try:
-            unsigned = unsigned_bytes(transaction)
-        except (ValueError, TypeError, KeyError) as error:
-            raise SigningRefusedError(f"the signing policy refused the transaction: it is none ({error})") from None
+        """Sign what the policy passes. Errors as ``LastLook``; ConfigError where this kind of signer cannot delegate.
+
+        With ``delegate`` (an address) beside the fields, and type 4, the key's own account is delegated to it.
+        """
+        evidence = self._evidence(purpose)
+        delegate = transaction.get("delegate")
+        if delegate is None:
+            unsigned = _made(unsigned_bytes, transaction)
+        else:
+            unsigned = self._delegating(transaction, delegate, evidence)
         allowed = policy.check(self._rules, evidence, unsigned)
         raw = self._signer.sign(allowed.passed)
         require_ours(raw, unsigned, self.address)
         return Signed(raw, allowed.debit_quote)
 
+    def sign_safe(self, transaction: SafeTx, purpose: Purpose) -> Signed:
+        """Sign a Safe's transaction that the policy passes. Errors as ``SafeLook``."""
+        allowed = safe_policy.check_proposal(self._rules, self._evidence(purpose), transaction)
+        return Signed(message_signature(self._signer, allowed.passed), allowed.debit_quote)
 
-def require_ours(raw: bytes, unsigned: bytes, address: str) -> None:
-    """The signed bytes are exactly the unsigned ones and a signature by ``address``.
+    def _evidence(self, purpose: Purpose) -> Evidence:
+        require_same("the signer's address", self.address.lower(), self._rules.signer)
+        return self._records.evidence(purpose, self._rules.chain_id, self.address)
 
-    Raises:
-        SigningRefusedError: they are not; they must not be used.
-    """
+    def _delegating(self, transaction: Mapping[str, Any], delegate: str, evidence: Evidence) -> bytes:
+        """The bytes to be passed, with the key's consent in them; that is asked for once all the rest has passed."""
+        fields = {name: value for name, value in transaction.items() if name != "delegate"}
+        wanted = _made(authorization_of, transaction.get("chainId"), delegate, transaction.get("nonce"))
+        message = policy.check_consent(self._rules, evidence, _made(delegating_bytes, fields, wanted))
+        return _made(delegating_bytes, fields, consent(self._signer, message, wanted))
+
+
+def _made(make: Callable[..., _Made], *parts: Any) -> _Made:
     try:
-        returned = decode_signed(raw)
-        ours = unsigned_payload(unsigned)
-    except (DecodingError, TypeError) as error:
-        _discard(f"the signer returned something else than a signed transaction ({error})")
-    if returned.payload != ours:
-        _discard("the signer returned another transaction than the one it was asked to sign")
-    y_parity, r, s = returned.signature.y_parity, returned.signature.r, returned.signature.s
-    if y_parity not in (0, 1) or not 0 < r < _ORDER or not 0 < s <= _ORDER // 2:
-        _discard("the signer returned a signature that no chain accepts")
-    try:
-        key = Signature(vrs=(y_parity, r, s)).recover_public_key_from_msg_hash(keccak(unsigned))
-    except (BadSignature, ValidationError):
-        _discard("the signer returned a signature that is nobody's")
-    signed_by = key.to_checksum_address()
-    if signed_by.lower() != address.lower():
-        _discard(f"the signer returned a signature of {signed_by}, not of {address}")
-
-
-def _discard(what: str) -> NoReturn:
-    raise SigningRefusedError(f"{what}: it was thrown away and nothing was sent; find out what answers for the signer")
+        return make(*parts)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SigningRefusedError(f"the signing policy refused the transaction: it is none ({error})") from None

@@ -1,4 +1,5 @@
-"""A key that another process holds: Web3Signer's eth1 JSON-RPC (``eth_accounts``, ``eth_signTransaction``).
+"""A key that another process holds: Web3Signer's eth1 JSON-RPC (``eth_accounts``, ``eth_signTransaction``,
+``eth_signTypedData``).
 
 It is asked for one signature and not asked again: a request that got no answer is left to the next turn. What it
 returns is trusted no more than any answer from a network; ``policed`` compares it with what was asked, byte by byte.
@@ -15,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from keeper.errors import ConfigError, SigningRefusedError, TransientError
 from keeper.world.chain.endpoint import Endpoint, UnreachableError
 from keeper.world.signers.decoding import decode_unsigned
-from keeper.world.signers.passed import Passed
+from keeper.world.signers.passed import Passed, PassedMessage
 
 _MAX_REPLY_BYTES: Final = 1 << 20
 _SHOWN_CHARACTERS: Final = 200
+_NO_DELEGATION: Final = "kind remote cannot sign an EIP-7702 authorization; use a keystore with mode atomic"
 
 
 class Settings(BaseModel):
@@ -75,8 +77,11 @@ class RemoteSigner:
         Raises:
             TransientError: it did not answer, or would not sign.
             SigningRefusedError: it answered with something that is no transaction.
+            ConfigError: the transaction delegates the account, which Web3Signer has no words for.
         """
         wanted = decode_unsigned(passed.unsigned)
+        if wanted.authorization is not None:
+            raise ConfigError(_NO_DELEGATION)
         request = {
             "from": self.address,
             "to": to_checksum_address(wanted.to),
@@ -88,20 +93,36 @@ class RemoteSigner:
             "value": hex(wanted.value_wei),
             "data": "0x" + wanted.data.hex(),
         }
-        answer = self._ask("eth_signTransaction", [request])
+        return self._signed("eth_signTransaction", [request], "a signed transaction")
+
+    def sign_message(self, passed: PassedMessage) -> bytes:
+        """What the signer returns for the passed typed data: to be compared with the passed preimage before it is used.
+
+        Raises:
+            ConfigError: it is an authorization of EIP-7702, which has no such form.
+            TransientError, SigningRefusedError: as ``sign``.
+        """
+        if passed.typed is None:
+            raise ConfigError(_NO_DELEGATION)
+        # Web3Signer wants the typed data as a text that holds JSON, not as JSON itself.
+        typed = json.dumps(passed.typed, separators=(",", ":"))
+        return self._signed("eth_signTypedData", [self.address, typed], "a signature")
+
+    def close(self) -> None:
+        """Let go of its connections."""
+        self._endpoint.close()
+
+    def _signed(self, method: str, params: list[Any], wanted: str) -> bytes:
+        answer = self._ask(method, params)
         try:
             if not isinstance(answer, str) or not answer.startswith("0x"):
                 raise ValueError
             return bytes.fromhex(answer[2:])
         except ValueError:
             raise SigningRefusedError(
-                f"the remote signer {self.label} returned something else than a signed transaction: it was thrown away "
+                f"the remote signer {self.label} returned something else than {wanted}: it was thrown away "
                 "and nothing was sent; find out what answers there"
             ) from None
-
-    def close(self) -> None:
-        """Let go of its connections."""
-        self._endpoint.close()
 
     def _ask(self, method: str, params: list[Any]) -> Any:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()

@@ -5,42 +5,59 @@ The journal's row is not trusted any more than the bytes: a step that breaks a r
 
 from __future__ import annotations
 
-from keeper.model.observation import Observation, Position
-from keeper.model.plan import Addition, Approve, Collect, Exit, Increase, Mint, MintRange, Step, Swap, Withdrawal
+from keeper.model.observation import Position
+from keeper.model.plan import (
+    Addition,
+    Approve,
+    Collect,
+    Exit,
+    Increase,
+    Mint,
+    MintRange,
+    SingleStep,
+    Step,
+    Swap,
+    Withdrawal,
+    singles,
+)
 from keeper.model.ticks import MAX_TICK, MIN_TICK
 from keeper.world.signers import twap_bounds
 from keeper.world.signers.evidence import Evidence, Rules
+from keeper.world.signers.holdings import Holdings
 from keeper.world.signers.refusal import refuse, require_at_least, require_at_most, require_same
 from keeper.world.signers.twap_bounds import Band
 
 
-def check_step(rules: Rules, evidence: Evidence) -> int:
+def check_single(rules: Rules, evidence: Evidence, step: SingleStep, act: Step, held: Holdings) -> int:
     """The worth of what the step swaps, raw quote units (0 where it swaps nothing).
+
+    ``act`` is what an approval is for. ``held``: what is there to be put in; what the step takes and brings is counted.
 
     Raises:
         SigningRefusedError: the step breaks a rule of the strategy.
     """
-    step, seen = evidence.step, evidence.observation
     match step:
         case Approve():
-            _check_approval(rules, evidence, step)
+            _check_approval(rules, step, act, held)
         case Exit():
-            band = twap_bounds.band_of(rules, seen)
+            band = twap_bounds.band_of(rules, evidence.observation)
             _require_distinct([each.token_id for each in step.withdrawals])
             for withdrawal in step.withdrawals:
-                _check_withdrawal(band, _own_position(rules, evidence, withdrawal.token_id), withdrawal)
+                position = _own_position(rules, evidence, withdrawal.token_id)
+                _check_withdrawal(band, position, withdrawal)
+                held.release(position, withdrawal.liquidity)
         case Collect():
             _require_distinct(list(step.token_ids))
             for token_id in step.token_ids:
-                _own_position(rules, evidence, token_id)
+                held.release(_own_position(rules, evidence, token_id), 0)
         case Swap():
-            return _check_swap(rules, seen, step)
+            return _check_swap(rules, evidence, step, held)
         case Mint():
-            band = _check_deposit(rules, seen, step.ranges)
+            band = _check_deposit(step.ranges, held)
             for each in step.ranges:
                 _check_range(rules, band, each)
         case Increase():
-            band = _check_deposit(rules, seen, step.additions)
+            band = _check_deposit(step.additions, held)
             _require_distinct([each.token_id for each in step.additions])
             for addition in step.additions:
                 position = _own_position(rules, evidence, addition.token_id)
@@ -48,27 +65,30 @@ def check_step(rules: Rules, evidence: Evidence) -> int:
     return 0
 
 
-def _check_approval(rules: Rules, evidence: Evidence, step: Approve) -> None:
-    """Nothing, or exactly what the plan's act takes: never an allowance that could be left over."""
+def taken_by(act: Step, spender: str) -> tuple[int, int]:
+    """What the act takes of each token through that spender, raw units."""
+    total_0 = total_1 = 0
+    for step in singles((act,)):
+        if isinstance(step, Swap) and spender == "router":
+            total_0 += step.amount_in if step.zero_for_one else 0
+            total_1 += 0 if step.zero_for_one else step.amount_in
+        if isinstance(step, Mint | Increase) and spender == "positions":
+            parts = step.ranges if isinstance(step, Mint) else step.additions
+            total_0 += sum(each.amount_0_desired for each in parts)
+            total_1 += sum(each.amount_1_desired for each in parts)
+    return total_0, total_1
+
+
+def _check_approval(rules: Rules, step: Approve, act: Step, held: Holdings) -> None:
+    """Nothing, or exactly what the act takes: never an allowance that could be left over."""
     token = step.token.lower()
     if token not in (rules.token0, rules.token1):
         refuse("the token that is approved", token, f"{rules.token0} or {rules.token1}")
     if step.amount == 0:
         return
-    needed = _taken_by(rules, evidence.decided_steps[-1], step.spender)
+    needed = taken_by(act, step.spender)
     require_same("the amount approved", step.amount, needed[0] if token == rules.token0 else needed[1])
-    amounts = (step.amount, 0) if token == rules.token0 else (0, step.amount)
-    _require_held(rules, evidence.observation, *amounts)
-
-
-def _taken_by(rules: Rules, act: Step, spender: str) -> tuple[int, int]:  # noqa: ARG001
-    """What the act takes of each token through that spender."""
-    if isinstance(act, Swap) and spender == "router":
-        return (act.amount_in, 0) if act.zero_for_one else (0, act.amount_in)
-    if isinstance(act, Mint | Increase) and spender == "positions":
-        parts = act.ranges if isinstance(act, Mint) else act.additions
-        return sum(each.amount_0_desired for each in parts), sum(each.amount_1_desired for each in parts)
-    return 0, 0
+    held.require(*((step.amount, 0) if token == rules.token0 else (0, step.amount)))
 
 
 def _check_withdrawal(band: Band, position: Position, withdrawal: Withdrawal) -> None:
@@ -82,30 +102,32 @@ def _check_withdrawal(band: Band, position: Position, withdrawal: Withdrawal) ->
     require_at_least("the least of token1 withdrawn", withdrawal.amount_1_min, least_1)
 
 
-def _check_swap(rules: Rules, seen: Observation, step: Swap) -> int:
+def _check_swap(rules: Rules, evidence: Evidence, step: Swap, held: Holdings) -> int:
     require_at_least("the amount swapped", step.amount_in, 1)
-    band = _require_held(rules, seen, *((step.amount_in, 0) if step.zero_for_one else (0, step.amount_in)))
+    amounts = (step.amount_in, 0) if step.zero_for_one else (0, step.amount_in)
+    band = held.require(*amounts)
     least = twap_bounds.least_out(rules, band, step.zero_for_one, step.amount_in)
     require_at_least("the least that the swap pays", step.amount_out_min, least)
     furthest, limit = twap_bounds.furthest_limit_x96(rules, band, step.zero_for_one), step.sqrt_price_limit_x96
+    spot_x96 = evidence.observation.pool.sqrt_price_x96
     if step.zero_for_one:
         require_at_least("the swap's price limit", limit, furthest)
-        require_at_most("the swap's price limit", limit, seen.pool.sqrt_price_x96 - 1)
+        require_at_most("the swap's price limit", limit, spot_x96 - 1)
     else:
         require_at_most("the swap's price limit", limit, furthest)
-        require_at_least("the swap's price limit", limit, seen.pool.sqrt_price_x96 + 1)
-    amounts = (step.amount_in, 0) if step.zero_for_one else (0, step.amount_in)
+        require_at_least("the swap's price limit", limit, spot_x96 + 1)
+    held.swap(step)
     return twap_bounds.worth_quote(rules, band, *amounts)
 
 
-def _check_deposit(rules: Rules, seen: Observation, parts: tuple[MintRange, ...] | tuple[Addition, ...]) -> Band:
+def _check_deposit(parts: tuple[MintRange, ...] | tuple[Addition, ...], held: Holdings) -> Band:
     """All that is put into ranges together: it is there, and within the strategy's capital."""
     for each in parts:
         require_at_least("an amount of token0", each.amount_0_desired, 0)
         require_at_least("an amount of token1", each.amount_1_desired, 0)
         require_at_least("what a range is given", each.amount_0_desired + each.amount_1_desired, 1)
     total_0, total_1 = sum(each.amount_0_desired for each in parts), sum(each.amount_1_desired for each in parts)
-    return _require_held(rules, seen, total_0, total_1)
+    return held.deposit(total_0, total_1)
 
 
 def _check_range(rules: Rules, band: Band, each: MintRange) -> None:
@@ -122,16 +144,6 @@ def _check_minimums(band: Band, lower_tick: int, upper_tick: int, part: MintRang
     require_at_least("the least of token1 deposited", part.amount_1_min, least_1)
     require_at_most("the least of token0 deposited", part.amount_0_min, amounts[0])
     require_at_most("the least of token1 deposited", part.amount_1_min, amounts[1])
-
-
-def _require_held(rules: Rules, seen: Observation, amount_0: int, amount_1: int) -> Band:
-    """The wallet holds it, and it is worth no more than the strategy's capital."""
-    require_at_most("the amount of token0", amount_0, seen.wallet.balance_0)
-    require_at_most("the amount of token1", amount_1, seen.wallet.balance_1)
-    band = twap_bounds.band_of(rules, seen)
-    worth = twap_bounds.worth_quote(rules, band, amount_0, amount_1)
-    require_at_most("the worth of the amounts, raw quote units", worth, rules.max_capital_quote)
-    return band
 
 
 def _own_position(rules: Rules, evidence: Evidence, token_id: int) -> Position:

@@ -45,6 +45,19 @@ def worth_quote(rules: Rules, band: Band, amount_0: int, amount_1: int) -> int:
     return amount_1 + amount_0 * band.low_x96**2 // _Q192
 
 
+def most_worth_quote(rules: Rules, band: Band, amount_0: int, amount_1: int) -> int:
+    """Raw quote units of two amounts where in the band they are worth most."""
+    if rules.quote_is_token0:
+        return amount_0 + -(-amount_1 * _Q192 // band.low_x96**2)
+    return amount_1 + -(-amount_0 * band.high_x96**2 // _Q192)
+
+
+def most_out(rules: Rules, observation: Observation, zero_for_one: bool, amount_in: int) -> int:
+    """The most that a swap can pay at the observed price: without any impact, less the pool's fee."""
+    price_x192, kept = observation.pool.sqrt_price_x96**2, amount_in * (_PIPS - rules.fee_pips)
+    return kept * price_x192 // (_Q192 * _PIPS) if zero_for_one else kept * _Q192 // (price_x192 * _PIPS)
+
+
 def least_out(rules: Rules, band: Band, zero_for_one: bool, amount_in: int) -> int:
     """The least that a swap may pay: the mean price, less the pool's fee, less the slippage allowed, rounded down."""
     price_x192 = sqrt_price_at_tick(band.mean_tick) ** 2

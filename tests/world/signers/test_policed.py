@@ -22,11 +22,12 @@ from keeper.world.signers.decoding import decode_signed
 from keeper.world.signers.envelope import with_signature
 from keeper.world.signers.keystore import KeystoreSigner
 from keeper.world.signers.passed import Passed
-from keeper.world.signers.policed import require_ours
+from keeper.world.signers.returned import require_ours
 from tests.world.signers import scene
 from tests.world.signers.written import HEAD, Written, write
 
 ROOT = Path(__file__).parents[3]
+UNPOLICED = ("test_policed.py", "test_remote.py")
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
@@ -224,23 +225,29 @@ def test_what_has_no_bytes_is_refused(journal: SqlJournal, changes: dict[str, An
     assert written.signer.reached == []
 
 
-def test_nobody_but_the_policy_passes_a_transaction() -> None:
-    """Read off the source: who names ``issue`` of ``passed``, or its seal."""
+# Who may pass a transaction, or a message, to a key: the policy, and the one check of what ends a delegation.
+ISSUERS = {
+    "issue": {"passed.py", "policy.py", "delegation.py"},
+    "issue_message": {"passed.py", "policy.py", "delegation.py", "safe_policy.py"},
+    "_POLICY_ALONE": {"passed.py"},
+}
+
+
+@pytest.mark.parametrize("name", [*ISSUERS])
+def test_nobody_but_the_policy_passes_anything(name: str) -> None:
+    """Read off the source: who names ``issue`` or ``issue_message`` of ``passed``, or its seal."""
     named = set()
     for file in [*ROOT.glob("keeper/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("bench/**/*.py")]:
         text = file.read_text()
-        for node in ast.walk(ast.parse(text)) if "issue" in text or "_POLICY_ALONE" in text else ():
-            is_call = isinstance(node, ast.Attribute) and node.attr == "issue"
-            is_import = isinstance(node, ast.ImportFrom) and any(each.name == "issue" for each in node.names)
-            is_seal = getattr(node, "id", getattr(node, "attr", "")) == "_POLICY_ALONE"
-            if is_call or is_import or is_seal:
+        for node in ast.walk(ast.parse(text)) if name in text else ():
+            is_named = name in (getattr(node, "id", None), getattr(node, "attr", None))
+            is_import = isinstance(node, ast.ImportFrom) and any(each.name == name for each in node.names)
+            is_made = isinstance(node, ast.FunctionDef) and node.name == name
+            if is_named or is_import or is_made:
                 named.add(str(file.relative_to(ROOT)))
-    assert {each for each in named if each.startswith("keeper/")} == {
-        "keeper/world/signers/passed.py", "keeper/world/signers/policy.py",
-    }  # fmt: skip
-    assert named - {"tests/world/unpoliced.py", "tests/world/signers/test_policed.py"} == {
-        "keeper/world/signers/passed.py", "keeper/world/signers/policy.py",
-    }  # fmt: skip
+    allowed = {f"keeper/world/signers/{each}" for each in ISSUERS[name]}
+    assert {each for each in named if each.startswith("keeper/")} == allowed
+    assert named - allowed <= {"tests/world/unpoliced.py", *(f"tests/world/signers/{each}" for each in UNPOLICED)}
 
 
 def test_what_watches_over_signers_is_no_signer() -> None:
