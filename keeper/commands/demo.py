@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from keeper.chainlab.demo import DemoEnd
+    from keeper.chainlab.demo_owner import Mode
     from keeper.model.observation import Observation
     from keeper.model.plan import Step
     from keeper.report import Run
@@ -31,22 +32,18 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Where --serve listens.")
 @json_option
 def command(
-    mode: str, days: float, seed: int, prices: Path | None, out: Path, serve: bool, port: int, as_json: bool
+    mode: Mode, days: float, seed: int, prices: Path | None, out: Path, serve: bool, port: int, as_json: bool
 ) -> int:
     """See the whole thing on this machine: a local chain with the real contracts, a market, the keeper at work.
 
     Needs no account, key or network. Ends with what happened and why, a ledger checked against the chain to the wei,
     profit and loss with every cost beside it, and a page. What an earlier demo left in the folder is replaced.
     """
-    from keeper.errors import ConfigError
-
-    if mode != "wallet":
-        raise ConfigError(f"the demo's mode {mode} is not available in this version; use --mode wallet")
     from keeper.chainlab.demo import DemoSettings, run_demo
     from keeper.report import write_page
 
     with _progress() as progress:
-        end = run_demo(DemoSettings(days=days, seed=seed, prices=prices, directory=out), progress)
+        end = run_demo(DemoSettings(days=days, seed=seed, prices=prices, directory=out, mode=mode), progress)
         progress(1.0, "writing the report")
         run = _run_of(end)
         page = write_page(out / "report.html", run)
