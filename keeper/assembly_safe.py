@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from keeper.assembly_rehearsal import code_pins, rehearsal
 from keeper.assembly_settings import completed
 from keeper.assembly_signing import signing_rules
 from keeper.assembly_wallet import key_sender
-from keeper.config import Safe
+from keeper.config_execution import Safe
 from keeper.config_strategies import settings_digest
 from keeper.errors import ConfigError
 from keeper.known_safe_services import service_url
@@ -38,6 +38,9 @@ from keeper.world.safe.watching import SafeWatch
 from keeper.world.signers.policed import PolicedSigner
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
+SAFE_LIMITS = {"plan_lifetime_seconds": 86_400, "max_drift_bps": 100}
+"""Of a strategy whose positions belong to a Safe, where it does not say otherwise."""
+
 Describe = Callable[[Decision, int, str], tuple[str, str]]
 """(decision, its number, what the simulation showed) -> title and text for people."""
 
@@ -55,7 +58,7 @@ class SafeAccess:
     multisend: str = KNOWN_MULTI_SEND.address
 
 
-def safe_access(section: Safe, folder: Path, environment: dict[str, str]) -> SafeAccess:
+def safe_access(section: Safe, folder: Path, environment: Mapping[str, str]) -> SafeAccess:
     """The access that a section ``safe:`` describes; relative paths start from ``folder``.
 
     Raises:
@@ -227,3 +230,11 @@ class _Parts:
 
     def _tell(self, kind: str, sentence: str) -> None:
         self._journal.proposals.record_event_once(self._settings.name, kind, sentence, int(time.time()))
+
+
+def within_safe(settings: StrategySettings) -> StrategySettings:
+    """The strategy with what suits a Safe where the operator wrote nothing: people sign within a day, and the price may
+    drift by a per cent meanwhile."""
+    written = settings.limits.model_fields_set
+    suited = {name: value for name, value in SAFE_LIMITS.items() if name not in written}
+    return settings.model_copy(update={"limits": settings.limits.model_copy(update=suited)})
