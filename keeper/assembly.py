@@ -6,18 +6,17 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from keeper import plugins, telemetry
 from keeper.assembly_chain import ChainAccess, access
 from keeper.assembly_feeds import implied_feed, open_tape, oracle_feed
-from keeper.assembly_rehearsal import code_pins, rehearsal
-from keeper.assembly_signing import signing_rules
+from keeper.assembly_rehearsal import rehearsal
+from keeper.assembly_settings import completed
 from keeper.assembly_trust import second_opinion, wallet_reconciler
+from keeper.assembly_wallet import wallet_executor
 from keeper.config_strategies import (
     PLUGIN_SECTIONS,
-    plugin_settings,
     settings_body,
     settings_digest,
     settings_from_body,
@@ -25,28 +24,33 @@ from keeper.config_strategies import (
 from keeper.cycle import run_cycle
 from keeper.errors import ConfigError
 from keeper.model.memory import StrategyState
+from keeper.model.observation import Account
 from keeper.model.outcome import Outcome
 from keeper.policy.settings import PoolKey as PoolKeySettings
 from keeper.policy.settings import Schedule, StrategySettings
 from keeper.policy.strategy import Strategy
 from keeper.world.chain.genesis import check_genesis
 from keeper.world.chain.node import HttpNode
-from keeper.world.chain.private import PrivatelySent
-from keeper.world.chain.send_state import Patience
-from keeper.world.chain.sender import Sender
+from keeper.world.executors.atomic import AtomicVenue
 from keeper.world.executors.dry import DryExecutor
-from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.gas_watch import GasWatch
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.observer import ChainObserver
-from keeper.world.protocols import Executor, Reconciler, Signer
-from keeper.world.signers.policed import PolicedSigner
+from keeper.world.protocols import Executor, Reconciler
 from keeper.world.v3.identity import PoolKey
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
-__all__ = ["ChainAccess", "Hands", "StrategyRunner", "access", "build_strategy", "open_hands", "rebuild_strategy"]
+__all__ = [
+    "ChainAccess",
+    "Hands",
+    "StrategyRunner",
+    "access",
+    "build_strategy",
+    "open_hands",
+    "rebuild_strategy",
+    "wallet_executor",
+]
 
-GWEI = 10**9
 WEI = 10**18
 BPS = 10_000
 
@@ -58,7 +62,7 @@ def build_strategy(settings: StrategySettings, artifacts: Mapping[str, bytes] | 
         KeyError: a plug-in that is not there.
         ConfigError: a file that a plug-in is built from is not among the artifacts, or is not what it can use.
     """
-    complete = _completed(settings)
+    complete = completed(settings)
     held = {} if artifacts is None else artifacts
 
     def artifact(digest: str) -> bytes:
@@ -103,15 +107,6 @@ def rebuild_strategy(body: bytes | str, stored: Callable[[str], bytes | None] = 
     return build_strategy(settings, {digest: each for digest, each in found.items() if each is not None})
 
 
-def _completed(settings: StrategySettings) -> StrategySettings:
-    return settings.model_copy(update={name: _complete(name, getattr(settings, name)) for name in PLUGIN_SECTIONS})
-
-
-def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
-    """A plug-in's settings with its defaults, so that the digest covers all that a decision was made with."""
-    return plugin_settings(section, values["kind"]).model_validate(values).model_dump(mode="json")
-
-
 @dataclass(frozen=True, slots=True)
 class Hands:
     """Eyes and hands for one strategy."""
@@ -144,9 +139,11 @@ def open_hands(
     executor: Callable[[HttpNode, UniswapV3], Executor],
     *,
     owner: str,
+    account: Account = "key",
     eyes: tuple[HttpNode, UniswapV3] | None = None,
 ) -> Hands:
-    """Eyes and hands for a strategy; ``owner`` holds the positions. ``eyes``: what ``open_eyes`` gave.
+    """Eyes and hands for a strategy; ``owner`` holds the positions, and ``account`` is what it can do in one
+    transaction. ``eyes``: what ``open_eyes`` gave.
 
     Raises:
         ConfigError: the chain, a contract or the pool is not what it should be.
@@ -171,64 +168,21 @@ def open_hands(
         oracle=None if settings.oracle is None else oracle_feed(settings.oracle, venue.multicall, base, quote),
         implied=None if settings.implied is None else implied_feed(settings.implied),
         head_rules=chain.head_rules,
-        second=second_opinion(chain.second_url, chain.chain_id, settings, journal, venue, owner),
+        second=second_opinion(chain.second_url, chain.chain_id, settings, journal, venue, owner, account),
+        account=account,
     )
-    reconciler = wallet_reconciler(chain.chain_id, settings, journal, node, observer, venue, owner)
+    reconciler = wallet_reconciler(chain.chain_id, settings, journal, node, observer, venue, owner, account)
     return Hands(venue, observer, reconciler, executor(node, venue), owner)
 
 
-def wallet_executor(
-    chain: ChainAccess,
-    settings: StrategySettings,
-    journal: SqlJournal,
-    signer: Signer,
-    *,
-    pause: Callable[[float], object] = time.sleep,
-    now: Callable[[], float] = time.monotonic,
-) -> Callable[[HttpNode, UniswapV3], Executor]:
-    """Plain transactions from the signer's own address. ``pause`` comes between two looks for a receipt; ``now`` is
-    the monotonic clock, seconds, by which their time is up."""
-    limits = settings.limits
+def dry_executor(owner: str, *, delegate: str | None = None) -> Callable[[HttpNode, UniswapV3], Executor]:
+    """Prepares and simulates, never signs. ``delegate``: the batch contract that the owner's account would run."""
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
-        pins = code_pins(node, venue, journal.pins, chain.chain_id, settings.name)
-        rehearsed = rehearsal(node, venue, signer.address, pins)
-        # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
-        relay = None if chain.private_url is None else HttpNode((chain.private_url,))
-        rules = signing_rules(chain.chain_id, chain.contracts, settings, venue.pool, signer.address)
-        sender = Sender(
-            node if relay is None else PrivatelySent(node, relay),
-            PolicedSigner(signer, rules, journal.signing),
-            journal.transactions,
-            chain.chain_id,
-            rehearsal=rehearsed,
-            pause=pause,
-            now=now,
-            patience=Patience(
-                confirmations=max(1, chain.confirmations),
-                bump_after_seconds=chain.bump_after_seconds,
-                ceiling_wei=_wei_per_gas(limits.max_gas_gwei),
-                # What the signing policy would refuse is not asked for: its refusal is for defects, and halts.
-                most_tip_wei=rules.max_priority_fee_wei,
-                most_gas_wei=rules.limits.gas_wei_per_transaction,
-                most_exit_gas_wei=rules.limits.gas_wei_per_exit,
-            ),
-            exit_ceiling_wei=_wei_per_gas(limits.max_exit_gas_gwei),
-            route="public" if relay is None else "private",
-        )
-        digest = settings_digest(_completed(settings))
-        return WalletExecutor(sender, venue, journal.transactions, node, rehearsed, settings_digest=digest)
+        acts = venue if delegate is None else AtomicVenue(venue, delegate)
+        return DryExecutor(rehearsal(node, venue, owner), acts, owner)
 
     return make
-
-
-def _wei_per_gas(gwei: Decimal | None) -> int | None:
-    return None if gwei is None else int(gwei * GWEI)
-
-
-def dry_executor(owner: str) -> Callable[[HttpNode, UniswapV3], Executor]:
-    """Prepares and simulates, never signs."""
-    return lambda node, venue: DryExecutor(rehearsal(node, venue, owner), venue, owner)
 
 
 class StrategyRunner:

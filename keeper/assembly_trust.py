@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keeper.model.observation import Account
 from keeper.policy.settings import StrategySettings
 from keeper.world.chain.evidence import ChainEvidence
 from keeper.world.chain.genesis import check_genesis
@@ -19,7 +20,13 @@ SECOND_NODE_SECONDS = 5.0
 
 
 def second_opinion(
-    url: str | None, chain_id: int, settings: StrategySettings, journal: SqlJournal, venue: UniswapV3, owner: str
+    url: str | None,
+    chain_id: int,
+    settings: StrategySettings,
+    journal: SqlJournal,
+    venue: UniswapV3,
+    owner: str,
+    account: Account = "key",
 ) -> SecondOpinion | None:
     """A second node, proved to be on the same chain; None without a URL.
 
@@ -34,7 +41,7 @@ def second_opinion(
     node.check_chain(chain_id)
     check_genesis(node, chain_id, journal.reconciliations.first_genesis)
     there = UniswapV3(venue.contracts, Multicall(node, venue.contracts.multicall), venue.pool)
-    return SecondOpinion(node, reader_of(there, owner, settings.limits.twap_windows_seconds))
+    return SecondOpinion(node, reader_of(there, owner, settings.limits.twap_windows_seconds, account=account))
 
 
 def wallet_reconciler(
@@ -45,13 +52,16 @@ def wallet_reconciler(
     observer: ChainObserver,
     venue: UniswapV3,
     owner: str,
+    account: Account = "key",
 ) -> WalletReconciler:
-    """Holds the journal against the wallet; in a dry run nobody signs."""
-    signer = None if journal.mode == "dry" else owner
+    """Holds the journal against the wallet; in a dry run nobody signs, and a Safe has no nonce but its owners'."""
+    is_dry = journal.mode == "dry"
+    signer = None if is_dry or account == "safe" else owner
     return WalletReconciler(
         journal.reconciliations,
         ChainEvidence(node, venue.multicall, venue.contracts.positions),
         Subject(settings.name, chain_id, owner, venue.pool.address, signer),
         sent_count=lambda: observer.sent_count,
         on_unknown_position=settings.limits.on_unknown_position,
+        has_owners=account == "safe" and not is_dry,
     )

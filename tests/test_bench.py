@@ -13,6 +13,7 @@ SHORT = {
     "plan.py": (["--short"], "ratio"),
     "decision.py": (["--rounds", "1"], "warm decision"),
     "cli_start.py": ([], "ratio"),
+    "gas_modes.py": (["--short"], "two owners of three"),
 }
 
 

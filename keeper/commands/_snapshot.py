@@ -31,6 +31,12 @@ def price_figures(decision: Decision) -> dict[str, Any]:
     }
 
 
+def owner_figures(decision: Decision) -> dict[str, Any]:
+    """Whose holdings the decision was about, and what that owner can do in one transaction."""
+    wallet = decision.observation.wallet
+    return {"owner": wallet.owner, "account": wallet.account}
+
+
 def bounds(decision: Decision, lower_tick: int, upper_tick: int) -> tuple[str, str]:
     """The lower and upper price of a range, quote token for one base token."""
     low, high = sorted((price_at(lower_tick, decision.observation), price_at(upper_tick, decision.observation)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ def command(
     from keeper.commands._snapshot import last_decisions
     from keeper.commands._tables import show_table
     from keeper.report import amount, quote_token, when
-    from keeper.world.journal import queries
+    from keeper.world.journal import proposal_queries, queries
     from keeper.world.journal.reading import read_journal
 
     with read_journal(journal_at(journal, config)) as query:
@@ -37,7 +38,11 @@ def command(
         if every_decision:
             made = queries.decision_list(query, strategy)[-limit:]
         else:
-            acts = queries.acts(query, strategy)[-limit:]
+            executed = proposal_queries.executions(query)
+            acts = [
+                replace(each, transactions=(*each.transactions, *_others(each.transactions, executed, each.plan_id)))
+                for each in queries.acts(query, strategy)[-limit:]
+            ]
             last = last_decisions(query)
     if every_decision:
         if as_json:
@@ -65,3 +70,8 @@ def command(
         )
     columns = ("decision", "strategy", "when (UTC)", "for", "steps", "ended", "cost", "last transaction")
     show_table(columns, rows, empty="nothing was done yet; `keeper history --decisions` says why")
+
+
+def _others(own: Sequence[str], executed: Mapping[int, tuple[str, ...]], plan_id: int) -> Iterator[str]:
+    """Transactions which others sent for the plan: executions of what was proposed to the owners of a Safe."""
+    return (each for each in executed.get(plan_id, ()) if each not in own)

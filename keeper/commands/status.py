@@ -1,14 +1,25 @@
-"""Show where each strategy stands: state, last decision and why, and what is in flight."""
+"""Show where each strategy stands: state, last decision and why, and what is in flight or waits for owners."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from keeper.commands._options import config_option, journal_at, journal_option, json_option, print_json
+from keeper.redaction import printable
+
+LATEST_ALERTS = 5
+
+
+if TYPE_CHECKING:
+    from keeper.model.decision import Decision
+    from keeper.world.journal.queries import Event, PendingTransaction
+    from keeper.world.journal.resuming import HaltedSigner
 
 LATEST_ALERTS = 5
 
@@ -18,14 +29,14 @@ LATEST_ALERTS = 5
 @journal_option
 @json_option
 def command(config: Path, journal: str | None, as_json: bool) -> None:
-    """Show where each strategy stands: state, last decision and why, and what is in flight.
+    """Show where each strategy stands: state, last decision and why, and what is in flight or waits for owners.
 
     Reads the journal alone: no node is asked, and the daemon may be running.
     """
-    from keeper.commands._snapshot import last_decisions, price_figures
-    from keeper.redaction import printable
-    from keeper.report import answer, when
-    from keeper.world.journal import queries
+    from keeper.commands import _proposal_lines as proposed
+    from keeper.commands._snapshot import last_decisions, owner_figures, price_figures
+    from keeper.report import answer
+    from keeper.world.journal import decisions, proposal_queries, queries
     from keeper.world.journal.reading import read_journal
     from keeper.world.journal.resuming import halted_signers
 
@@ -34,29 +45,63 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         statuses = queries.statuses(query)
         last = last_decisions(query)
         pending = queries.pending_transactions(query)
+        waiting = proposal_queries.proposals(query, with_closed=False)
+        made = {each.decision_id: decisions.bare_decision(query, each.decision_id) for each in waiting}
         alerts = queries.events(query)[-LATEST_ALERTS:]
         halted = halted_signers(query)
     did = {name: answer(decision) for name, decision in last.items()}
     entries = [
-        asdict(status) | (price_figures(last[status.name]) if status.name in last else {}) for status in statuses
+        asdict(each) | (price_figures(last[each.name]) | owner_figures(last[each.name]) if each.name in last else {})
+        for each in statuses
     ]
+    now = int(time.time())
     if as_json:
-        in_flight = [asdict(each) for each in pending]
-        told = [asdict(alert) for alert in alerts]
-        signers = [asdict(each) for each in halted]
-        document = {"mode": mode, "strategies": entries, "in_flight": in_flight, "alerts": told}
-        print_json(document | {"halted_signers": signers})
+        document = {"mode": mode, "strategies": entries, "in_flight": [asdict(each) for each in pending]}
+        document["proposals"] = [proposed.in_short(each, made[each.decision_id], now) for each in waiting]
+        document["alerts"] = [asdict(alert) for alert in alerts]
+        print_json(document | {"halted_signers": [asdict(each) for each in halted]})
         return
     _show(mode, entries, did)
+    for line in (
+        *_owners(last),
+        *_in_flight(pending),
+        *(proposed.one_line(each, made[each.decision_id], now) for each in waiting),
+        *_told(halted, alerts),
+    ):
+        click.echo(printable(line))
+
+
+def _owners(last: Mapping[str, Decision]) -> Iterator[str]:
+    """Whose money it is, where that is more than a key."""
+    from keeper.commands._snapshot import owner_figures
+
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, decision in last.items():
+        found = owner_figures(decision)
+        names.setdefault((found["account"], found["owner"]), []).append(name)
+    for (account, owner), strategies in sorted(names.items()):
+        if account == "safe":
+            yield f"owner of {', '.join(strategies)}: the Safe {owner}"
+        elif account == "delegated":
+            yield (
+                f"owner of {', '.join(strategies)}: {owner}, whose account runs a batch contract (EIP-7702); `keeper "
+                "check --online` looks which, `keeper wallet undelegate` revokes it"
+            )
+
+
+def _in_flight(pending: Sequence[PendingTransaction]) -> Iterator[str]:
     for each in pending:
-        click.echo(
-            f"in flight: {each.strategy} {each.step}, nonce {each.nonce}, {each.state}, {', '.join(each.hashes)}"
-        )
+        yield f"in flight: {each.strategy} {each.step}, nonce {each.nonce}, {each.state}, {', '.join(each.hashes)}"
+
+
+def _told(halted: Sequence[HaltedSigner], alerts: Sequence[Event]) -> Iterator[str]:
+    from keeper.report import when
+
     for signer in halted:
         remedy = "`keeper resume` of a strategy that signs with it lifts this"
-        click.echo(printable(f"HALTED signer {signer.address} on chain {signer.chain_id}: {signer.reason} ({remedy})"))
+        yield f"HALTED signer {signer.address} on chain {signer.chain_id}: {signer.reason} ({remedy})"
     for alert in alerts:
-        click.echo(printable(f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}"))
+        yield f"{when(alert.timestamp)} {alert.strategy or 'keeper'} {alert.kind}: {alert.message}"
 
 
 def _show(mode: str, entries: list[dict[str, Any]], did: dict[str, str]) -> None:

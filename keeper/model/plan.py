@@ -182,6 +182,12 @@ class Plan:
         return self.steps
 
     @property
+    def act(self) -> StepKind:
+        """What the next steps are for: the last of them. A batch that is nothing but the way out is an exit."""
+        last = self.next_steps[-1]
+        return "exit" if is_way_out(last) else last.kind
+
+    @property
     def acts(self) -> tuple[SingleStep, ...]:
         """All that the next steps do, batches taken apart."""
         return singles(self.next_steps)

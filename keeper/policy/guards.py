@@ -64,8 +64,7 @@ def pace_objections(observation: Observation, memory: Memory, settings: Strategy
 
 def failing_objection(observation: Observation, memory: Memory, plan: Plan) -> Objection | None:
     """An act that failed again and again waits longer each time: trying costs gas, and nothing has changed."""
-    acts = [step.kind for step in plan.next_steps[-1:]]
-    failing = next((each for each in memory.failing if each.act in acts), None)
+    failing = next((each for each in memory.failing if plan.steps and each.act == plan.act), None)
     if failing is None or failing.times < FREE_RETRIES:
         return None
     is_exit = failing.act == "exit" or plan.action == "exit"

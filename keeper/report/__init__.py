@@ -19,6 +19,7 @@ from keeper.report.figures import (
 )
 from keeper.report.forecast_page import render_forecast_page, write_forecast_page
 from keeper.report.page import render_page, write_page
+from keeper.report.proposal_words import describe, describe_rejection
 from keeper.report.reconciliation import Reconciliation, reconcile
 from keeper.report.run import Act, Run
 from keeper.report.summary import pnl_mapping, print_summary
@@ -33,6 +34,8 @@ __all__ = [
     "amount",
     "answer",
     "base_token",
+    "describe",
+    "describe_rejection",
     "distance_pct",
     "duration",
     "explain",

@@ -14,6 +14,7 @@ the base tokens of its start. Hedged alpha = fees − LVR − swap cost − gas 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -31,6 +32,7 @@ from keeper.report.holdings import (
     worth,
 )
 from keeper.report.run import Act, Run
+from keeper.world.journal.proposal_queries import ExecutorGas
 
 DAY_SECONDS = 86_400
 WEEK_DAYS = 7
@@ -46,6 +48,7 @@ class ProfitAndLoss:
     price when the swap was decided, ``swap_fee`` the pool's part of it, the rest impact and movement in between; gas
     at the native price of its time. Costs, divergence and LVR are positive when they are losses. ``net_deposits`` is
     what the owner put in after the start, at the price of its time. A native balance counts as gas money, not worth.
+    ``executor_gas`` is what others paid to execute the transactions of a Safe: beside every sum, in none of them.
     """
 
     start_timestamp: int
@@ -69,6 +72,8 @@ class ProfitAndLoss:
     seconds_in_range: int
     seconds_in_position: int
     rebalances: int
+    executor_gas: int = 0
+    executor_gas_wei: int = 0
 
     @property
     def total(self) -> int:
@@ -89,6 +94,11 @@ class ProfitAndLoss:
     @property
     def against_hodl(self) -> int:
         return self.total - self.hodl_change
+
+    @property
+    def total_after_executors(self) -> int:
+        """As if the Safe had paid for what others paid to execute."""
+        return self.total - self.executor_gas
 
     @property
     def hedged_alpha(self) -> int:
@@ -133,6 +143,8 @@ class _Sums:
     swap_fee: int = 0
     gas: int = 0
     gas_native_wei: int = 0
+    executor_gas: int = 0
+    executor_gas_wei: int = 0
     lvr: int = 0
     value_seconds: int = 0
     seconds_in_range: int = 0
@@ -155,12 +167,15 @@ def profit_and_loss(run: Run) -> tuple[ProfitAndLoss, ...]:
     sums = _opening(observations[0])
     series = [_as_of(sums, observations[0], sums.value_start)]
     intervals = _by_interval(observations, run.entries)
-    acts = _acts_by_interval(observations, run.acts)
+    acts, executed = _acts_by_interval(observations, run.acts), _executed_by_interval(observations, run.executor_gas)
     for index, (before, after) in enumerate(pairwise(observations)):
         _add_entries(sums, before, intervals[index])
         for act in acts[index]:
             _add_swap(sums, before, act)
             sums.rebalances += act.starts_rebalance
+        for paid in executed[index]:
+            sums.executor_gas_wei += paid.gas_wei
+            sums.executor_gas += before.gas.native_price.quote_amount_rounding_up(paid.gas_wei)
         _add_time(sums, before, after, intervals[index], series[-1].value)
         series.append(_as_of(sums, after, worth(after)))
     return tuple(series)
@@ -245,6 +260,8 @@ def _as_of(sums: _Sums, now: Observation, worth_now: int) -> ProfitAndLoss:
         seconds_in_range=sums.seconds_in_range,
         seconds_in_position=sums.seconds_in_position,
         rebalances=sums.rebalances,
+        executor_gas=sums.executor_gas,
+        executor_gas_wei=sums.executor_gas_wei,
     )
 
 
@@ -268,4 +285,15 @@ def _acts_by_interval(observations: Sequence[Observation], acts: Sequence[Act]) 
         while act.block_number > observations[index + 1].block.number:
             index += 1
         groups[index].append(act)
+    return groups
+
+
+def _executed_by_interval(observations: Sequence[Observation], paid: Sequence[ExecutorGas]) -> list[list[ExecutorGas]]:
+    """As ledger lines: what came up to the first observation, or after the last, is not of this run."""
+    groups: list[list[ExecutorGas]] = [[] for _ in observations[1:]]
+    blocks = [each.block.number for each in observations]
+    for each in paid:
+        index = bisect_left(blocks, each.block_number) - 1
+        if 0 <= index < len(groups):
+            groups[index].append(each)
     return groups

@@ -31,11 +31,13 @@ ENTRY_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Book:
-    """The run with its acts by decision, and the explanations there is room for."""
+    """The run with its acts by decision, the explanations there is room for, and the gas (wei) that others paid, by
+    transaction."""
 
     run: Run
     acts: dict[int, list[Act]]
     texts: dict[int, str]
+    executed: dict[str, int]
 
 
 def feed(run: Run, explain: Explain) -> str:
@@ -47,7 +49,8 @@ def feed(run: Run, explain: Explain) -> str:
     for act in run.acts:
         acts.setdefault(act.decision_index, []).append(act)
     groups = _groups(run, acts)[-MOST_ROWS:]
-    book = _Book(run, acts, _texts(run, groups, acts, explain))
+    executed = {each.transaction_hash: each.gas_wei for each in run.executor_gas}
+    book = _Book(run, acts, _texts(run, groups, acts, explain), executed)
     rows = [_act_row(book, group[0]) if _matters(run, acts, group[0]) else _quiet_row(book, group) for group in groups]
     left_out = groups[0][0]
     note = "" if not left_out else (
@@ -104,13 +107,20 @@ def _last_holds(run: Run, acts: dict[int, list[Act]], group: list[int]) -> dict[
 
 def _act_row(book: _Book, index: int) -> str:
     decision, acts = book.run.decisions[index], book.acts.get(index, [])
-    kinds = [step.kind for step in decision.plan.acts if step.kind != "approve"]
-    step = f" · {kinds[-1]}" if kinds and kinds[-1] != decision.verdict.action else ""
+    step = _step(decision)
     title = f'<b class="act">{escape(decision.verdict.action + step)}</b>'
     reached = "" if acts else ' <em class="warn">nothing reached the chain</em>'
     reason = f'<span class="reason">{escape(decision.verdict.reason)}{reached}</span>'
-    effects = "".join(_effects(decision, act) for act in acts)
+    effects = "".join(_effects(decision, act, book.executed.get(act.transaction_hash, 0)) for act in acts)
     return _row("acted", decision, f"{title} {reason}", effects + _explanation(book, index))
+
+
+def _step(decision: Decision) -> str:
+    """`` · swap`` of a rebalance in several transactions; `` · exit, swap, mint at once`` of one in a single one."""
+    kinds = [step.kind for step in decision.plan.acts if step.kind != "approve"]
+    if len(kinds) > 1:
+        return f" · {', '.join(kinds)} at once"
+    return f" · {kinds[0]}" if kinds and kinds[0] != decision.verdict.action else ""
 
 
 def _quiet_row(book: _Book, group: list[int]) -> str:
@@ -163,7 +173,16 @@ def _explanation(book: _Book, index: int) -> str:
     return f'{where}<p class="note">No room for it here: <code>{command}</code> says it all.</p>'
 
 
-def _effects(decision: Decision, act: Act) -> str:
+def _paid_by_others(decision: Decision, gas_wei: int) -> str:
+    if not gas_wei:
+        return ""
+    native = decision.observation.gas.native_price.base
+    return (
+        f"<li>{escape(Money.scaled(native, gas_wei).with_symbol(gas_wei))} <span>gas, paid by its executor</span></li>"
+    )
+
+
+def _effects(decision: Decision, act: Act, executed: int) -> str:
     """What the transaction moved, by kind and token, from the ledger."""
     sums: dict[tuple[str, str], int] = {}
     for entry in act.entries:
@@ -177,7 +196,7 @@ def _effects(decision: Decision, act: Act) -> str:
     short = act.transaction_hash[:10] + "…"
     return (
         f'<p class="which">Transaction <code title="{escape(act.transaction_hash)}">{escape(short)}</code>'
-        f' in block {act.block_number:,}</p><ul class="effects">{items}</ul>'
+        f' in block {act.block_number:,}</p><ul class="effects">{items}{_paid_by_others(decision, executed)}</ul>'
     )
 
 

@@ -10,6 +10,7 @@ from keeper.model.decision import Decision
 from keeper.model.ledger import EntryKind, LedgerEntry
 from keeper.model.observation import Observation
 from keeper.model.plan import Action
+from keeper.world.journal.proposal_queries import ExecutorGas
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Run:
     ``closing`` is what was observed after the last act; without it the report ends at the last decision's block.
     ``decision_ids`` are the journal's numbers of the decisions, where there is a journal.
     ``foreign`` are positions of the wallet in this pool which are not the strategy's: no figure counts them.
+    ``executor_gas`` is what others paid to execute the transactions of a Safe: no money of the strategy's.
     ``note`` is what a reader must know before any figure: that a market was simulated, say.
 
     Raises:
@@ -53,6 +55,7 @@ class Run:
     decision_ids: tuple[int, ...] = ()
     note: str = ""
     foreign: frozenset[int] = frozenset()
+    executor_gas: tuple[ExecutorGas, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.decisions:

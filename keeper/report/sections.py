@@ -41,7 +41,19 @@ def split(pnl: ProfitAndLoss, money: Money, base_symbol: str) -> str:
         ("Own swaps", -pnl.swap_cost, swap_note, "swap"),
         ("Gas", -pnl.gas, f"{pnl.gas_native_wei / 10**18:.6f} of the native coin", "gas"),
     ]
-    return _sum_table("Where the result came from", rows, ("Profit and loss", pnl.total), money)
+    return _sum_table("Where the result came from", rows, ("Profit and loss", pnl.total), money) + _executors(
+        pnl, money
+    )
+
+
+def _executors(pnl: ProfitAndLoss, money: Money) -> str:
+    if not pnl.executor_gas:
+        return ""
+    return (
+        f'<p class="note">Gas paid by executors: {escape(money.with_symbol(pnl.executor_gas))} '
+        f"({pnl.executor_gas_wei / 10**18:.6f} of the native coin), out of their own pockets and in none of these "
+        f"sums. If the Safe had paid it: {escape(money.signed_with_symbol(pnl.total_after_executors))}.</p>"
+    )
 
 
 def hedged(pnl: ProfitAndLoss, money: Money) -> str:

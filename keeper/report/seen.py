@@ -38,16 +38,31 @@ def seen(observation: Observation) -> Iterator[str]:
         yield _position(position, observation)
     if not observation.positions:
         yield "no position is open"
-    wallet = observation.wallet
-    yield (
-        f"idle in the wallet {amount(wallet.balance_0, pool.token0)} and {amount(wallet.balance_1, pool.token1)}, "
-        f"{number(whole(wallet.native_wei, 18))} native coin for gas"
-    )
+    yield from _wallet(observation)
     gas_gwei = (observation.gas.base_fee_wei + observation.gas.priority_fee_wei) / 10**9
     native = number(observation.gas.native_price.to_decimal())
     yield f"gas {number(gas_gwei, 4)} gwei, native coin at {native} {symbol(quote)}"
     history = observation.history
     yield f"{len(history.samples)} price samples {duration(history.sample_seconds)} apart, block hash {block.hash}"
+
+
+_ABLE = {
+    "multicall": "several things of the position manager in one transaction",
+    "delegated": "several things in one transaction, by a batch account that its key delegates to (EIP-7702)",
+}
+
+
+def _wallet(observation: Observation) -> Iterator[str]:
+    wallet, pool = observation.wallet, observation.pool
+    place = "Safe" if wallet.account == "safe" else "wallet"
+    idle = f"idle in the {place} {amount(wallet.balance_0, pool.token0)} and {amount(wallet.balance_1, pool.token1)}"
+    native = f"{number(whole(wallet.native_wei, 18))} native coin"
+    if wallet.pays_gas:
+        yield f"{idle}, {native} for gas"
+    else:
+        yield f"{idle}, {native}; whoever executes its transactions pays the gas"
+    if wallet.account in _ABLE:
+        yield f"{wallet.owner} can do {_ABLE[wallet.account]}"
 
 
 def _outside(observation: Observation) -> Iterator[str]:

@@ -26,6 +26,7 @@ def pnl_mapping(run: Run) -> dict[str, str]:
     """Decimal strings in whole quote tokens, exact; losses (divergence, lvr, swap_cost, gas) are positive.
 
     total = hodl + fees − divergence − swap_cost − gas, to the last unit; hedged_alpha = fees − lvr − swap_cost − gas.
+    ``gas_paid_by_executors`` (what others paid to execute a Safe's transactions) is in none of the sums.
     ``fees_base`` and ``fees_quote`` are in whole tokens of their own, ``gas_native`` in whole native coins.
     """
     end, pnl = run.observations[-1], profit_and_loss(run)[-1]
@@ -42,6 +43,7 @@ def pnl_mapping(run: Run) -> dict[str, str]:
         "swap_fee": pnl.swap_fee,
         "swap_impact": pnl.swap_impact,
         "gas": pnl.gas,
+        "gas_paid_by_executors": pnl.executor_gas,
         "hedged_alpha": pnl.hedged_alpha,
         "hodl_50_50": pnl.hodl_half_change,
         "hodl_base": pnl.hodl_base_change,
@@ -53,6 +55,7 @@ def pnl_mapping(run: Run) -> dict[str, str]:
         "fees_base": display.exact(base_raw, base),
         "fees_quote": display.exact(quote_raw, quote),
         "gas_native": display.exact(pnl.gas_native_wei, end.gas.native_price.base),
+        "gas_native_paid_by_executors": display.exact(pnl.executor_gas_wei, end.gas.native_price.base),
         "days": f"{pnl.days:.4f}",
         "in_range_share": f"{pnl.in_range_share:.4f}",
         "rebalances_per_week": f"{pnl.rebalances_per_week:.2f}",
@@ -90,6 +93,9 @@ def _split_table(pnl: ProfitAndLoss, money: Money) -> Table:
     table.add_section()
     table.add_row("profit and loss", _coloured(pnl.total, money), style="bold")
     table.add_section()
+    if pnl.executor_gas:
+        table.add_row("beside the sum: gas paid by executors", money.signed(-pnl.executor_gas))
+        table.add_row("profit and loss if the Safe had paid it", _coloured(pnl.total_after_executors, money))
     table.add_row("beside the sum: lost to arbitrage (LVR)", money.signed(-pnl.lvr))
     table.add_row("hedged alpha: fees − LVR − costs", _coloured(pnl.hedged_alpha, money))
     return table

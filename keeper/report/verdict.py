@@ -25,7 +25,13 @@ def verdict_text(pnl: ProfitAndLoss, money: Money) -> VerdictText:
     headline = (
         f"{_made(pnl.total, money)}{change} in {span}; holding would have {_made(pnl.hodl_change, money, 'made')}"
     )
-    return VerdictText(headline, (_against_holding(pnl, money), _fees(pnl, money), _hedged(pnl, money)))
+    sentences = [_against_holding(pnl, money), _fees(pnl, money), _hedged(pnl, money)]
+    if pnl.executor_gas:
+        sentences.append(
+            f"Whoever executed its transactions paid {money.with_symbol(pnl.executor_gas)} for gas, which is in none "
+            f"of these figures; with it the result is {money.signed_with_symbol(pnl.total_after_executors)}."
+        )
+    return VerdictText(headline, tuple(sentences))
 
 
 def _against_holding(pnl: ProfitAndLoss, money: Money) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from keeper.model.decision import Decision, Forecast, Ladder
 from keeper.model.observation import Observation
-from keeper.model.plan import Plan, Step
+from keeper.model.plan import Addition, MintRange, Plan, Step
+from keeper.model.price import Token
 from keeper.report.display import symbol
 from keeper.report.figures import (
     amount,
@@ -146,14 +147,15 @@ def _plan(plan: Plan, observation: Observation) -> Iterator[str]:
         return
     for index, step in enumerate(plan.steps, 1):
         if step.kind == "batch":
-            yield f"{index}. in one transaction:"
+            yield f"{index}. in one transaction, all of it or nothing:"
             yield from (f"   {index}.{at} {step_in_words(each, observation)}" for at, each in enumerate(step.steps, 1))
         else:
             yield f"{index}. {step_in_words(step, observation)}"
     cost = plan.cost
+    payer = "" if observation.wallet.pays_gas else ", paid by whoever executes"
     yield f"moves {amount(plan.value_quote, quote)}, leaves {amount(plan.leftover_quote, quote)} idle"
     yield (
-        f"costs {amount(cost.total_quote, quote)}: gas {amount(cost.gas_quote, quote)} ({cost.gas_units} gas), "
+        f"costs {amount(cost.total_quote, quote)}: gas {amount(cost.gas_quote, quote)} ({cost.gas_units} gas{payer}), "
         f"swap fee {amount(cost.swap_fee_quote, quote)}, price impact {amount(cost.price_impact_quote, quote)}"
     )
     yield f"void after {when(plan.deadline_timestamp)}"
@@ -188,15 +190,22 @@ def step_in_words(step: Step, observation: Observation) -> str:
         parts = [
             f"{price_range(each.lower_tick, each.upper_tick, observation)} with "
             f"{amount(each.amount_0_desired, token0)} and {amount(each.amount_1_desired, token1)}"
+            f"{_least(each, token0, token1)}"
             for each in step.ranges
         ]
         return "open " + ", ".join(parts)
     parts = [
         f"{amount(each.amount_0_desired, token0)} and {amount(each.amount_1_desired, token1)} "
-        f"to position {each.token_id}"
+        f"to position {each.token_id}{_least(each, token0, token1)}"
         for each in step.additions
     ]
     return "add " + ", ".join(parts)
+
+
+def _least(part: MintRange | Addition, token0: Token, token1: Token) -> str:
+    if not part.amount_0_min and not part.amount_1_min:
+        return ""
+    return f" (at least {amount(part.amount_0_min, token0)} and {amount(part.amount_1_min, token1)})"
 
 
 def _verdict(decision: Decision) -> Iterator[str]:

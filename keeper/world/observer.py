@@ -16,7 +16,7 @@ from keeper.world.feeds.pool_events import PoolTape
 from keeper.world.history import HourlyGrid, SampleStore
 from keeper.world.native_price import check_native_price, native_price
 from keeper.world.protocols import ImpliedFeed, OracleFeed
-from keeper.world.second_opinion import SecondOpinion
+from keeper.world.second_opinion import DISAGREES, SecondOpinion
 from keeper.world.taped_history import TapedHistory
 from keeper.world.v3.state import Reading, StateReader
 from keeper.world.venues.uniswap_v3 import UniswapV3
@@ -107,13 +107,7 @@ class ChainObserver:
         reading = self._reader.read(head.block.hash)
         self._sent_count = head.sent_count
         disputed = self._second.on(head.block, reading) if self._second is not None else None
-        doubts += [disputed] if disputed is not None else []
-        if not self._is_filled:
-            self._load_history(head)
-        self._remember(head, reading)
-        missing = [*doubts, *self._complete_history(head, reading)]
-        if not self._is_filled:
-            self._fill_history(head)
+        missing = [*doubts, *([disputed] if disputed is not None else []), *self._past(head, reading, disputed)]
         oracle = self._oracle.quote(head.block) if self._oracle is not None else None
         implied = self._implied.quotes(head.block.timestamp) if self._implied is not None else ((), ())
         missing += [oracle] if isinstance(oracle, MissingInput) else []
@@ -141,6 +135,19 @@ class ChainObserver:
         if verdict.refusal:
             raise TransientError(verdict.refusal)
         return [MissingInput("sequencer", verdict.grace)] if verdict.grace else []
+
+    def _past(self, head: Head, reading: Reading, disputed: MissingInput | None) -> tuple[MissingInput, ...]:
+        """Bring the history up to the head; what of it is missing. A reading that another node contradicts is nobody's
+        past: it would steer forecasts long after the two agree again."""
+        if not self._is_filled:
+            self._load_history(head)
+        if disputed is not None and disputed.name == DISAGREES:
+            return ()
+        self._remember(head, reading)
+        missing = tuple(self._complete_history(head, reading))
+        if not self._is_filled:
+            self._fill_history(head)
+        return missing
 
     def _remember(self, head: Head, reading: Reading) -> None:
         pool = reading.pool

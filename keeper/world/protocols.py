@@ -178,6 +178,14 @@ class Rehearsal(Protocol):
         ...
 
 
+class PinnedContracts(Protocol):
+    """The code that the keeper relies on, ``chain.code_pins.CodePins`` for one."""
+
+    def check(self) -> None:
+        """HaltedError if any of it is not what it was."""
+        ...
+
+
 class Node(Protocol):
     """A JSON-RPC endpoint (or several behind one face) with deadlines, bounded retries and failover."""
 

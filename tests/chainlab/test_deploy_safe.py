@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from eth_abi.abi import encode
@@ -9,7 +9,7 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from keeper.chainlab.anvil import Anvil
+from keeper.chainlab.anvil import CHAIN_ID, Anvil
 from keeper.chainlab.artifacts import load_artifact
 from keeper.chainlab.calls import call_data, read
 from keeper.chainlab.create2 import code_hash, create2_address, place
@@ -26,6 +26,7 @@ from keeper.chainlab.deploy_safe import (
 from keeper.chainlab.jsonrpc import Rpc
 from keeper.errors import KeeperError, RpcError
 from keeper.known_safe import BATCH_ACCOUNT, DETERMINISTIC_DEPLOYER, SINGLETON_FACTORY, KnownContract
+from keeper.model.safe import Operation, SafeTx
 
 PUBLISHED = {
     "Safe.sol/Safe": RELEASE.singleton,
@@ -41,18 +42,10 @@ GUARD_SLOT = int.from_bytes(keccak(text="guard_manager.guard.address"))
 HANDLER_SLOT = int.from_bytes(keccak(text="fallback_manager.handler.address"))
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    to: str
-    nonce: int
-    value_wei: int = 0
-    data: bytes = b""
-    operation: int = 0
-    safe_tx_gas: int = 0
-    base_gas: int = 0
-    gas_price: int = 0
-    gas_token: str = ZERO_ADDRESS
-    refund_receiver: str = ZERO_ADDRESS
+def safe_tx(
+    safe: str, to: str, nonce: int, *, value_wei: int = 0, data: bytes = b"", operation: Operation = 0
+) -> SafeTx:
+    return SafeTx(CHAIN_ID, safe.lower(), to.lower(), value_wei, data, operation, nonce)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +72,7 @@ def _payments(*payments: tuple[str, int]) -> bytes:
     return bytes.fromhex(call_data("multiSend(bytes)", packed)[2:])
 
 
-def _signed(rpc: Rpc, safe: str, fields: Fields, *signers: int) -> dict[str, bytes]:
+def _signed(rpc: Rpc, safe: str, fields: SafeTx, *signers: int) -> dict[str, bytes]:
     digest = transaction_hash(rpc, safe, fields)
     return {OWNERS[number]: owner_sign(digest, KEYS[number]) for number in signers}
 
@@ -157,8 +150,8 @@ def test_a_safes_address_follows_from_owners_threshold_and_salt(rpc: Rpc) -> Non
 
 def test_two_owners_pay_two_in_one_transaction(rpc: Rpc, safe: str) -> None:
     before = [int(rpc("eth_getBalance", payee, "latest"), 16) for payee in PAYEES]
-    fields = Fields(
-        RELEASE.multi_send_call_only.address, _nonce(rpc, safe),
+    fields = safe_tx(
+        safe, RELEASE.multi_send_call_only.address, _nonce(rpc, safe),
         data=_payments((PAYEES[0], 3), (PAYEES[1], 4)), operation=1,
     )  # fmt: skip
     receipt = execute(rpc, safe, fields, _signed(rpc, safe, fields, 2, 0), rpc("eth_accounts")[5])
@@ -171,7 +164,7 @@ def test_two_owners_pay_two_in_one_transaction(rpc: Rpc, safe: str) -> None:
 
 def test_a_safe_says_why_it_refuses(rpc: Rpc, safe: str) -> None:
     sender, nonce = rpc("eth_accounts")[5], _nonce(rpc, safe)
-    fields = Fields(PAYEES[0], nonce, value_wei=1)
+    fields = safe_tx(safe, PAYEES[0], nonce, value_wei=1)
     signed = _signed(rpc, safe, fields, 0, 1)
     with pytest.raises(RpcError, match="GS020"):  # too few
         execute(rpc, safe, fields, _signed(rpc, safe, fields, 1), sender)

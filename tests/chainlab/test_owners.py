@@ -12,7 +12,7 @@ from keeper.chainlab.deploy_safe import create_safe, place_safe_contracts, trans
 from keeper.chainlab.jsonrpc import Rpc
 from keeper.chainlab.owners import OwnersAtHand
 from keeper.errors import KeeperError, RpcError
-from tests.chainlab.test_deploy_safe import Fields
+from tests.chainlab.test_deploy_safe import safe_tx
 
 OWNERS = OwnersAtHand.from_seed(5)
 PAYEE = "0x00000000000000000000000000000000000a11ce"
@@ -56,7 +56,7 @@ def test_owners_are_the_seeds_and_keep_their_keys_to_themselves() -> None:
 
 def test_two_owners_sign_and_a_third_party_executes(rpc: Rpc, safe: str) -> None:
     executor = rpc("eth_accounts")[4]
-    fields = Fields(PAYEE, nonce=0, value_wei=7)
+    fields = safe_tx(safe, PAYEE, nonce=0, value_wei=7)
     claimed = transaction_hash(rpc, safe, fields)
     receipt = OWNERS.confirm_and_execute(rpc, safe, fields, executor, safe_tx_hash=claimed)
     assert receipt["from"] == executor.lower() and receipt["to"] == safe.lower()
@@ -71,7 +71,7 @@ def test_two_owners_sign_and_a_third_party_executes(rpc: Rpc, safe: str) -> None
 
 
 def test_nobody_signs_a_hash_that_the_safe_does_not_confirm(rpc: Rpc, safe: str) -> None:
-    fields = Fields(PAYEE, nonce=0, value_wei=7)
+    fields = safe_tx(safe, PAYEE, nonce=0, value_wei=7)
     other = transaction_hash(rpc, safe, replace(fields, value_wei=8))
     with pytest.raises(KeeperError, match="nobody signs"):
         OWNERS.confirm_and_execute(rpc, safe, fields, rpc("eth_accounts")[4], safe_tx_hash=other)
@@ -83,12 +83,12 @@ def test_the_owners_are_those_of_now(rpc: Rpc, safe: str) -> None:
     executor = rpc("eth_accounts")[4]
     first, second, _ = OWNERS.addresses
     remove = bytes.fromhex(call_data("removeOwner(address,address,uint256)", first, second, 2)[2:])
-    OWNERS.confirm_and_execute(rpc, safe, Fields(safe, nonce=0, data=remove), executor)
-    OWNERS.confirm_and_execute(rpc, safe, Fields(PAYEE, nonce=1, value_wei=7), executor)
+    OWNERS.confirm_and_execute(rpc, safe, safe_tx(safe, safe, nonce=0, data=remove), executor)
+    OWNERS.confirm_and_execute(rpc, safe, safe_tx(safe, PAYEE, nonce=1, value_wei=7), executor)
     assert _balance_wei(rpc, PAYEE) == 7
     stranger = rpc("eth_accounts")[6]
     add = bytes.fromhex(call_data("addOwnerWithThreshold(address,uint256)", stranger, 3)[2:])
-    OWNERS.confirm_and_execute(rpc, safe, Fields(safe, nonce=2, data=add), executor)
+    OWNERS.confirm_and_execute(rpc, safe, safe_tx(safe, safe, nonce=2, data=add), executor)
     assert read(rpc, safe, "getThreshold()", ("uint256",)) == (3,)
     with pytest.raises(KeeperError, match="wants 3 owners' signatures, and only 2 are at hand"):
-        OWNERS.confirm_and_execute(rpc, safe, Fields(PAYEE, nonce=3), executor)
+        OWNERS.confirm_and_execute(rpc, safe, safe_tx(safe, PAYEE, nonce=3), executor)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from keeper.chainlab.calls import read
+from keeper.chainlab.deploy import Deployment
 from keeper.chainlab.lab import Lab, LabSettings, open_lab
 from keeper.chainlab.paths import generate
 from keeper.model.observation import Sample
@@ -24,6 +26,13 @@ DAYS = 2
 
 @pytest.fixture(scope="module", name="lab")
 def make_lab() -> Iterator[Lab]:
+    """``lab_of_now`` for the tests of a file."""
+    with lab_of_now() as lab:
+        yield lab
+
+
+@contextmanager
+def lab_of_now() -> Iterator[Lab]:
     """A chain whose newest block is about now, that mines every transaction at once."""
     now = int(time.time())
     path = generate(7, DAYS + 1, start_seconds=now - DAYS * 86_400 - 60)
@@ -55,6 +64,25 @@ def watched(lab: Lab, file: Path, mode: str) -> None:
     journal.close()
 
 
+def write_keeper_yaml(folder: Path, deployment: Deployment, url: str) -> None:
+    """``keeper.yaml`` of a keeper in mode wallet which reaches the local chain at ``url``."""
+    (folder / "keeper.yaml").write_text(f"""\
+chains:
+  local:
+    chain_id: {deployment.chain_id}
+    rpc: ["{url}"]
+    confirmations: 1
+    max_head_age_seconds: null  # its time stands still between two transactions
+    contracts:
+      factory: "{deployment.factory}"
+      positions: "{deployment.position_manager}"
+      router: "{deployment.swap_router}"
+      multicall3: "{deployment.multicall3}"
+      wrapped_native: "{deployment.base}"
+execution: {{mode: wallet}}
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """A folder with configuration, strategy and a key whose wallet is funded; the journals know the pool's past."""
@@ -74,21 +102,7 @@ def make_operator(lab: Lab, keeper: Keeper, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("KEEPER_PASSWORD", PASSWORD)
     deployment = lab.deployment
     address = keystore.import_key(tmp_path / "key.json", PRIVATE_KEY, PASSWORD, scrypt_work=2)
-    (tmp_path / "keeper.yaml").write_text(f"""\
-chains:
-  local:
-    chain_id: {deployment.chain_id}
-    rpc: ["{lab.anvil.url}"]
-    confirmations: 1
-    max_head_age_seconds: null  # its time stands still between two transactions
-    contracts:
-      factory: "{deployment.factory}"
-      positions: "{deployment.position_manager}"
-      router: "{deployment.swap_router}"
-      multicall3: "{deployment.multicall3}"
-      wrapped_native: "{deployment.base}"
-execution: {{mode: wallet}}
-""")
+    write_keeper_yaml(tmp_path, deployment, lab.anvil.url)
     (tmp_path / "strategies").mkdir()
     (tmp_path / "strategies/eth.yaml").write_text(f"""\
 name: eth

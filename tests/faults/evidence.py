@@ -23,12 +23,13 @@ _POSITION = (
 
 @dataclass(frozen=True, slots=True)
 class MinedTransaction:
-    """A transaction of the owner that the chain has, in the order of its nonces."""
+    """A transaction of the owner that the chain has, in the order of its nonces; ``taken``: how many of them."""
 
     hash: str
     nonce: int
     to: str
     succeeded: bool
+    taken: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _mined(place: Place, known: Sequence[str], count: int) -> tuple[MinedTransac
     else every block is searched for it."""
     found = [place.rpc("eth_getTransactionByHash", each) for each in known]
     ours = sorted((each for each in found if each and each["blockHash"]), key=lambda each: int(each["nonce"], 16))
-    if len(ours) == count - place.first_nonce:
+    if sum(map(_taken, ours)) == count - place.first_nonce:
         return tuple(_judged(place, each) for each in ours)
     newest = int(place.rpc("eth_blockNumber"), 16)
     blocks = (place.rpc("eth_getBlockByNumber", hex(each), True) for each in range(place.first_block, newest + 1))
@@ -160,7 +161,13 @@ def _mined(place: Place, known: Sequence[str], count: int) -> tuple[MinedTransac
 def _judged(place: Place, sent: dict[str, Any]) -> MinedTransaction:
     receipt = place.rpc("eth_getTransactionReceipt", sent["hash"])
     succeeded = int(receipt["status"], 16) == 1
-    return MinedTransaction(sent["hash"].lower(), int(sent["nonce"], 16), sent["to"].lower(), succeeded)
+    name, nonce = sent["hash"].lower(), int(sent["nonce"], 16)
+    return MinedTransaction(name, nonce, sent["to"].lower(), succeeded, _taken(sent))
+
+
+def _taken(sent: dict[str, Any]) -> int:
+    """Its own nonce, and one for the authorization that its sender gave to itself (EIP-7702)."""
+    return 1 + len(sent.get("authorizationList") or ())
 
 
 def _balances(place: Place) -> dict[str, int]:

@@ -33,10 +33,13 @@ def i2_every_hash_is_known(seen: Evidence, broadcast: Collection[str] = ()) -> l
 def i3_no_nonce_gap(seen: Evidence, first_nonce: int = 0) -> list[str]:
     """What was signed has nonces without a gap, and the chain has taken them from the first on."""
     signed = sorted({each.nonce for each in seen.attempts})
+    taken = {each.nonce: each.taken for each in seen.mined}
     wrong = []
-    if signed != list(range(first_nonce, first_nonce + len(signed))):
+    # An authorization of the sender's own takes the nonce after its transaction's.
+    spent = sorted(nonce + more for nonce in signed for more in range(taken.get(nonce, 1)))
+    if spent != list(range(first_nonce, first_nonce + len(spent))):
         wrong.append(f"I3: signed nonces {signed} leave a gap")
-    mined = sorted(each.nonce for each in seen.mined)
+    mined = sorted(nonce + more for nonce, number in taken.items() for more in range(number))
     if mined != list(range(first_nonce, seen.count)):
         wrong.append(f"I3: mined nonces {mined}, while the chain counts {seen.count}")
     return wrong

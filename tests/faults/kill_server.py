@@ -21,7 +21,7 @@ from typing import Any
 from keeper.model.outcome import Outcome
 from keeper.world.journal.opening import open_journal
 from tests.faults.boundaries import Trap, TrappedSigner, set_trap
-from tests.faults.site import MODE, Site, from_json, open_keeper
+from tests.faults.site import Site, from_json, open_keeper
 
 HANG_SECONDS = 90.0
 _POLL_SECONDS = 0.001
@@ -87,7 +87,7 @@ def _work(job: dict[str, Any]) -> None:
 
 
 def _live(site: Site, trap: Trap, note: dict[str, Any], most: int) -> None:
-    journal = open_journal(site.journal_url, MODE)
+    journal = open_journal(site.journal_url, site.mode)
     keeper = open_keeper(
         site,
         journal,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import rlp  # type: ignore[import-untyped]
 from eth_abi.abi import decode
 from eth_account import Account
+from eth_keys.datatypes import Signature
 from eth_utils.crypto import keccak
+
+from keeper.known_safe import BATCH_ACCOUNT
 
 _NINE: Final = 9
 
@@ -27,11 +30,22 @@ class Signed:
     to: str
     value_wei: int
     data: bytes
+    authorizations: tuple[Authorization, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Who lets its account run whose code, on which chain, at which nonce (EIP-7702)."""
+
+    authority: str
+    chain_id: int
+    delegate: str
+    nonce: int
 
 
 def read_signed(raw: bytes) -> Signed:
-    """Decode raw bytes of type 2 and recover who signed them."""
-    assert raw[0] == 2, "not an EIP-1559 transaction"
+    """Decode raw bytes of type 2 or 4 and recover who signed them."""
+    assert raw[0] in (2, 4), "neither an EIP-1559 transaction nor one of EIP-7702"
     fields: list[Any] = rlp.decode(raw[1:])
     numbers = [int.from_bytes(each, "big") for each in fields[:5]]
     return Signed(
@@ -45,7 +59,15 @@ def read_signed(raw: bytes) -> Signed:
         "0x" + fields[5].hex(),
         int.from_bytes(fields[6], "big"),
         bytes(fields[7]),
+        tuple(map(_authorization, fields[9])) if raw[0] == 4 else (),
     )
+
+
+def _authorization(fields: list[bytes]) -> Authorization:
+    chain_id, nonce, parity, r, s = (int.from_bytes(fields[at], "big") for at in (0, 2, 3, 4, 5))
+    digest = keccak(b"\x05" + rlp.encode(fields[:3]))
+    key = Signature(vrs=(parity, r, s)).recover_public_key_from_msg_hash(digest)
+    return Authorization(key.to_address(), chain_id, "0x" + fields[1].hex(), nonce)
 
 
 def _selector(signature: str) -> bytes:
@@ -62,6 +84,7 @@ _INNER: Final = {_selector(f"{name}(({','.join(types)}))"): (name, types) for na
                  (_MINT, _SWAP, _COLLECT, _DECREASE, _INCREASE)}  # fmt: skip
 _BURN: Final = _selector("burn(uint256)")
 _MULTICALL: Final = _selector("multicall(bytes[])")
+_BATCH: Final = _selector("executeBatch((address,uint256,bytes)[])")
 _APPROVE: Final = _selector("approve(address,uint256)")
 
 
@@ -71,6 +94,21 @@ def breach(signed: Signed, owner: str, chain_id: int, router: str, positions: st
         return f"signed by {signed.sender} for chain {signed.chain_id}"
     if signed.to == owner and signed.data == b"" and signed.value_wei == 0:
         return ""  # a self-send that takes a nonce back
+    for each in signed.authorizations:
+        if each != Authorization(owner, chain_id, BATCH_ACCOUNT.address.lower(), signed.nonce + 1):
+            return f"delegates by {each}"
+    selector, body = signed.data[:4], signed.data[4:]
+    if signed.to == owner and selector == _BATCH and signed.value_wei == 0:
+        (batched,) = decode(("(address,uint256,bytes)[]",), body)
+        inside = (replace(signed, to=to, value_wei=wei, data=data, authorizations=()) for to, wei, data in batched)
+        places = owner, router, positions, tokens
+        return next((f"in a batch {why}" for each in inside if (why := _call_breach(each, *places))), "")
+    if signed.authorizations:
+        return "delegates for something else than a batch"
+    return _call_breach(signed, owner, router, positions, tokens)
+
+
+def _call_breach(signed: Signed, owner: str, router: str, positions: str, tokens: tuple[str, str]) -> str:
     if signed.value_wei != 0:
         return f"sends {signed.value_wei} wei"
     selector, body = signed.data[:4], signed.data[4:]

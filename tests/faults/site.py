@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from keeper.assembly import ChainAccess, StrategyRunner, build_strategy, open_hands, wallet_executor
+from keeper.assembly_atomic import atomic_account, atomic_executor
 from keeper.chainlab.calls import send, transact
 from keeper.chainlab.deploy import slot0
+from keeper.chainlab.deploy_account import place_batch_account
 from keeper.chainlab.jsonrpc import Connection
 from keeper.errors import TransientError
 from keeper.model.outcome import Outcome
@@ -63,6 +65,7 @@ class Site:
     settings: dict[str, Any]
     first_block: int
     timeout_seconds: float = 10.0
+    mode: str = MODE  # or atomic
 
     @property
     def journal_url(self) -> str:
@@ -122,14 +125,22 @@ def from_json(text: str) -> Site:
 
 
 def make_site(
-    warm: Warm, folder: Path, *, split: tuple[int, int] = (1, 1), quote_value: int = 50_000, **changes: Any
+    warm: Warm,
+    folder: Path,
+    *,
+    split: tuple[int, int] = (1, 1),
+    quote_value: int = 50_000,
+    mode: str = MODE,
+    **changes: Any,
 ) -> Site:
     """A new key with tokens worth ``quote_value`` (whole stable units, split base : stable), and an empty journal
-    that knows the pool's last day."""
+    that knows the pool's last day. With ``mode`` atomic the chain gets the batch account."""
     anvil, deployment = warm.anvil, warm.deployment
     folder.mkdir(parents=True, exist_ok=True)
     owner = keystore.create(folder / "key.json", PASSWORD, scrypt_work=2)
     anvil.set_balance(owner, 10**19)
+    if mode == "atomic":
+        place_batch_account(anvil.rpc)
     base = quote_value * 10**18 // 2_000 * split[0] // sum(split)
     stable = quote_value * 10**6 * split[1] // sum(split)
     for token, amount in ((deployment.base, base), (deployment.quote, stable)):
@@ -150,8 +161,9 @@ def make_site(
         tokens=(deployment.token0, deployment.token1),
         contracts={name: getattr(given, name) for name in type(given).__dataclass_fields__},
         settings=_SETTINGS | {"pool": deployment.pool, "quote": quote} | changes,
+        mode=mode,
     )
-    journal = open_journal(site.journal_url, MODE)
+    journal = open_journal(site.journal_url, mode)
     for sample in warm.samples:
         journal.samples.add(deployment.pool, CHAIN_ID, sample)
     journal.close()
@@ -255,7 +267,7 @@ def at_work(
     signer: Callable[[Signer], Signer] = lambda signer: signer,
 ) -> Iterator[Keeper]:
     """A keeper opened on the site, closed at the end. Waiting for a receipt mines a block and takes no time."""
-    journal = open_journal(site.journal_url, MODE)
+    journal = open_journal(site.journal_url, site.mode)
     waiting = patience or Patience(site)
     try:
         yield open_keeper(site, journal, node=node, signer=signer, pause=waiting.pause, now=waiting.now)
@@ -278,7 +290,12 @@ def open_keeper(
     hand = node or HttpNode((site.url,), chain_id=CHAIN_ID, timeout_seconds=site.timeout_seconds)
     hand.check_chain(CHAIN_ID)
     wait = pause or (lambda _seconds: site.mine())
-    executor = wallet_executor(site.access, strategy.settings, journal, key, pause=wait, **clocks)
+    is_atomic = site.mode == "atomic"
+    account = atomic_account(hand, strategy.settings) if is_atomic else "key"
+    made = atomic_executor if is_atomic else wallet_executor
+    executor = made(site.access, strategy.settings, journal, key, pause=wait, **clocks)
     venue = build_venue(hand, site.access.contracts, site.pool)
-    hands = open_hands(site.access, strategy.settings, journal, executor, owner=key.address, eyes=(hand, venue))
+    hands = open_hands(
+        site.access, strategy.settings, journal, executor, owner=key.address, account=account, eyes=(hand, venue)
+    )
     return Keeper(site, StrategyRunner(strategy, hands, journal), journal)

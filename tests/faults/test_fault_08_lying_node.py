@@ -81,6 +81,46 @@ def test_08_a_lie_holds_everything_even_the_exit(warm: Warm, tmp_path: Path, wha
     assert desk.run() == ["exit"], "the way out is open as soon as they agree"
 
 
+def test_08_what_the_nodes_disagree_on_never_becomes_the_past(warm: Warm, tmp_path: Path) -> None:
+    """Nor when the keeper has no past at all yet; once they agree it goes on from what is true."""
+    desk = at_desk(warm, tmp_path)
+    price = desk.observe().pool.sqrt_price_x96
+    desk.wait(60)
+    lied = price + price // 100
+    desk = two_nodes(desk, replaced(price, lied))
+    desk.cycle()
+    assert desk.codes() == ["second_opinion_differs"]
+    assert lied not in prices(desk) and price in prices(desk)
+    assert lied not in [each.sqrt_price_x96 for each in desk.observe().history.samples]
+    desk.wait(60)
+    agreed = two_nodes(desk, honest).observe()
+    assert lied not in prices(desk) and agreed.block.timestamp == newest(desk)
+
+
+def test_08_a_lie_at_the_very_first_look_leaves_no_past(warm: Warm, tmp_path: Path) -> None:
+    desk = at_desk(warm, tmp_path)
+    now = desk.observe()
+    desk.journal.samples.forget_after(now.pool.address, CHAIN_ID, 0)
+    price = now.pool.sqrt_price_x96
+    desk = two_nodes(desk, replaced(price, price + price // 100))
+    desk.cycle()
+    assert desk.codes() == ["second_opinion_differs"] and prices(desk) == []
+    desk = two_nodes(desk, honest)
+    desk.observe()
+    assert price in prices(desk) and len(prices(desk)) > 1, "then the past is filled from the pool's own oracle"
+
+
+def prices(desk: Desk) -> list[int]:
+    """Of every sample in the journal."""
+    pool = desk.venue.pool.address
+    return [each.sqrt_price_x96 for each in desk.journal.samples.between(pool, CHAIN_ID, 0, 2**40)]
+
+
+def newest(desk: Desk) -> int:
+    pool = desk.venue.pool.address
+    return max(each.timestamp for each in desk.journal.samples.between(pool, CHAIN_ID, 0, 2**40))
+
+
 def test_08_a_second_node_that_is_silent_leaves_the_way_out(warm: Warm, tmp_path: Path) -> None:
     desk = at_desk(warm, tmp_path)
     desk.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,20 +13,7 @@ from keeper.chainlab.jsonrpc import Rpc
 from keeper.model.outcome import Done, Held
 from tests.faults import token_pack
 from tests.faults.at_work import AtWork, at_work
-from tests.policy.desk import NAME, Warm, warmed
-
-
-@pytest.fixture(scope="module", name="world")
-def make_world() -> Iterator[Warm]:
-    with warmed(True) as world:
-        yield world
-
-
-@pytest.fixture(name="warm")
-def make_warm(world: Warm) -> Iterator[Warm]:
-    snapshot = world.anvil.snapshot()
-    yield world
-    world.anvil.revert(snapshot)
+from tests.policy.desk import NAME, Warm
 
 
 def pause(rpc: Rpc, token: str, _owner: str) -> None:

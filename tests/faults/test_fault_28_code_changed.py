@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,9 @@ from keeper.model.outcome import Done
 from keeper.world.chain.code_pins import PROXY_SLOTS, named_contracts
 from tests.faults import token_pack
 from tests.faults.at_work import AtWork, at_work
-from tests.policy.desk import NAME, Warm, warmed
+from tests.policy.desk import NAME, Warm
 
 CONTRACTS = ("factory", "positions", "router", "multicall", "pool", "token0", "token1")
-
-
-@pytest.fixture(scope="module", name="world")
-def make_world() -> Iterator[Warm]:
-    with warmed(True) as world:
-        yield world
-
-
-@pytest.fixture(name="warm")
-def make_warm(world: Warm) -> Iterator[Warm]:
-    snapshot = world.anvil.snapshot()
-    yield world
-    world.anvil.revert(snapshot)
 
 
 def swapped(warm: Warm, folder: Path) -> AtWork:

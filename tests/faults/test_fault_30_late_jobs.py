@@ -16,7 +16,7 @@ import pytest
 
 from keeper.chainlab.lab import Lab
 from keeper.world.signers import keystore
-from tests.cli.operator import PRIVATE_KEY, make_lab, watched
+from tests.cli.operator import PRIVATE_KEY, make_lab, watched, write_keeper_yaml
 from tests.faults import invariants
 from tests.faults.evidence import Evidence, Place, gather, reading
 from tests.faults.node_faults import delay
@@ -99,21 +99,7 @@ def house(lab: Lab, tmp_path: Path) -> Iterator[House]:
 
 def _configure(folder: Path, lab: Lab, url: str) -> None:
     deployment = lab.deployment
-    (folder / "keeper.yaml").write_text(f"""\
-chains:
-  local:
-    chain_id: {deployment.chain_id}
-    rpc: ["{url}"]
-    confirmations: 1
-    max_head_age_seconds: null  # its time stands still between two transactions
-    contracts:
-      factory: "{deployment.factory}"
-      positions: "{deployment.position_manager}"
-      router: "{deployment.swap_router}"
-      multicall3: "{deployment.multicall3}"
-      wrapped_native: "{deployment.base}"
-execution: {{mode: wallet}}
-""")
+    write_keeper_yaml(folder, deployment, url)
     (folder / "strategies").mkdir()
     (folder / "strategies/eth.yaml").write_text(f"""\
 name: eth

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from keeper.model.outcome import Done, Held
 from tests.faults.at_work import AtWork, at_work
-from tests.policy.desk import NAME, Warm, warmed
+from tests.policy.desk import NAME, Warm
 
 RESERVE_WEI = 5 * 10**16
-
-
-@pytest.fixture(scope="module", name="world")
-def make_world() -> Iterator[Warm]:
-    with warmed(True) as world:
-        yield world
-
-
-@pytest.fixture(name="warm")
-def make_warm(world: Warm) -> Iterator[Warm]:
-    snapshot = world.anvil.snapshot()
-    yield world
-    world.anvil.revert(snapshot)
 
 
 def left_with(fleet: AtWork, native_wei: int) -> None:

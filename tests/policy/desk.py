@@ -87,6 +87,43 @@ def warmed(base_is_token0: bool) -> Iterator[Warm]:
         yield Warm(anvil, deployment, contracts, tuple(samples.rows.values()), whale)
 
 
+@dataclass(frozen=True, slots=True)
+class Whale:
+    """Somebody with more money than the pool, and time."""
+
+    warm: Warm
+    venue: UniswapV3
+
+    @property
+    def tick(self) -> int:
+        return slot0(self.warm.anvil.rpc, self.warm.deployment.pool)[1]
+
+    def wait(self, seconds: int) -> None:
+        """Time passes with the price where it is."""
+        now = int(self.warm.anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.warm.anvil.mine(now + seconds)
+
+    def swap(self, tick: int, *, tip_wei: int = 10**9, mine: bool = True) -> str:
+        """The whale trades until the price stands at ``tick``."""
+        zero_for_one = tick < slot0(self.warm.anvil.rpc, self.warm.deployment.pool)[1]
+        step = Swap(zero_for_one, WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick))
+        call = self.venue.call(step, self.warm.whale, FAR_DEADLINE)
+        sent = {"from": self.warm.whale, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(8_000_000),
+                "maxPriorityFeePerGas": hex(tip_wei), "maxFeePerGas": hex(tip_wei + 10**12)}  # fmt: skip
+        digest = str(self.warm.anvil.rpc("eth_sendTransaction", sent))
+        if mine:
+            self.warm.anvil.mine()
+        return digest
+
+    def moves(self, tick: int, blocks: int = 8) -> None:
+        """In steps over many blocks, and the mean catches up."""
+        start = self.tick
+        for number in range(1, blocks + 1):
+            self.swap(start + (tick - start) * number // blocks)
+            self.wait(120)
+        self.wait(1_900)
+
+
 @dataclass
 class Desk:
     """One strategy at work. Money is minted to ``owner``; nothing else of it is made up."""
@@ -122,34 +159,22 @@ class Desk:
     def codes(self) -> list[str]:
         return [objection.code for objection in self.last_decision().verdict.objections]
 
-    def wait(self, seconds: int) -> None:
-        """Time passes with the price where it is."""
-        now = int(self.warm.anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-        self.warm.anvil.mine(now + seconds)
-
-    def whale_swap(self, tick: int, *, tip_wei: int = 10**9, mine: bool = True) -> str:
-        """The whale trades until the price stands at ``tick``."""
-        zero_for_one = tick < slot0(self.warm.anvil.rpc, self.warm.deployment.pool)[1]
-        step = Swap(zero_for_one, WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick))
-        call = self.venue.call(step, self.warm.whale, FAR_DEADLINE)
-        sent = {"from": self.warm.whale, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(8_000_000),
-                "maxPriorityFeePerGas": hex(tip_wei), "maxFeePerGas": hex(tip_wei + 10**12)}  # fmt: skip
-        digest = str(self.warm.anvil.rpc("eth_sendTransaction", sent))
-        if mine:
-            self.warm.anvil.mine()
-        return digest
-
-    def whale_moves(self, tick: int, blocks: int = 8) -> None:
-        """In steps over many blocks, and the mean catches up."""
-        start = self.tick
-        for number in range(1, blocks + 1):
-            self.whale_swap(start + (tick - start) * number // blocks)
-            self.wait(120)
-        self.wait(1_900)
+    @property
+    def whale(self) -> Whale:
+        return Whale(self.warm, self.venue)
 
     @property
     def tick(self) -> int:
-        return slot0(self.warm.anvil.rpc, self.warm.deployment.pool)[1]
+        return self.whale.tick
+
+    def wait(self, seconds: int) -> None:
+        self.whale.wait(seconds)
+
+    def whale_swap(self, tick: int, *, tip_wei: int = 10**9, mine: bool = True) -> str:
+        return self.whale.swap(tick, tip_wei=tip_wei, mine=mine)
+
+    def whale_moves(self, tick: int, blocks: int = 8) -> None:
+        self.whale.moves(tick, blocks)
 
     def observe(self) -> Observation:
         return self.observer.observe()

@@ -10,12 +10,25 @@ from keeper.model.decision import Decision, Figure, Forecast, Ladder, Objection,
 from keeper.model.ledger import NATIVE, EntryKind, LedgerEntry
 from keeper.model.liquidity import amounts_on_burn, amounts_to_mint, liquidity_for_amounts
 from keeper.model.memory import HeldRange, Memory
-from keeper.model.observation import Block, GasState, History, Observation, PoolState, Position, Wallet
-from keeper.model.plan import Action, Cost, Exit, Mint, MintRange, Plan, Step, Swap, Withdrawal
+from keeper.model.observation import Account, Block, GasState, History, Observation, PoolState, Position, Wallet
+from keeper.model.plan import (
+    Action,
+    Batch,
+    Cost,
+    Exit,
+    Mint,
+    MintRange,
+    Plan,
+    SingleStep,
+    Step,
+    Swap,
+    Withdrawal,
+)
 from keeper.model.price import Price, Token
 from keeper.model.ticks import sqrt_price_at_tick, tick_at_sqrt_price
 from keeper.policy.valuation import value_in_quote
 from keeper.report.run import Run
+from keeper.world.journal.proposal_queries import ExecutorGas
 
 START = 1_763_164_800  # 2025-11-15 00:00 UTC
 HOUR = 3_600
@@ -43,6 +56,9 @@ class Market:
     entries: list[LedgerEntry] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     next_id: int = 1
+    account: Account = "key"
+    executed: list[ExecutorGas] = field(default_factory=list)
+    batch: tuple[str, list[SingleStep]] | None = None  # the one transaction that everything goes into, and its steps
 
     def __post_init__(self) -> None:
         low, high = "0x" + "1a" * 20, "0x" + "2b" * 20
@@ -79,7 +95,7 @@ class Market:
             twaps=(),
             positions=tuple(self.positions),
             wallet=Wallet("0x" + "33" * 20, self.wallet[token0.address], self.wallet[token1.address],
-                          self.native_wei, ()),
+                          self.native_wei, (), self.account),
             gas=GasState(10**9, 10**8, native),
             history=History("00" * 32, HOUR, ()),
         )  # fmt: skip
@@ -101,6 +117,10 @@ class Market:
                 self.positions[index] = replace(p, uncollected_0=owed[0], uncollected_1=owed[1])
 
     def decide(self, action: Action, step: Step | None, reason: str, code: str | None = None) -> None:
+        if self.batch is not None:
+            assert step is not None and step.kind != "batch"
+            self.batch[1].append(step)
+            return
         objections = () if code is None else (Objection(code, reason, (Figure("gain_quote_raw", 1.5e6),)),)
         target = Ladder("sigma", (TargetRange(self.tick - 500, self.tick + 500, 1_000_000),), self.tick - 600,
                         self.tick + 600, "two standard deviations")  # fmt: skip
@@ -165,18 +185,37 @@ class Market:
                 self._pay("collect", token.address, fees[side], tx, 2 + side, p.token_id)
         self.positions, self.held = [], []
 
+    def rebalance_at_once(self, reason: str = "the price left the trigger") -> None:
+        """Leave and enter again in one transaction: one decision, one hash, one block."""
+        seen, memory_held = self.observe(), tuple(self.held)
+        steps: list[SingleStep] = []
+        self.batch = self._mine(900_000), steps
+        self.leave()
+        self.enter(action="rebalance")
+        self.batch = None
+        self.decide("rebalance", Batch(tuple(steps)), reason)
+        # It was decided before any of it happened.
+        memory = replace(self.decisions[-1].memory, held=memory_held)
+        self.decisions[-1] = replace(self.decisions[-1], observation=seen, memory=memory)
+
     def run(self, symbol: str = "demo") -> Run:
         ids = tuple(range(1, len(self.decisions) + 1))
-        return Run(symbol, tuple(self.decisions), tuple(self.entries), self.observe(), ids)
+        gas = tuple(self.executed)
+        return Run(symbol, tuple(self.decisions), tuple(self.entries), self.observe(), ids, executor_gas=gas)
 
     def _in_quote(self, base_raw: int) -> int:
         amounts = (0, base_raw) if self.quote_is_token0 else (base_raw, 0)
         return value_in_quote(*amounts, self.sqrt_price_x96, self.quote_is_token0)
 
     def _mine(self, gas_units: int) -> str:
+        if self.batch is not None:
+            return self.batch[0]
         self.block, self.timestamp = self.block + 1, self.timestamp + BLOCK_SECONDS
         tx = f"0x{self.block * 7919:064x}"
         wei = gas_units * 11 * 10**8
+        if self.account == "safe":
+            self.executed.append(ExecutorGas(tx, wei, self.block, self.timestamp))
+            return tx
         self.native_wei -= wei
         self._write("gas", NATIVE, -wei, tx, self.block, self.timestamp)
         return tx
@@ -196,10 +235,12 @@ def month(
     symbols: tuple[str, str] = ("USDC", "WETH"),
     turnover: float = 2.2,
     volatility: float = 0.6,
+    account: Account = "key",
 ) -> Run:
-    """Thirty days of hourly decisions around a random walk with a little trend, re-centred whenever it leaves."""
+    """Thirty days of hourly decisions around a random walk with a little trend, re-centred whenever it leaves: by
+    another account than a key in one transaction."""
     chance = random.Random(seed)
-    market = Market(quote_is_token0=quote_is_token0, symbols=symbols)
+    market = Market(quote_is_token0=quote_is_token0, symbols=symbols, account=account)
     step = volatility / math.sqrt(365 * 24)
     for hour in range(hours):
         if hour < 12:
@@ -207,8 +248,11 @@ def month(
         elif not market.positions:
             market.enter()
         elif any(not h.trigger_lower_tick <= market.tick < h.trigger_upper_tick for h in market.held):
-            market.leave()
-            market.enter(action="rebalance")
+            if account == "key":
+                market.leave()
+                market.enter(action="rebalance")
+            else:
+                market.rebalance_at_once()
         else:
             out = not any(p.lower_tick <= market.tick < p.upper_tick for p in market.positions)
             code, reason = ("cooldown", "the last rebalance was 30 minutes ago") if out else (

@@ -8,12 +8,13 @@ from decimal import Decimal
 import pytest
 
 from keeper.model.decision import Figure
-from keeper.model.plan import Addition, Approve, Collect, Exit, Increase, Mint, MintRange, Step, Swap, Withdrawal
+from keeper.model.observation import Account
+from keeper.model.plan import Addition, Approve, Batch, Collect, Exit, Increase, Mint, MintRange, Step, Swap, Withdrawal
 from keeper.model.price import Token
 from keeper.report import amount, answer, distance_pct, duration, explain, figure, lines, number, price_range, when
 from keeper.report.words import step_in_words
 from tests.policy.test_decide import LEFT_BEHIND, RICH, run
-from tests.policy.world import ADDRESS_0, held, memory, observation
+from tests.policy.world import ADDRESS_0, OWNER, held, memory, observation
 
 USDC = Token("0x" + "11" * 20, "USDC", 6)
 
@@ -66,6 +67,34 @@ def test_what_was_seen_and_chosen() -> None:
     chosen = said("Chosen")
     assert "1,855.72 to 2,303.11 AAA for one BBB (-10.06 % / +11.63 %; ticks 198900 to 201060)" in chosen
     assert "0.000434196 to 0.000538875 BBB for one AAA" in said("Chosen", quote_is_token0=False)
+
+
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [
+        (
+            "safe",
+            "idle in the Safe 20,000 AAA and 1 BBB, 10 native coin; whoever executes its transactions pays the gas",
+        ),
+        ("delegated", f"{OWNER} can do several things in one transaction, by a batch account"),
+        ("multicall", f"{OWNER} can do several things of the position manager in one transaction"),
+    ],
+)
+def test_it_is_said_what_the_owner_can_do_at_once(account: Account, told: str) -> None:
+    seen = observation(balances=RICH)
+    decision = run(replace(seen, wallet=replace(seen.wallet, account=account)))
+    text = "\n".join(lines(decision))
+    assert told in text and (", paid by whoever executes" in text) == (account == "safe")
+
+
+def test_a_batch_is_shown_step_by_step() -> None:
+    seen = observation(balances=RICH)
+    decision = run(replace(seen, wallet=replace(seen.wallet, account="safe")))
+    (batch,) = decision.plan.steps
+    assert isinstance(batch, Batch)
+    (plan,) = (paragraph.lines for paragraph in explain(decision) if paragraph.title == "Plan")
+    inner = [f"   1.{at} {step_in_words(each, seen)}" for at, each in enumerate(batch.steps, 1)]
+    assert plan[: len(inner) + 1] == ("1. in one transaction, all of it or nothing:", *inner) and len(inner) > 3
 
 
 def test_a_position_out_of_range_stands_out() -> None:

@@ -20,6 +20,7 @@ from keeper.world.journal.location import locate
 from keeper.world.journal.lock import hold_journal
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.restore import restore
+from keeper.world.journal.schema import SCHEMA_VERSION
 from tests.world import old_journal
 from tests.world.words import START, decision
 
@@ -46,7 +47,7 @@ def test_every_row_comes_back_on_either_database(journal_url: str, empty_url: st
     old_journal.fill(journal)
     backup = tmp_path / "backup.db"
     made = back_up(journal_url, backup)  # the journal is open
-    assert (made.schema, made.mode, backup.stat().st_mode & 0o777) == ("3", "wallet", 0o600)
+    assert (made.schema, made.mode, backup.stat().st_mode & 0o777) == (str(SCHEMA_VERSION), "wallet", 0o600)
     before = old_journal.rows_at(journal_url)
     assert old_journal.rows_at(f"sqlite:///{backup}") == before
     assert made.rows == sum(len(rows) for rows in before.values()) > 20

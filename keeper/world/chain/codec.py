@@ -56,6 +56,8 @@ SELECTORS: Final[dict[str, bytes]] = {
         "collect((uint256,address,uint128,uint128))": "fc6f7865",
         "burn(uint256)": "42966c68",
         "multicall(bytes[])": "ac9650d8",
+        # Simple7702Account
+        "executeBatch((address,uint256,bytes)[])": "34fcd5be",
         # SwapRouter, SwapRouter02
         "exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))": "414bf389",
         "exactInputSingle((address,address,uint24,address,uint256,uint256,uint160))": "04e45aaf",
@@ -100,6 +102,16 @@ def call_with_bytes_array(signature: str, items: Sequence[bytes], *leading: int)
         offset += WORD + len(tails[-1]) - WORD
     array = len(items).to_bytes(WORD, "big") + b"".join(heads) + b"".join(tails)
     return SELECTORS[signature] + b"".join(map(word, leading)) + word(WORD * (len(leading) + 1)) + array
+
+
+def call_with_calls(signature: str, calls: Sequence[tuple[str, int, bytes]]) -> bytes:
+    """Calldata of a function of one ``(address,uint256,bytes)[]``: target, value and data of each."""
+    offsets, tails, offset = [], [], WORD * len(calls)
+    for target, value, data in calls:
+        offsets.append(word(offset))
+        tails.append(word(target) + word(value) + _ITEM_TAIL + word(len(data)) + _padded(data))
+        offset += len(tails[-1])
+    return SELECTORS[signature] + word(WORD) + word(len(calls)) + b"".join((*offsets, *tails))
 
 
 def call_with_integers(signature: str, values: Iterable[int]) -> bytes:

@@ -9,15 +9,17 @@ from typing import Any, Final, Protocol
 from keeper import telemetry
 from keeper.errors import RehearsalFailedError, RpcError
 from keeper.model.plan import Approve, Step
-from keeper.world.chain import codec, deltas, reverts
+from keeper.world.chain import codec, delegation, deltas, reverts
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.deltas import Deltas
 from keeper.world.chain.simulation import NotSimulatedError, Simulator, Trial, TrialBlock, Tried
-from keeper.world.protocols import Call, Node
+from keeper.world.protocols import Call, Node, PinnedContracts
 
 MAX_GAS_UNITS: Final = 10_000_000
 """No act of the keeper's needs a third of it; a call that wants more is not what it seems."""
 
+
+_BALANCES: Final = 4  # the looks at every call; allowances come after them
 
 Act = tuple[Step | None, Call]
 """A call and the step that it carries out; None for a self-send."""
@@ -49,19 +51,12 @@ class PlainRehearsal:
         """As ``gas_units``, with what was seen."""
         request = _request(self._owner, call)
         try:
-            self._node.request("eth_call", [request, "latest"])
-            estimate = self._node.request("eth_estimateGas", [request, "latest"])
+            self._node.request("eth_call", _asked(self._owner, call, request))
+            estimate = self._node.request("eth_estimateGas", _asked(self._owner, call, request))
         except RpcError as error:
             raise _failed(error) from error
-        gas_units = _within(int(estimate, 16), self._max_gas_units)
+        gas_units = _within(_in_all(int(estimate, 16), call), self._max_gas_units)
         return Rehearsed(gas_units, "what it does to the balances was not looked at")
-
-
-class PinnedContracts(Protocol):
-    """The code that the keeper relies on; ``code_pins.CodePins`` is one."""
-
-    def check(self) -> None:
-        """HaltedError if any of it is not what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +118,15 @@ class SimulatedRehearsal:
         return self._plain.rehearse(*acts[0])
 
     def _simulated(self, acts: Sequence[Act]) -> Rehearsed:
-        first = _request(self._stage.owner, acts[0][1]) | {"gas": hex(self._max_gas_units)}
+        owner, begun = self._stage.owner, acts[0][1]
+        first = _request(owner, begun) | {"gas": hex(self._max_gas_units)}
+        codes = {at: code for _, call in acts for at, code in delegation.overriding(owner, call).items()}
         trials = [trial for step, call in acts for trial in self._scene(step, call)]
         try:
             ((*tried,),), (estimate,) = self._simulator.run(
-                [TrialBlock(tuple(trials))], then=[("eth_estimateGas", [first, "latest"])]
+                [TrialBlock(tuple(trials))],
+                codes=codes,
+                then=[("eth_estimateGas", _asked(owner, begun, first))],
             )
         except NotSimulatedError:
             raise
@@ -139,7 +138,8 @@ class SimulatedRehearsal:
             scene, tried = tried[:length], tried[length:]
             seen.append(_seen(step, scene, f"then {step.kind}: " if at and step is not None else ""))
         words = "; ".join(seen)
-        return Rehearsed(_within(int(estimate, 16), self._max_gas_units), f"simulated, as the plan says: {words}")
+        gas_units = _within(_in_all(int(estimate, 16), begun), self._max_gas_units)
+        return Rehearsed(gas_units, f"simulated, as the plan says: {words}")
 
     def _scene(self, step: Step | None, call: Call) -> tuple[Trial, ...]:
         """A look, the call, and the same look again."""
@@ -148,7 +148,7 @@ class SimulatedRehearsal:
         return (*looks, act, *looks)
 
     def _looks(self, step: Step | None) -> tuple[Trial, ...]:
-        """The reads around the call: both tokens, native coin, position NFTs, and an approval's allowance."""
+        """The reads around the call: both tokens, native coin, position NFTs, and the allowances that it changes."""
         stage, contracts = self._stage, self._stage.contracts
         balance = codec.call("balanceOf(address)", stage.owner)
         reads = [
@@ -157,9 +157,14 @@ class SimulatedRehearsal:
             (contracts.multicall, codec.call("getEthBalance(address)", stage.owner)),
             (contracts.positions, balance),
         ]
+        spenders = {"router": contracts.router, "positions": contracts.positions}
+        watched: list[tuple[str, str]] = []
         if isinstance(step, Approve):
-            spender = contracts.router if step.spender == "router" else contracts.positions
-            reads.append((step.token, codec.call("allowance(address,address)", stage.owner, spender)))
+            watched = [(step.token, spenders[step.spender])]
+        elif deltas.approves(step):
+            watched = [(token, each) for token in (stage.token0, stage.token1) for each in spenders.values()]
+        allowance = "allowance(address,address)"
+        reads += [(token, codec.call(allowance, stage.owner, spender)) for token, spender in watched]
         return tuple(Trial(stage.owner, target, data) for target, data in reads)
 
 
@@ -184,7 +189,17 @@ def _moved(step: Step | None, before: list[Tried], after: list[Tried]) -> Deltas
             raise RehearsalFailedError(f"the balance of {name} cannot be read around the transaction")
         changes.append(second.number - first.number)
     amount_0, amount_1, native_wei, positions = changes
-    return Deltas(amount_0, amount_1, native_wei, positions, after[-1].number if isinstance(step, Approve) else None)
+    allowance = after[-1].number if isinstance(step, Approve) else None
+    return Deltas(amount_0, amount_1, native_wei, positions, allowance, _left(step, after))
+
+
+def _left(step: Step | None, after: list[Tried]) -> tuple[int, ...]:
+    """What may be taken by allowance after a batch. RehearsalFailedError where a token does not say."""
+    allowances = after[_BALANCES:] if deltas.approves(step) else []
+    found = [each.number for each in allowances if each.number is not None]
+    if len(found) != len(allowances):
+        raise RehearsalFailedError("an allowance cannot be read after the transaction")
+    return tuple(found)
 
 
 def _words(moved: Deltas) -> str:
@@ -196,6 +211,17 @@ def _words(moved: Deltas) -> str:
 
 def _request(owner: str, call: Call) -> dict[str, Any]:
     return {"from": owner, "to": call.to, "data": "0x" + call.data.hex(), "value": hex(call.value_wei)}
+
+
+def _asked(owner: str, call: Call, request: dict[str, Any]) -> list[Any]:
+    """The parameters of a question about a call, upon the delegation that it sets."""
+    codes = delegation.overriding(owner, call)
+    return [request, "latest", *([{at: {"code": "0x" + code.hex()} for at, code in codes.items()}] if codes else [])]
+
+
+def _in_all(estimate: int, call: Call) -> int:
+    """An estimate upon a delegation that stands already, with what it costs to set it."""
+    return estimate if call.delegate is None else estimate + delegation.AUTHORIZATION_GAS
 
 
 def _failed(error: RpcError) -> RpcError | RehearsalFailedError:

@@ -17,8 +17,9 @@ from eth_utils.crypto import keccak
 
 from keeper.errors import HaltedError, RehearsalFailedError, RpcError, SigningLimitError, TransientError
 from keeper.model.plan import Step, is_way_out
-from keeper.world.chain import fees, send_state, sights, strangers
+from keeper.world.chain import delegation, fees, send_state, sights, strangers
 from keeper.world.chain.fees import Fees
+from keeper.world.chain.nonces import NEVER, holds_up_others, next_nonce
 from keeper.world.chain.send_state import (
     Cancel,
     Finish,
@@ -31,7 +32,7 @@ from keeper.world.chain.send_state import (
     Wait,
 )
 from keeper.world.chain.sent import Mined, Refused, Sent, Unknown, Watch
-from keeper.world.chain.sights import Head, Look
+from keeper.world.chain.sights import Look
 from keeper.world.journal.attempts import Attempt, StoredTransaction
 from keeper.world.journal.transactions import TransactionLog
 from keeper.world.protocols import Call, LastLook, Node, Purpose, Rehearsal
@@ -51,6 +52,7 @@ class Sender:
     ``pause`` sleeps so many seconds between two looks; a local chain may mine in it instead. ``now`` is a monotonic
     clock, seconds: after ``receipt_timeout_seconds`` of it the end is left to the next cycle. ``exit_ceiling_wei`` is
     what a way out may offer per gas, in place of ``patience.ceiling_wei``. ``route`` is where ``node`` sends to.
+    ``one_at_a_time``: nothing is begun while another transaction of the key is out (see ``nonces``).
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class Sender:
         poll_seconds: float = 2.0,
         receipt_timeout_seconds: float = 120.0,
         route: Literal["public", "private"] = "public",
+        one_at_a_time: bool = False,
     ) -> None:
         self._node, self._signer, self._log, self._chain_id = node, signer, log, chain_id
         self._rehearsal, self._pause, self._now = rehearsal, pause, now
         self._patience, self._exit_ceiling_wei, self._route = patience, exit_ceiling_wei, route
         self._poll_seconds, self._receipt_timeout_seconds = poll_seconds, receipt_timeout_seconds
+        self._one_at_a_time = one_at_a_time
 
     @property
     def chain_id(self) -> int:
@@ -95,7 +99,8 @@ class Sender:
         head = sights.read_head(self._node, self.address, self._chain_id)
         if head.timestamp > deadline_timestamp:
             return Refused("the plan's deadline has passed")
-        nonce = self._next_nonce(head)
+        nonce = next_nonce(self._log, self._chain_id, self.address, head.nonce, one_at_a_time=self._one_at_a_time)
+        call = delegation.unless_set(self._node, self.address, call)
         try:
             gas = fees.gas_limit(self._rehearsal.gas_units(step, call))
             ceiling_wei = self._patience_for(step, gas).ceiling_wei
@@ -151,6 +156,8 @@ class Sender:
         last = transaction.attempts[-1]
         seen = watch.completed(look.seen)
         patience = self._patience_for(step, last.gas_limit)
+        if holds_up_others(self._log, transaction):
+            patience, deadline_timestamp = replace(patience, max_attempts=0), NEVER
         move = send_state.next_move(sights.tried(transaction), deadline_timestamp, seen, patience)
         if last.route == "private" and self._route == "public" and isinstance(move, (Resend, Replace)):
             move = Wait(RELAY_GONE)  # what was kept from the public pool stays kept from it
@@ -167,7 +174,7 @@ class Sender:
             case Resend():
                 self._resend(transaction, watch)
             case Replace(fees=caps):
-                again = Call(self.address, b"") if last.cancels else call
+                again = Call(self.address, b"") if last.cancels else delegation.as_signed(call, last.raw)
                 purpose = Purpose(transaction.step_id, seen.head_timestamp, last.cancels)
                 try:
                     transaction = self._sign_again(transaction, again, last.gas_limit, caps, purpose, watch)
@@ -218,37 +225,19 @@ class Sender:
             self._patience, self._exit_ceiling_wei, is_exit=is_way_out(step), gas_units=gas_units
         )
 
-    def _next_nonce(self, head: Head) -> int:
-        """No counter is kept: the chain's count, or one more than the highest that is signed for and not settled."""
-        settled = self._log.highest_settled_nonce(self._chain_id, self.address)
-        if settled is not None and head.nonce <= settled:
-            raise TransientError(
-                f"the node counts {head.nonce} transactions of {self.address}, but nonce {settled} is mined: it lags "
-                "behind, or the chain is being reorganised; nothing was signed"
-            )
-        for nonce, strategy in self._log.out_for_halted(self._chain_id, self.address, head.nonce):
-            raise TransientError(
-                f"nonce {nonce} of {self.address} is out for strategy {strategy}, which is halted, and not mined: "
-                f"nothing is signed behind it; `keeper resume {strategy}` has it settled"
-            )
-        live = self._log.highest_live_nonce(self._chain_id, self.address)
-        return head.nonce if live is None else max(head.nonce, live + 1)
-
     def _sign(self, call: Call, nonce: int, gas: int, caps: Fees, purpose: Purpose) -> tuple[Attempt, int]:
-        signed = self._signer.sign(
-            {
-                "type": 2,
-                "chainId": self._chain_id,
-                "nonce": nonce,
-                "to": to_checksum_address(call.to),
-                "data": call.data,
-                "value": call.value_wei,
-                "gas": gas,
-                "maxFeePerGas": caps.max_fee_wei,
-                "maxPriorityFeePerGas": caps.max_priority_fee_wei,
-            },
-            purpose,
-        )
+        kind = {"type": 2} if call.delegate is None else {"type": 4, "delegate": to_checksum_address(call.delegate)}
+        fields = {
+            "chainId": self._chain_id,
+            "nonce": nonce,
+            "to": to_checksum_address(call.to),
+            "data": call.data,
+            "value": call.value_wei,
+            "gas": gas,
+            "maxFeePerGas": caps.max_fee_wei,
+            "maxPriorityFeePerGas": caps.max_priority_fee_wei,
+        }
+        signed = self._signer.sign(kind | fields, purpose)
         attempt = Attempt(
             hash="0x" + keccak(signed.raw).hex(),
             raw=signed.raw,

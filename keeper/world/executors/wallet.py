@@ -9,14 +9,17 @@ from keeper.errors import RehearsalFailedError
 from keeper.model.ledger import Effects
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
-from keeper.model.plan import Plan
-from keeper.world.chain import recovery
+from keeper.model.plan import Batch, Plan, Step, singles
+from keeper.world.chain import recovery, undelegating
 from keeper.world.chain.rehearsal import ForesightedRehearsal
 from keeper.world.chain.sender import Sender
 from keeper.world.chain.sent import Mined, Refused, Unknown
 from keeper.world.journal.attempts import Ending, StoredStep
 from keeper.world.journal.transactions import TransactionLog
 from keeper.world.protocols import Node, Venue
+
+# A call of an account without code succeeds and does nothing: no step that is worth doing leaves no log.
+RAN_NOTHING = "did nothing: the account ran no code when it was mined"
 
 
 class WalletExecutor:
@@ -40,11 +43,16 @@ class WalletExecutor:
         self._settings_digest = settings_digest
 
     def recover(self, strategy: str) -> Outcome | None:
-        """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
-        recovery.revive_undone(self._node, self._log, strategy, self._sender.chain_id)
+        """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing.
+
+        TransientError while the account's delegation is being taken back.
+        """
+        chain_id, address = self._sender.chain_id, self._sender.address
+        undelegating.require_none_out(self._node, self._log, chain_id, address)
+        recovery.revive_undone(self._node, self._log, strategy, chain_id)
         while undone := self._log.undone(strategy):  # read anew each time: an end may bring others down
             submission, step = undone[0]
-            sent = self._carry_out(step, submission, step.step.kind)
+            sent = self._carry_out(step, submission, step.step)
             if not isinstance(sent, Mined):
                 return Pending(submission, sent.note if isinstance(sent, Unknown) else sent.reason)
             self._book(sent)  # and with it ends what was decided upon another end of it
@@ -62,7 +70,7 @@ class WalletExecutor:
         if hopeless is not None:
             return Failed(submission, f"{steps[0].step.kind}: {hopeless}")
         for step in steps:
-            sent = self._carry_out(step, submission, steps[-1].step.kind)
+            sent = self._carry_out(step, submission, steps[-1].step)
             if isinstance(sent, Unknown):
                 return Pending(submission, sent.note)
             if isinstance(sent, Refused):
@@ -72,6 +80,8 @@ class WalletExecutor:
             if ending.state != "FINAL_OK":
                 why = "reverted" if ending.state == "FINAL_REVERTED" else "took back its nonce: the plan had expired"
                 return Failed(submission, f"{step.step.kind}: transaction {ending.receipt['transactionHash']} {why}")
+            if isinstance(step.step, Batch) and not ending.receipt["logs"]:
+                return Failed(submission, f"batch: transaction {ending.receipt['transactionHash']} {RAN_NOTHING}")
             effects.append(caused)
         return Done(submission, _together(effects))
 
@@ -95,7 +105,7 @@ class WalletExecutor:
     def _effects(self, ending: Ending) -> Effects:
         return self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
 
-    def _carry_out(self, stored: StoredStep, submission: OpenSubmission, act: str) -> Mined | Refused | Unknown:
+    def _carry_out(self, stored: StoredStep, submission: OpenSubmission, act: Step) -> Mined | Refused | Unknown:
         transaction, deadline = stored.transaction, submission.deadline_timestamp
         if transaction is not None and transaction.ending is not None:
             return Mined(transaction.id, transaction.ending)
@@ -103,12 +113,16 @@ class WalletExecutor:
         if transaction is not None:
             return self._sender.settle(transaction, stored.step, call, deadline)
         state = self._log.strategy_state(submission.strategy)
-        if state in ("paused", "halted") or (state in ("exiting", "exited") and act in ("mint", "increase")):
+        if state in ("paused", "halted") or (state in ("exiting", "exited") and _invests(act)):
             return Refused(f"the strategy is {state}: nothing new is begun")
         if self._settings_digest not in (None, self._log.settings_digest(submission.plan_id)):
             # The signing policy goes by the settings of now and would take the difference for a fault.
             return Refused("its settings were edited after the plan was made: it is made anew")
         return self._sender.send(stored.id, stored.step, call, deadline)
+
+
+def _invests(act: Step) -> bool:
+    return any(each.kind in ("mint", "increase") for each in singles((act,)))
 
 
 def _together(effects: list[Effects]) -> Effects:

@@ -22,6 +22,8 @@ LIVE: Final[tuple[TransactionState, ...]] = ("SIGNED", "BROADCAST", "INCLUDED", 
 FINAL: Final[tuple[TransactionState, ...]] = ("FINAL_OK", "FINAL_REVERTED", "CANCELLED")
 SETTLED: Final[tuple[TransactionState, ...]] = (*FINAL, "LOST_NONCE")
 
+_SET_CODE: Final = b"\x04"
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -43,6 +45,12 @@ class Attempt:
     def most_gas_wei(self) -> int:
         """The most that its gas can cost."""
         return self.gas_limit * self.max_fee_wei
+
+    @property
+    def nonces(self) -> int:
+        """How many nonces it takes when it is mined, whether it succeeds or reverts: the authorization that the sender
+        of a type-4 transaction gives itself has the one after the transaction's own (EIP-7702)."""
+        return 2 if self.raw[:1] == _SET_CODE else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,12 @@ class StoredTransaction:
     block_number: int | None = None
     block_hash: str | None = None
 
+    @property
+    def nonces(self) -> int:
+        """How many nonces it took, or may take while its end is not known."""
+        mined = None if self.ending is None else str(self.ending.receipt["transactionHash"]).lower()
+        return max(each.nonces for each in self.attempts if mined in (None, each.hash))
+
 
 @dataclass(frozen=True, slots=True)
 class StoredStep:
@@ -99,7 +113,7 @@ def stored(row: Any, attempts: Sequence[Any]) -> StoredTransaction:
         sender=row.sender,
         nonce=row.nonce,
         state=row.state,
-        attempts=tuple(map(_attempt, attempts)),
+        attempts=tuple(map(attempt_of, attempts)),
         ending=ending,
         block_number=row.block_number,
         block_hash=row.block_hash,
@@ -121,7 +135,8 @@ def attempt_row(transaction_id: int, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _attempt(row: Any) -> Attempt:
+def attempt_of(row: Any) -> Attempt:
+    """The attempt of its row."""
     return Attempt(
         row.hash,
         row.raw,

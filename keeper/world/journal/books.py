@@ -31,7 +31,8 @@ class KnownPosition:
 
 @dataclass(frozen=True, slots=True)
 class SignerRecord:
-    """``highest_nonce`` is the highest one signed for; ``first_nonce`` None: to be taken from the chain."""
+    """``highest_nonce`` is the highest one that anything signed takes, or may take while its end is not known;
+    ``first_nonce`` None: to be taken from the chain."""
 
     first_nonce: int | None
     highest_nonce: int | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, func, insert, select
 
 from keeper.model.observation import History, Observation, Sample
-from keeper.world.journal import tables
+from keeper.world.journal import history_tables
 from keeper.world.journal.histories import (
     SAMPLE_COLUMNS,
     StoredSample,
@@ -51,11 +51,11 @@ class HistoryWriter:
         stored, new = _number(series, history.samples)
         if new:
             rows = [_sample_row(series.id, each) for each in new]
-            connection.execute(insert(tables.series_samples), rows)
+            connection.execute(insert(history_tables.series_samples), rows)
         content = canonical_samples(stored)
         digest = hashlib.sha256(content).hexdigest()  # = canonical.digest(history.samples)
         row = {"digest": digest, "series_id": series.id, "runs": encode_runs([each.seq for each in stored])}
-        connection.execute(insert_missing(connection, tables.histories), row)
+        connection.execute(insert_missing(connection, history_tables.histories), row)
         _trim(series, history)
         return digest, content
 
@@ -101,7 +101,7 @@ def _trim(series: _Series, history: History) -> None:
 
 def _load_series(connection: Connection, key: tuple[int, str, int], start: int) -> _Series:
     chain_id, pool, sample_seconds = key
-    table, rows = tables.series, tables.series_samples
+    table, rows = history_tables.series, history_tables.series_samples
     row = {"chain_id": chain_id, "pool": pool, "sample_seconds": sample_seconds}
     connection.execute(insert_missing(connection, table), row)
     where = (table.c.chain_id == chain_id, table.c.pool == pool, table.c.sample_seconds == sample_seconds)

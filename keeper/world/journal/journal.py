@@ -23,9 +23,11 @@ from keeper.world.journal.location import Location
 from keeper.world.journal.memory import memory
 from keeper.world.journal.outcomes import Account
 from keeper.world.journal.pins import PinLog
+from keeper.world.journal.proposals import ProposalLog
 from keeper.world.journal.query import Query
 from keeper.world.journal.reconciling import ReconciliationLog
 from keeper.world.journal.resuming import Forgiven, forgive
+from keeper.world.journal.safe_pins import SafePinLog
 from keeper.world.journal.samples import StoredSamples
 from keeper.world.journal.signing import SigningRecords
 from keeper.world.journal.sql import insert_missing, insert_row, query_on
@@ -36,9 +38,9 @@ from keeper.world.journal.transactions import TransactionLog
 class SqlJournal:
     """The journal on SQLite or PostgreSQL; open it with ``opening.open_journal``.
 
-    ``transactions`` records what is signed and sent, ``signing`` is what the signing policy goes by, ``pins`` the code
-    of contracts, ``samples`` keeps price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it
-    against the chain.
+    ``transactions`` records what is signed and sent, ``proposals`` what the owners of a Safe are asked for, ``signing``
+    is what the signing policy goes by, ``pins`` the code of contracts, ``safe_pins`` what Safes were, ``samples`` keeps
+    price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it against the chain.
     """
 
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:
@@ -52,8 +54,10 @@ class SqlJournal:
         self.samples = StoredSamples(engine)
         self.reconciliations = ReconciliationLog(engine)
         self.transactions = TransactionLog(engine, on_taken_back=self.reconciliations.forget)
+        self.proposals = ProposalLog(engine, on_taken_back=self.reconciliations.forget)
         self.signing = SigningRecords(engine)
         self.pins = PinLog(engine)
+        self.safe_pins = SafePinLog(engine)
 
     def close(self) -> None:
         """Release the database; everything is durable already."""
@@ -129,7 +133,7 @@ class SqlJournal:
                 "action": plan.action,
                 "deadline_timestamp": plan.deadline_timestamp,
                 "state": "open",
-                "act": plan.next_steps[-1].kind,
+                "act": plan.act,
             }
             try:
                 plan_id = insert_row(connection, tables.plans, row)

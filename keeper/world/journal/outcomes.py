@@ -97,9 +97,16 @@ def _close_position(connection: Connection, account: Account, pool: str, token_i
 
 def cost_quote(query: Query, plan_id: int, decision: Decision, *, done: bool) -> int:
     """What the plan has cost, raw quote units: gas really paid at the decision's native price, rounded up, and for a
-    swap that was done the planned pool fee and price impact."""
+    swap that was done the planned pool fee and price impact. What others paid to execute it for a Safe counts too,
+    though it is not the Safe's own money."""
     rows = query("SELECT amount FROM ledger WHERE plan_id = ? AND kind = 'gas' AND token = ?", (plan_id, NATIVE))
     gas_wei = -sum(int(amount) for (amount,) in rows)
+    executed = query(
+        "SELECT p.gas_wei FROM proposals p JOIN steps s ON s.id = p.step_id "
+        "WHERE s.plan_id = ? AND p.kind = 'act' AND p.state = 'FINAL'",
+        (plan_id,),
+    )
+    gas_wei += sum(int(paid) for (paid,) in executed)
     cost = decision.observation.gas.native_price.quote_amount_rounding_up(gas_wei)
     if done and any(step.kind == "swap" for step in decision.plan.acts):
         cost += decision.plan.cost.swap_fee_quote + decision.plan.cost.price_impact_quote

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, update
 
 from keeper.model.memory import FailingAct
-from keeper.world.journal import tables
+from keeper.world.journal import safe_pins, tables
 from keeper.world.journal.memory import failing
 from keeper.world.journal.query import Query
 from keeper.world.journal.sql import insert_missing, query_on
@@ -24,11 +24,13 @@ class HaltedSigner:
 
 @dataclass(frozen=True, slots=True)
 class Forgiven:
-    """What a `resume` forgave. ``differences``: what the next reconciliation finds is booked as the owner's, once."""
+    """What a `resume` forgave. ``differences``: what the next reconciliation finds is booked as the owner's, once.
+    ``safe``: the Safe that is relied on from now on as it was when its change halted the strategy."""
 
     failures: tuple[FailingAct, ...]
     signers: tuple[HaltedSigner, ...]
     differences: bool
+    safe: str | None = None
 
 
 def halted_signers(query: Query) -> tuple[HaltedSigner, ...]:
@@ -38,8 +40,8 @@ def halted_signers(query: Query) -> tuple[HaltedSigner, ...]:
 
 
 def forgive(connection: Connection, strategy: str) -> Forgiven:
-    """Failures up to now, differences at the next look, and the halt of the strategy's signers, whose count of
-    transactions is taken from the chain afresh."""
+    """Failures up to now, differences at the next look, the halt of the strategy's signers, whose count of
+    transactions is taken from the chain afresh, and the change of its Safe that halted it."""
     query, table = query_on(connection), tables.strategies
     failures, signers = failing(query, strategy), _signers_of(query, strategy)
     connection.execute(insert_missing(connection, table), {"name": strategy})
@@ -53,7 +55,7 @@ def forgive(connection: Connection, strategy: str) -> Forgiven:
     for each in signers:
         mine = (keys.c.chain_id == each.chain_id, keys.c.address == each.address)
         connection.execute(update(keys).where(*mine).values(state="running", reason="", first_nonce=None))
-    return Forgiven(failures, signers, differences=True)
+    return Forgiven(failures, signers, differences=True, safe=safe_pins.accept(connection, strategy))
 
 
 def _signers_of(query: Query, strategy: str) -> tuple[HaltedSigner, ...]:

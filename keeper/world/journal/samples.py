@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, delete, insert, select
 
 from keeper.model.observation import Sample
-from keeper.world.journal import tables
+from keeper.world.journal import history_tables
 from keeper.world.journal.histories import SAMPLE_COLUMNS, sample_columns, sample_of
 from keeper.world.journal.sql import insert_missing
 
@@ -24,11 +24,11 @@ class StoredSamples:
         """Keep a sample; one of the same pool and timestamp is left as it is."""
         row = {"chain_id": chain_id, "pool": pool_address.lower(), **sample_columns(sample)}
         with self._engine.begin() as connection:
-            connection.execute(insert_missing(connection, tables.samples), row)
+            connection.execute(insert_missing(connection, history_tables.samples), row)
 
     def replace(self, pool_address: str, chain_id: int, samples: Sequence[Sample]) -> None:
         """Keep the samples in place of those of the same pool and moments."""
-        table, pool = tables.samples, pool_address.lower()
+        table, pool = history_tables.samples, pool_address.lower()
         rows = [{"chain_id": chain_id, "pool": pool, **sample_columns(sample)} for sample in samples]
         if not rows:
             return
@@ -41,14 +41,14 @@ class StoredSamples:
 
     def forget_after(self, pool_address: str, chain_id: int, timestamp: int) -> None:
         """Drop the pool's samples after a moment: the chain no longer has the blocks that they were read at."""
-        table = tables.samples
+        table = history_tables.samples
         mine = (table.c.chain_id == chain_id, table.c.pool == pool_address.lower())
         with self._engine.begin() as connection:
             connection.execute(delete(table).where(*mine, table.c.timestamp > timestamp))
 
     def between(self, pool_address: str, chain_id: int, from_timestamp: int, to_timestamp: int) -> list[Sample]:
         """The samples of both ends and all between, oldest first; UNIX seconds."""
-        table = tables.samples
+        table = history_tables.samples
         columns = [table.c[name] for name in ("timestamp", *SAMPLE_COLUMNS.split(", "))]
         wanted = (
             select(*columns)

@@ -7,8 +7,6 @@ per step and per nonce; one ledger line per log.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -26,25 +24,11 @@ from sqlalchemy import (
 metadata = MetaData()
 
 # SQLite gives automatic row ids to INTEGER keys alone; PostgreSQL's INTEGER would end at 2^31.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _sample_columns() -> list[Column[Any]]:
-    """A sample but for its moment. The columns of its bar are empty where the tape does not cover the hour."""
-    return [
-        Column("sqrt_price_x96", Text, nullable=False),
-        Column("fee_growth_global_0_x128", Text),
-        Column("fee_growth_global_1_x128", Text),
-        Column("bar_low_tick", Integer),
-        Column("bar_high_tick", Integer),
-        Column("bar_volume_0", Text),
-        Column("bar_volume_1", Text),
-        Column("bar_swaps", BigInteger),
-    ]
+Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _identity() -> Column[int]:
-    return Column("id", _Id, primary_key=True, autoincrement=True)
+    return Column("id", Id, primary_key=True, autoincrement=True)
 
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -106,44 +90,6 @@ reconciliations = Table(
     Column("timestamp", BigInteger, nullable=False),
 )
 
-# What a node told about a pool's past, as it was sampled.
-samples = Table(
-    "samples",
-    metadata,
-    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("pool", Text, primary_key=True),
-    Column("timestamp", BigInteger, primary_key=True, autoincrement=False),
-    *_sample_columns(),
-)
-
-# What decisions were told about it, each distinct sample once; a history is runs of ``seq`` in its series.
-series = Table(
-    "series",
-    metadata,
-    _identity(),
-    Column("chain_id", BigInteger, nullable=False),
-    Column("pool", Text, nullable=False),
-    Column("sample_seconds", BigInteger, nullable=False),
-    Index("one_series", "chain_id", "pool", "sample_seconds", unique=True),
-)
-
-series_samples = Table(
-    "series_samples",
-    metadata,
-    Column("series_id", _Id, ForeignKey("series.id"), primary_key=True, autoincrement=False),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("timestamp", BigInteger, nullable=False),
-    *_sample_columns(),
-)
-
-histories = Table(
-    "histories",
-    metadata,
-    Column("digest", Text, primary_key=True),
-    Column("series_id", _Id, ForeignKey("series.id"), nullable=False),
-    Column("runs", Text, nullable=False),
-)
-
 decisions = Table(
     "decisions",
     metadata,
@@ -158,7 +104,7 @@ decisions = Table(
     Column("settings_digest", Text, nullable=False),
     Column("history_digest", Text, nullable=False),
     Column("digest", Text, nullable=False),  # SHA-256 of the full canonical bytes, history included
-    Column("keyframe_id", _Id, ForeignKey("decisions.id")),
+    Column("keyframe_id", Id, ForeignKey("decisions.id")),
     Column("body", LargeBinary, nullable=False),  # canonical bytes without the history's samples; see ``bodies``
     Index("decisions_of_strategy", "strategy", "id"),
 )
@@ -167,7 +113,7 @@ plans = Table(
     "plans",
     metadata,
     _identity(),
-    Column("decision_id", _Id, ForeignKey("decisions.id"), nullable=False),
+    Column("decision_id", Id, ForeignKey("decisions.id"), nullable=False),
     Column("strategy", Text, nullable=False),
     Column("chain_id", BigInteger, nullable=False),
     Column("owner", Text, nullable=False),
@@ -194,7 +140,7 @@ steps = Table(
     "steps",
     metadata,
     _identity(),
-    Column("plan_id", _Id, ForeignKey("plans.id"), nullable=False),
+    Column("plan_id", Id, ForeignKey("plans.id"), nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),  # READY, DONE, FAILED
@@ -206,7 +152,7 @@ transactions = Table(
     "transactions",
     metadata,
     _identity(),
-    Column("step_id", _Id, ForeignKey("steps.id"), nullable=False),
+    Column("step_id", Id, ForeignKey("steps.id"), nullable=False),
     Column("chain_id", BigInteger, nullable=False),
     Column("sender", Text, nullable=False),
     Column("nonce", BigInteger, nullable=False),
@@ -230,7 +176,7 @@ attempts = Table(
     "attempts",
     metadata,
     _identity(),
-    Column("transaction_id", _Id, ForeignKey("transactions.id"), nullable=False, index=True),
+    Column("transaction_id", Id, ForeignKey("transactions.id"), nullable=False, index=True),
     Column("hash", Text, nullable=False, unique=True),
     Column("raw", LargeBinary, nullable=False),
     Column("gas_limit", BigInteger, nullable=False),
@@ -241,13 +187,25 @@ attempts = Table(
     Column("route", Text, nullable=False, server_default="public"),  # or private: a relay alone
 )
 
+# An operator's taking back of what a key's account delegates to (EIP-7702), each attempt a row; it belongs to no plan
+# and takes its nonce and the next. States: SIGNED, then FINAL, or REPLACED by another transaction of the nonce.
+undelegations = Table(
+    "undelegations",
+    metadata,
+    _identity(),
+    *(Column(name, BigInteger, nullable=False) for name in ("chain_id", "nonce", "gas_limit", "signed_timestamp")),
+    *(Column(name, Text, nullable=False) for name in ("sender", "state", "max_fee_wei", "max_priority_fee_wei")),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("raw", LargeBinary, nullable=False),
+)
+
 # What was proposed to the owners of a Safe for a step, or to reject that on the same nonce.
 # States: HASHED, PROPOSED, READY, EXECUTED, then FINAL, REPLACED, REJECTED or EXPIRED; see ``proposals``.
 proposals = Table(
     "proposals",
     metadata,
     _identity(),
-    Column("step_id", _Id, ForeignKey("steps.id"), nullable=False, index=True),
+    Column("step_id", Id, ForeignKey("steps.id"), nullable=False, index=True),
     Column("chain_id", BigInteger, nullable=False),
     Column("safe", Text, nullable=False),
     Column("nonce", BigInteger, nullable=False),
@@ -291,7 +249,7 @@ ledger = Table(
     Column("chain_id", BigInteger, nullable=False),
     Column("owner", Text, nullable=False),
     Column("strategy", Text, nullable=False),
-    Column("plan_id", _Id, ForeignKey("plans.id"), index=True),
+    Column("plan_id", Id, ForeignKey("plans.id"), index=True),
     Column("kind", Text, nullable=False),
     Column("token", Text, nullable=False),
     Column("amount", Text, nullable=False),
@@ -321,9 +279,9 @@ positions = Table(
     Column("amount_0", Text, nullable=False),
     Column("amount_1", Text, nullable=False),
     Column("opened_timestamp", BigInteger, nullable=False),
-    Column("opened_plan_id", _Id, ForeignKey("plans.id")),  # empty: adopted
+    Column("opened_plan_id", Id, ForeignKey("plans.id")),  # empty: adopted
     Column("closed_timestamp", BigInteger),
-    Column("closed_plan_id", _Id, ForeignKey("plans.id")),
+    Column("closed_plan_id", Id, ForeignKey("plans.id")),
     Column("ending", Text),  # why it was closed, where no plan of ours did it: moved or burned by somebody else
     Index("one_position", "chain_id", "pool", "token_id", unique=True),
     Index("positions_of_strategy", "strategy", "closed_timestamp"),

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select
 
 from keeper.world.feeds.swaps import PoolMark, PoolSwap, Segment, TapeBlock, TapePiece
-from keeper.world.journal import tables as journal_tables
+from keeper.world.journal import history_tables
 from keeper.world.journal import tape_tables as tables
 from keeper.world.journal.sql import insert_missing
 
@@ -64,7 +64,7 @@ class StoredTape:
         Samples after its moment go in the same transaction: after a crash nothing would tell that they are of blocks
         which are gone.
         """
-        samples = journal_tables.samples
+        samples = history_tables.samples
         with self._engine.begin() as connection:
             connection.execute(delete(samples).where(*self._mine(samples), samples.c.timestamp > after_timestamp))
             for table, column in _PLACED:

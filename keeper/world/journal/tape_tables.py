@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
-from keeper.world.journal.tables import metadata
+from keeper.world.journal.history_tables import metadata
 
-# ``metadata`` from here has every table of a journal, those of ``tables`` and these.
+# ``metadata`` from here has every table of a journal, those of ``tables``, of ``history_tables`` and these.
 __all__ = ["metadata", "swaps", "tape_blocks", "tape_marks", "tape_segments"]
 
 # Every swap of the blocks that ``tape_segments`` lists.

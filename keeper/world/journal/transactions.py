@@ -26,22 +26,25 @@ from keeper.world.journal.attempts import (
     StoredStep,
     StoredTransaction,
     TransactionState,
+    attempt_of,
     attempt_row,
     packed,
     stored,
 )
 from keeper.world.journal.outcomes import Account
 from keeper.world.journal.sql import insert_missing, insert_row, query_on
+from keeper.world.journal.undelegations import UndelegationLog, highest_nonce
 
 _STEP_STATE: Final = {"FINAL_OK": "DONE", "FINAL_REVERTED": "FAILED", "CANCELLED": "FAILED", "LOST_NONCE": "FAILED"}
 
 
 class TransactionLog:
     """Every method is one committed transaction of the journal. ``on_taken_back`` is called when ledger lines may
-    have gone."""
+    have gone. ``undelegations``: what of the same nonces belongs to no step."""
 
     def __init__(self, engine: Engine, on_taken_back: Callable[[], object] = lambda: None) -> None:
         self._engine, self._on_taken_back = engine, on_taken_back
+        self.undelegations = UndelegationLog(engine)
 
     def steps(self, plan_id: int) -> tuple[StoredStep, ...]:
         """The steps of a plan in order."""
@@ -54,7 +57,7 @@ class TransactionLog:
             return tuple(StoredStep(row.id, _step(row.body), row.state, of_step.get(row.id)) for row in rows)
 
     def highest_live_nonce(self, chain_id: int, sender: str) -> int | None:
-        """The highest nonce signed for whose end is not known, or None."""
+        """The highest nonce that what is signed and not settled may take, or None."""
         return self._highest_nonce(chain_id, sender, LIVE)
 
     def highest_settled_nonce(self, chain_id: int, sender: str) -> int | None:
@@ -63,9 +66,22 @@ class TransactionLog:
 
     def _highest_nonce(self, chain_id: int, sender: str, states: tuple[TransactionState, ...]) -> int | None:
         table = tables.transactions
-        wanted = select(func.max(table.c.nonce)).where(_of(chain_id, sender), table.c.state.in_(states))
+        last = table.c.nonce + table.c.nonces - 1
+        wanted = select(func.max(last)).where(_of(chain_id, sender), table.c.state.in_(states))
+        beside = highest_nonce(chain_id, sender, live=states is LIVE)
         with self._engine.begin() as connection:
-            return connection.execute(wanted).scalar()
+            found = [connection.execute(each).scalar() for each in (wanted, beside)]
+        return max((each for each in found if each is not None), default=None)
+
+    def out(self, chain_id: int, sender: str) -> tuple[tuple[int, int, str], ...]:
+        """What is signed and not settled: each nonce, how many it may take, and the strategy; in order."""
+        table, steps, plans = tables.transactions, tables.steps, tables.plans
+        joined = table.join(steps, steps.c.id == table.c.step_id).join(plans, plans.c.id == steps.c.plan_id)
+        live = and_(_of(chain_id, sender), table.c.state.in_(LIVE))
+        wanted = select(table.c.nonce, table.c.nonces, plans.c.strategy).select_from(joined).where(live)
+        with self._engine.begin() as connection:
+            rows = connection.execute(wanted.order_by(table.c.nonce))
+            return tuple((row.nonce, row.nonces, row.strategy) for row in rows)
 
     def out_for_halted(self, chain_id: int, sender: str, since_nonce: int) -> tuple[tuple[int, str], ...]:
         """Nonces from ``since_nonce`` on that are out for strategies which are halted, with their names, in order."""
@@ -90,6 +106,7 @@ class TransactionLog:
             "signed_timestamp": attempt.signed_timestamp,
             "debit_gas_wei": str(attempt.most_gas_wei),
             "debit_quote": str(debit_quote),
+            "nonces": attempt.nonces,
         }
         with self._engine.begin() as connection:
             transaction_id = insert_row(connection, tables.transactions, row)
@@ -139,6 +156,7 @@ class TransactionLog:
                 connection,
                 transaction_id,
                 ending.state,
+                nonces=_nonces(connection, transaction_id, str(ending.receipt["transactionHash"]).lower()),
                 receipt=packed(ending.receipt),
                 block_number=int(ending.receipt["blockNumber"], 16),
                 block_hash=ending.receipt["blockHash"],
@@ -159,6 +177,9 @@ class TransactionLog:
         with self._engine.begin() as connection:
             undoing.take_back(connection, transaction_id)
             undoing.revive(connection, transaction_id)
+            table = tables.transactions
+            again = {"nonces": _nonces(connection, transaction_id)}
+            connection.execute(update(table).where(table.c.id == transaction_id).values(again))
         self._on_taken_back()
 
     def recent_final(self, strategy: str, chain_id: int, blocks: int) -> tuple[StoredTransaction, ...]:
@@ -212,7 +233,7 @@ class TransactionLog:
     def record_lost_nonce(self, transaction_id: int, reason: str, timestamp: int) -> None:
         """The nonce went to a transaction that is not ours: close the plan, halt the strategy and the signer."""
         with self._engine.begin() as connection:
-            _set_state(connection, transaction_id, "LOST_NONCE")
+            _set_state(connection, transaction_id, "LOST_NONCE", nonces=1)  # none of ours can be mined any more
             table = tables.transactions
             lost = connection.execute(select(table).where(table.c.id == transaction_id)).one()
             plan = undoing.plan_of(connection, transaction_id)
@@ -238,6 +259,13 @@ def _step(body: str) -> Step:
 def _of(chain_id: int, sender: str) -> Any:
     table = tables.transactions
     return and_(table.c.chain_id == chain_id, table.c.sender == sender.lower())
+
+
+def _nonces(connection: Connection, transaction_id: int, mined: str | None = None) -> int:
+    """How many nonces it takes: by the attempt that was ``mined``, else by the one that takes most."""
+    table = tables.attempts
+    rows = connection.execute(select(table).where(table.c.transaction_id == transaction_id)).all()
+    return max(each.nonces for each in map(attempt_of, rows) if mined in (None, each.hash))
 
 
 def _set_state(connection: Connection, transaction_id: int, state: TransactionState, **columns: Any) -> None:

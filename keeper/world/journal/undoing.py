@@ -1,4 +1,4 @@
-"""Taking back what followed from a transaction that a reorganisation removed from the chain, or moved in it.
+"""Taking back what followed from a transaction, or a proposal, that a reorganisation removed from the chain or moved.
 
 Everything here runs inside the caller's transaction. Ledger lines, positions and the strategy's course follow from
 receipts alone, so what is taken back is written again when the transaction comes to an end once more.
@@ -6,12 +6,13 @@ receipts alone, so what is taken back is written again when the transaction come
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, Table, and_, delete, func, select, update
 
 from keeper.world.journal import decisions, outcomes, tables
 from keeper.world.journal.attempts import FINAL, LIVE
+from keeper.world.journal.proposal_rows import OPEN
 from keeper.world.journal.sql import query_on
 
 # How far back the course of a strategy is followed to know whether it is between an exit and its mint.
@@ -20,9 +21,15 @@ _COURSE_PLANS = 20
 
 def plan_of(connection: Connection, transaction_id: int) -> Any:
     """The row of the plan that a transaction belongs to."""
-    plans, steps, transactions = tables.plans, tables.steps, tables.transactions
-    joined = plans.join(steps, steps.c.plan_id == plans.c.id).join(transactions, transactions.c.step_id == steps.c.id)
-    return connection.execute(select(plans).select_from(joined).where(transactions.c.id == transaction_id)).one()
+    table = tables.transactions
+    return plan_of_step(connection, _step_of(connection, table, transaction_id))
+
+
+def plan_of_step(connection: Connection, step_id: int) -> Any:
+    """The row of the plan that a step belongs to."""
+    plans, steps = tables.plans, tables.steps
+    joined = plans.join(steps, steps.c.plan_id == plans.c.id)
+    return connection.execute(select(plans).select_from(joined).where(steps.c.id == step_id)).one()
 
 
 def steps_of(strategy: str, plan_state: str | None = None) -> Any:
@@ -35,32 +42,65 @@ def steps_of(strategy: str, plan_state: str | None = None) -> Any:
 
 def take_back(connection: Connection, transaction_id: int) -> None:
     """Remove what was booked of a final transaction; nothing happens where nothing was."""
-    table, attempts, ledger, positions = tables.transactions, tables.attempts, tables.ledger, tables.positions
+    table, attempts = tables.transactions, tables.attempts
     row = connection.execute(select(table).where(table.c.id == transaction_id)).one()
     if row.state not in FINAL:
         return
-    plan = plan_of(connection, transaction_id)
     hashes = select(attempts.c.hash).where(attempts.c.transaction_id == transaction_id)
-    mine = and_(ledger.c.chain_id == row.chain_id, ledger.c.owner == plan.owner, ledger.c.plan_id == plan.id)
+    _remove_effects(connection, plan_of(connection, transaction_id), hashes)
+    connection.execute(update(table).where(table.c.id == transaction_id).values(_NO_EVIDENCE))
+
+
+def take_back_proposal(connection: Connection, proposal_id: int) -> None:
+    """Remove what was booked of a proposal that was carried out; nothing happens where nothing was."""
+    table = tables.proposals
+    row = connection.execute(select(table).where(table.c.id == proposal_id)).one()
+    if row.state != "FINAL":
+        return
+    if row.kind == "act":
+        _remove_effects(connection, plan_of_step(connection, row.step_id), [row.transaction_hash])
+    empty = {**_NO_EVIDENCE, "transaction_hash": None, "gas_wei": None}
+    connection.execute(update(table).where(table.c.id == proposal_id).values(empty))
+
+
+_NO_EVIDENCE: Final[dict[str, Any]] = dict.fromkeys(("receipt", "block_number", "block_hash", "block_timestamp"))
+
+
+def _remove_effects(connection: Connection, plan: Any, hashes: Any) -> None:
+    ledger, positions = tables.ledger, tables.positions
+    mine = and_(ledger.c.chain_id == plan.chain_id, ledger.c.owner == plan.owner, ledger.c.plan_id == plan.id)
     connection.execute(delete(ledger).where(mine, ledger.c.transaction_hash.in_(hashes)))
     # A plan has one act, so the positions that its plan opened or closed are those of the transaction.
     connection.execute(delete(positions).where(positions.c.opened_plan_id == plan.id))
     closed_by_it = positions.c.closed_plan_id == plan.id
     connection.execute(update(positions).where(closed_by_it).values(closed_timestamp=None, closed_plan_id=None))
-    empty = {"receipt": None, "block_number": None, "block_hash": None, "block_timestamp": None}
-    connection.execute(update(table).where(table.c.id == transaction_id).values(empty))
 
 
 def revive(connection: Connection, transaction_id: int) -> None:
     """Make a transaction live again that was final, and its plan one that has to be finished once more."""
-    table, attempts, plans, steps = tables.transactions, tables.attempts, tables.plans, tables.steps
+    table, attempts = tables.transactions, tables.attempts
     last = select(func.max(attempts.c.id)).where(attempts.c.transaction_id == transaction_id).scalar_subquery()
     cancels = connection.execute(select(attempts.c.cancels).where(attempts.c.id == last)).scalar_one()
     state = "CANCELLING" if cancels else "BROADCAST"
     connection.execute(update(table).where(table.c.id == transaction_id).values(state=state))
-    step_id = select(table.c.step_id).where(table.c.id == transaction_id).scalar_subquery()
+    _reopen(connection, _step_of(connection, table, transaction_id))
+
+
+def revive_proposal(connection: Connection, proposal_id: int) -> None:
+    """Make a proposal open again that had come to an end, and its plan one that has to be finished once more."""
+    table = tables.proposals
+    connection.execute(update(table).where(table.c.id == proposal_id).values(state="PROPOSED", note=""))
+    _reopen(connection, _step_of(connection, table, proposal_id))
+
+
+def _step_of(connection: Connection, table: Table, row_id: int) -> int:
+    return int(connection.execute(select(table.c.step_id).where(table.c.id == row_id)).scalar_one())
+
+
+def _reopen(connection: Connection, step_id: int) -> None:
+    plans, steps = tables.plans, tables.steps
     connection.execute(update(steps).where(steps.c.id == step_id).values(state="READY"))
-    plan = plan_of(connection, transaction_id)
+    plan = plan_of_step(connection, step_id)
     if plan.state == "failed":
         expire_later(connection, plan)
     if plan.state != "open":
@@ -73,10 +113,12 @@ def revive(connection: Connection, transaction_id: int) -> None:
 
 def close_undone(connection: Connection, plan: Any) -> None:
     """Close an undone plan once all its transactions have ended again; an open plan is its executor's to close."""
-    plans, steps, transactions = tables.plans, tables.steps, tables.transactions
+    plans, steps, transactions, proposals = tables.plans, tables.steps, tables.transactions, tables.proposals
     of_plan = select(steps.c.id).where(steps.c.plan_id == plan.id)
     live = select(func.count()).where(transactions.c.step_id.in_(of_plan), transactions.c.state.in_(LIVE))
-    if plan.state != "undone" or connection.execute(live).scalar_one():
+    asked = select(func.count()).where(proposals.c.step_id.in_(of_plan), proposals.c.state.in_(OPEN))
+    asked = asked.where(proposals.c.kind == "act")
+    if plan.state != "undone" or connection.execute(live).scalar_one() or connection.execute(asked).scalar_one():
         return
     states = {state for (state,) in connection.execute(select(steps.c.state).where(steps.c.plan_id == plan.id))}
     done = states == {"DONE"}

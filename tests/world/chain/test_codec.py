@@ -36,6 +36,13 @@ def test_aggregate3_is_encoded_as_the_general_codec_does(calls: list[tuple[bytes
     assert codec.aggregate3(items) == keccak(text="aggregate3((address,bool,bytes)[])")[:4] + general
 
 
+@given(st.lists(st.tuples(ADDRESSES, WORDS, st.binary(max_size=200)), max_size=8))
+def test_a_batch_is_encoded_as_the_general_codec_does(calls: list[tuple[bytes, int, bytes]]) -> None:
+    name, given = "executeBatch((address,uint256,bytes)[])", [(hexed(to), value, data) for to, value, data in calls]
+    general = keccak(text=name)[:4] + encode(["(address,uint256,bytes)[]"], [given])
+    assert codec.call_with_calls(name, given) == general
+
+
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=200)), max_size=8))
 def test_aggregate3_is_decoded(results: list[tuple[bool, bytes]]) -> None:
     raw = encode(["(bool,bytes)[]"], [results])

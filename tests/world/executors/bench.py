@@ -16,6 +16,7 @@ from keeper.world.chain.node import HttpNode
 from keeper.world.chain.rehearsal import PlainRehearsal
 from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
+from keeper.world.executors.atomic import AtomicVenue
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal import queries
 from keeper.world.journal.journal import SqlJournal
@@ -28,6 +29,8 @@ from tests.world.unpoliced import Unpoliced
 
 CHAIN_ID = 31337
 STRATEGY = "eth-usdc"
+LOUD = "0x" + "c2" * 20  # a counter that tells it in a log
+LOUD_CODE = "0x60005460010160005560006000a000"
 COUNTER = "0x" + "c0" * 20  # adds one to its slot 0 at every call
 COUNTER_CODE = "0x600054600101600055" + "00"
 CLAIM = "0x" + "c1" * 20  # the first call succeeds, every later one reverts
@@ -69,7 +72,7 @@ class FailingNode:
 
 @dataclass
 class PlainVenue:
-    """An approval pays one wei to nobody; the act calls ``target``."""
+    """An approval pays one wei to nobody; every other act calls ``target``."""
 
     target: str = COUNTER
 
@@ -102,6 +105,7 @@ class Bench:
     bump_after_seconds: int = 36
     confirmations: int = 1
     route: Literal["public", "private"] = "public"
+    delegate: str | None = None  # the batch contract that the account is to run
 
     def pause(self, seconds: float) -> None:
         self.clock += seconds
@@ -115,8 +119,10 @@ class Bench:
                         pause=self.pause, now=lambda: self.clock,
                         poll_seconds=1.0, receipt_timeout_seconds=10.0,
                         patience=Patience(self.confirmations, self.bump_after_seconds, self.max_fee_wei),
-                        exit_ceiling_wei=self.max_exit_fee_wei, route=self.route)  # fmt: skip
-        return WalletExecutor(sender, self.venue, log, self.node)
+                        exit_ceiling_wei=self.max_exit_fee_wei, route=self.route,
+                        one_at_a_time=self.delegate is not None)  # fmt: skip
+        acts = self.venue if self.delegate is None else AtomicVenue(self.venue, self.delegate)
+        return WalletExecutor(sender, acts, log, self.node)
 
     def open(self, steps: tuple[Step, ...] = STEPS, *, number: int = 1, lifetime_seconds: int = 600,
              strategy: str = STRATEGY) -> tuple[OpenSubmission, Plan]:  # fmt: skip
@@ -166,6 +172,7 @@ def make(anvil: Anvil, folder: Path) -> Bench:
     anvil.set_balance(address, 10**19)
     anvil.rpc("anvil_setCode", COUNTER, COUNTER_CODE)
     anvil.rpc("anvil_setCode", CLAIM, CLAIM_CODE)
+    anvil.rpc("anvil_setCode", LOUD, LOUD_CODE)
     anvil.mine()
     url = f"sqlite:///{folder}/keeper.db"
     node = FailingNode(HttpNode([anvil.url], retries=0))

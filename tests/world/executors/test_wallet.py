@@ -88,7 +88,7 @@ def test_killed_at_every_boundary_ends_as_if_it_had_not_been(plain_anvil: Anvil,
         snapshot = plain_anvil.snapshot()
         bench = bench_module.make(plain_anvil, tmp_path_factory.mktemp("boundary"))
         submission, plan = bench.open()
-        survived = _run_and_kill_at(bench, boundary, partial(bench.submit, submission, plan))
+        survived = run_and_kill_at(bench, boundary, partial(bench.submit, submission, plan))
         bench.restart()
         if bench.journal.memory(STRATEGY).open is not None:
             assert isinstance(bench.settle(), Done), boundary
@@ -105,7 +105,7 @@ def test_killed_at_every_boundary_ends_as_if_it_had_not_been(plain_anvil: Anvil,
     assert boundary >= 30
 
 
-def _run_and_kill_at(bench: Bench, boundary: int, act: Callable[[], object]) -> bool:
+def run_and_kill_at(bench: Bench, boundary: int, act: Callable[[], object]) -> bool:
     """Whether ``act`` ended before that many boundaries were passed."""
     passed = 0
 

@@ -1,0 +1,166 @@
+"""What the chain says of a Safe and of what was proposed to its owners: the only word on how a proposal ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.errors import RpcError
+from keeper.model.safe import DELEGATE_CALL, SafeExecution, SafeState, SafeTx, rejection
+from keeper.world.chain import codec, sights
+from keeper.world.journal.proposal_rows import Execution, StoredProposal
+from keeper.world.protocols import Node
+from keeper.world.safe.contract import SafeReader
+from keeper.world.safe.hashing import safe_tx_hash
+from keeper.world.safe.proposal_state import Seen, User
+
+# Selector, offset and length in front of what ``multiSend`` carries out.
+_PACKED_AT = 4 + 2 * codec.WORD
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A Safe at the newest block, and the time of the newest block that counts as final (UNIX seconds)."""
+
+    number: int
+    hash: str
+    timestamp: int
+    final_timestamp: int
+    state: SafeState
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What became of a proposal's nonce: by whom it was used, and the evidence; both None where nothing shows yet."""
+
+    is_used: bool
+    by: User | None = None
+    execution: Execution | None = None
+
+    def seen(self, sight: Sight) -> Seen:
+        """The same for the rules."""
+        number = None if self.execution is None else int(self.execution.receipt["blockNumber"], 16)
+        return Seen(sight.number, sight.timestamp, sight.final_timestamp, self.is_used, self.by, number)
+
+
+class SafeWatch:
+    """Looks at one Safe. ``confirmations``: how deep a block must lie, itself included, to be final. ``by_payload``:
+    nonce and hash are chosen by people, so that a proposal is known by the calls that were made alone.
+
+    Raises (from every look):
+        TransientError: the node does not answer, or not what it was asked.
+    """
+
+    def __init__(self, node: Node, reader: SafeReader, *, confirmations: int, by_payload: bool = False) -> None:
+        self._node, self._reader, self.by_payload = node, reader, by_payload
+        self.confirmations = max(1, confirmations)
+        self._foreign: set[tuple[int, str]] = set()
+
+    def look(self) -> Sight:
+        """The Safe at the newest block. Errors as ``SafeReader`` too."""
+        with sights.plain_answers():
+            head = self._node.request("eth_getBlockByNumber", ["latest", False])
+            number, timestamp = int(head["number"], 16), int(head["timestamp"], 16)
+            final_timestamp = timestamp
+            if self.confirmations > 1:
+                deep = hex(max(0, number - self.confirmations + 1))
+                final_timestamp = int(self._node.request("eth_getBlockByNumber", [deep, False])["timestamp"], 16)
+        return Sight(number, str(head["hash"]), timestamp, final_timestamp, self._reader.state(str(head["hash"])))
+
+    def use_of(self, proposal: StoredProposal, sight: Sight) -> Use:
+        """By what the proposal's nonce was used, if it was."""
+        if sight.state.nonce <= proposal.nonce:
+            return Use(is_used=False)
+        found = self._reader.executions(proposal.since_block, sight.number)
+        if self.by_payload:
+            return self._use_by_payload(proposal, found)
+        ours = next((each for each in found if each.safe_tx_hash == proposal.hash), None)
+        if ours is not None:
+            return Use(True, "ours", self._evidence(ours))
+        # Every execution uses one nonce, in order, whether it succeeds or fails inside.
+        since = sight.state.nonce - proposal.nonce
+        if since > len(found):
+            return Use(is_used=True)
+        user, tx = found[-since], proposal.transaction
+        if user.safe_tx_hash == "0x" + safe_tx_hash(rejection(tx.chain_id, tx.safe, tx.nonce)).hex():
+            return Use(True, "rejection", self._evidence(user))
+        by: User = "ours" if self._carries(user, tx) else "other"
+        return Use(True, by, self._evidence(user))
+
+    def approvals(self, digest: bytes, sight: Sight) -> frozenset[str]:
+        """Owners who approved the hash on chain."""
+        return self._reader.approvals(digest, sight.state.owners, sight.hash)
+
+    def moved(self, proposals: Iterable[StoredProposal], head_number: int) -> tuple[StoredProposal, ...]:
+        """Those whose end is no longer in the block that it was in.
+
+        Raises:
+            TransientError: the node lags behind what it showed before.
+        """
+        ended = [each for each in proposals if each.transaction_hash is not None and each.state != "EXPIRED"]
+        if not ended:
+            return ()
+        asked = [("eth_getTransactionReceipt", [each.transaction_hash]) for each in ended]
+        with sights.plain_answers():
+            receipts = self._node.batch(asked)
+            found = zip(ended, receipts, strict=True)
+            gone = [each for each, receipt in found if receipt is None or receipt["blockHash"] != each.block_hash]
+            for each in gone:
+                self._require_other_chain(each, head_number)
+        return tuple(gone)
+
+    def _require_other_chain(self, proposal: StoredProposal, head_number: int) -> None:
+        number = proposal.block_number or 0
+        block = self._node.request("eth_getBlockByNumber", [hex(number), False]) if head_number >= number else None
+        if block is None or block["hash"] == proposal.block_hash:
+            raise RpcError(
+                f"the node does not show transaction {proposal.transaction_hash} of block {number}, which it showed "
+                "before: it lags behind, or the chain is being reorganised"
+            )
+
+    def _use_by_payload(self, proposal: StoredProposal, found: Iterable[SafeExecution]) -> Use:
+        for each in found:
+            key = (proposal.id, each.transaction_hash)
+            if key in self._foreign:
+                continue
+            if self._carries(each, proposal.transaction):
+                return Use(True, "ours", self._evidence(each))
+            self._foreign.add(key)
+        return Use(is_used=False)
+
+    def _carries(self, execution: SafeExecution, tx: SafeTx) -> bool:
+        """Whether the transaction made exactly the calls of ours: they hold the deadline, so no other has them."""
+        with sights.plain_answers():
+            sent = self._node.request("eth_getTransactionByHash", [execution.transaction_hash])
+            given = bytes.fromhex(sent["input"][2:])
+        return all(part in given for part in payload(tx))
+
+    def _evidence(self, execution: SafeExecution) -> Execution:
+        """The receipt, where its block is the canonical one at its height. RpcError where it is not."""
+        with sights.plain_answers():
+            receipt, block = self._node.batch(
+                [
+                    ("eth_getTransactionReceipt", [execution.transaction_hash]),
+                    ("eth_getBlockByNumber", [hex(execution.block_number), False]),
+                ]
+            )
+            _require_same(receipt, block, execution)
+            evidence = Execution(receipt, int(block["timestamp"], 16), execution.succeeded)
+            if evidence.gas_wei < 0 or int(receipt["status"], 16) != 1:
+                raise ValueError("a receipt")
+            return evidence
+
+
+def payload(tx: SafeTx) -> tuple[bytes, ...]:
+    """The bytes that whoever makes the same calls must send, however he puts them into a transaction of the Safe."""
+    if tx.operation == DELEGATE_CALL:
+        length = int.from_bytes(tx.data[_PACKED_AT - codec.WORD : _PACKED_AT], "big")
+        return (tx.data[_PACKED_AT : _PACKED_AT + length],)
+    return (bytes.fromhex(tx.to[2:]), tx.data)
+
+
+def _require_same(receipt: Mapping[str, Any], block: Mapping[str, Any], execution: SafeExecution) -> None:
+    told = (receipt["transactionHash"].lower(), receipt["blockHash"].lower(), block["hash"].lower())
+    if told != (execution.transaction_hash, execution.block_hash, execution.block_hash):
+        raise RpcError(f"the node contradicts itself about transaction {execution.transaction_hash}")

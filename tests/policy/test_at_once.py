@@ -1,0 +1,177 @@
+"""A plan in one transaction: what it holds for each kind of account, and that its amounts are there wherever the price
+goes within the drift that is allowed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from math import isqrt
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from keeper.model import canonical
+from keeper.model.liquidity import position_amounts
+from keeper.model.observation import Account, Allowance, Observation, Position
+from keeper.model.plan import Approve, Batch, Exit, Increase, Mint, Plan, SingleStep, Step, Swap, is_way_out, singles
+from keeper.model.ticks import tick_at_sqrt_price
+from keeper.policy.at_once import at_once
+from keeper.policy.compound import plan_compound
+from keeper.policy.decide import decide
+from keeper.policy.rebalance import Draft, plan_change, plan_exit, plan_tidy
+from keeper.policy.settings import StrategySettings
+from tests.policy.test_decide import strategy
+from tests.policy.world import ADDRESS_0, ADDRESS_1, held, kinds, ladder, memory, observation, settings
+
+BPS = 10_000
+OLD = Position(7, 198_000, 201_600, 10**17, 3 * 10**6, 10**15)
+
+
+def owned_by(obs: Observation, account: Account) -> Observation:
+    return replace(obs, wallet=replace(obs.wallet, account=account))
+
+
+def moved_to(obs: Observation, tick: int, account: Account, chosen: StrategySettings | None = None) -> Draft:
+    """Out of the position and into a range around the tick; one beside the price wants a single token."""
+    chosen = chosen or settings()
+    draft = plan_change(obs, ladder(tick), obs.positions, chosen, leftover_bps=10)
+    return at_once(draft, owned_by(obs, account), chosen)
+
+
+def test_a_key_acts_step_by_step_as_ever() -> None:
+    obs = observation(tick=201_000, positions=(OLD,))
+    draft = plan_change(obs, ladder(201_000), (OLD,), settings(), leftover_bps=10)
+    assert at_once(draft, obs, settings()) is draft
+
+
+@pytest.mark.parametrize("account", ["delegated", "safe"])
+def test_a_rebalance_is_one_act_and_leaves_no_allowance(account: Account) -> None:
+    left = (Allowance(ADDRESS_0, "positions", 5),)
+    obs = observation(tick=201_000, positions=(OLD,), allowances=left)
+    plan = moved_to(obs, 201_000, account).plan
+    assert kinds(plan.steps) == ["batch"] and plan.next_steps == plan.steps
+    acts = [each for each in plan.acts if not isinstance(each, Approve)]
+    assert kinds(tuple(acts)) == ["exit", "swap", "mint"]
+    allowed: dict[tuple[str, str], int] = defaultdict(int, {(a.token, a.spender): a.amount for a in left})
+    for step in plan.acts:
+        if isinstance(step, Approve):
+            assert not (step.amount and allowed[step.token, step.spender]), "some tokens refuse to change an allowance"
+            allowed[step.token, step.spender] = step.amount
+        for token, spender, amount in needs(step):
+            assert allowed[token, spender] == amount
+    assert not any(allowed.values())
+    assert canonical.from_plain(Step, canonical.plain(plan.steps[0])) == plan.steps[0]
+
+
+def needs(step: SingleStep) -> list[tuple[str, str, int]]:
+    if isinstance(step, Swap):
+        return [(ADDRESS_0 if step.zero_for_one else ADDRESS_1, "router", step.amount_in)]
+    parts = step.ranges if isinstance(step, Mint) else step.additions if isinstance(step, Increase) else ()
+    totals = sum(each.amount_0_desired for each in parts), sum(each.amount_1_desired for each in parts)
+    return [(t, "positions", total) for t, total in zip((ADDRESS_0, ADDRESS_1), totals, strict=True) if total]
+
+
+def test_a_position_manager_can_leave_and_enter_at_once_but_not_swap() -> None:
+    chosen = settings(swap={"route": "none"})
+    obs = observation(tick=201_000, positions=(OLD,))
+    plan = moved_to(obs, 201_000, "multicall", chosen).plan
+    assert kinds(plan.steps)[-1] == "batch" and set(kinds(plan.steps)[:-1]) == {"approve"}
+    assert kinds(plan.acts[-2:]) == ["exit", "mint"] and plan.next_steps == plan.steps
+    swapping = moved_to(obs, 201_000, "multicall").plan
+    assert not any(isinstance(step, Batch) for step in swapping.steps)
+
+
+def test_one_step_needs_no_batch() -> None:
+    obs = observation(positions=(OLD,))
+    out = at_once(plan_exit(obs, (OLD,), settings()), owned_by(obs, "safe"), settings()).plan
+    assert kinds(out.steps) == ["exit"] and is_way_out(out.steps[0])
+    left = observation(positions=(OLD,), allowances=(Allowance(ADDRESS_0, "router", 5),))
+    tidying = at_once(plan_exit(left, (OLD,), settings()), owned_by(left, "safe"), settings()).plan
+    assert kinds(tidying.steps) == ["batch"] and is_way_out(tidying.steps[0])
+    # What failed of another kind of batch does not stand in the way out.
+    assert out.act == tidying.act == "exit" and moved_to(obs, 200_000, "safe").plan.act == "batch"
+    tidy = at_once(Draft(plan_tidy(left, settings())), owned_by(left, "delegated"), settings()).plan
+    assert kinds(tidy.steps) == ["approve"] and not is_way_out(tidy.steps[0])
+    assert not is_way_out(Batch((*tidying.acts, Approve(ADDRESS_0, "router", 1))))
+
+
+def test_gas_is_paid_once_and_nothing_is_lost_from_the_books() -> None:
+    obs = observation(tick=201_000, positions=(OLD,))
+    apart = plan_change(obs, ladder(201_000), (OLD,), settings(), leftover_bps=10).plan
+    whole = moved_to(obs, 201_000, "delegated").plan
+    assert whole.cost.gas_units < apart.cost.gas_units
+    assert whole.cost.swap_fee_quote <= apart.cost.swap_fee_quote
+    assert whole.leftover_quote > apart.leftover_quote
+    none = moved_to(obs, 201_000, "delegated", settings(limits={"max_drift_bps": 0})).plan
+    acts = tuple(each for each in none.acts if not isinstance(each, Approve))
+    assert acts == tuple(each for each in apart.steps if not isinstance(each, Approve)), "no drift, nothing is cut"
+
+
+def test_a_safe_needs_no_gas_of_its_own_and_decides_in_one_act() -> None:
+    obs = owned_by(observation(tick=200_000, balances=(100_000 * 10**6, 40 * 10**18)), "safe")
+    poor = replace(obs, wallet=replace(obs.wallet, native_wei=0))
+    made = decide(strategy(), poor, memory())
+    assert not made.verdict.objections and kinds(made.plan.next_steps) == ["batch"]
+    keys = replace(poor, wallet=replace(poor.wallet, account="key"))
+    assert [each.code for each in decide(strategy(), keys, memory()).verdict.objections] == ["gas_money"]
+
+
+@examples(max_examples=150, deadline=None)
+@given(
+    tick=st.integers(198_100, 201_500),
+    balances=st.tuples(st.integers(0, 10**12), st.integers(0, 10**21)),
+    drift_bps=st.sampled_from([0, 10, 100, 500]),
+    place=st.floats(-1, 1),
+    aside=st.sampled_from([0, 1_500, -1_500]),
+    quote_is_token0=st.booleans(),
+)
+def test_every_amount_is_there_wherever_the_price_goes(
+    tick: int, balances: tuple[int, int], drift_bps: int, place: float, aside: int, quote_is_token0: bool
+) -> None:
+    """Carried out at any price within the drift: nothing is taken that is not held by then."""
+    chosen = settings(
+        quote="token0" if quote_is_token0 else "token1",
+        limits={"max_drift_bps": drift_bps, "max_slippage_bps": 100, "max_twap_deviation_ticks": 600},
+    )
+    obs = observation(tick=tick, positions=(OLD,), balances=balances, quote_is_token0=quote_is_token0)
+    draft = moved_to(obs, tick + aside, "safe", chosen)
+    assume(draft.plan.steps and not draft.objections)
+    root = isqrt(obs.pool.sqrt_price_x96**2 * (BPS + round(drift_bps * place)) // BPS)
+    carry_out(draft.plan, obs, root, drift_bps)
+
+
+def carry_out(plan: Plan, obs: Observation, root_x96: int, drift_bps: int) -> None:
+    """What the contracts would pay and take at this price, and no more than is there."""
+    have = [obs.wallet.balance_0, obs.wallet.balance_1]
+    for step in plan.acts:
+        if isinstance(step, Exit):
+            tick = tick_at_sqrt_price(root_x96)
+            paid = position_amounts(root_x96, tick, OLD.lower_tick, OLD.upper_tick, OLD.liquidity, round_up=False)
+            have = [have[0] + paid[0] + OLD.uncollected_0, have[1] + paid[1] + OLD.uncollected_1]
+        if isinstance(step, Swap):
+            given, taken = (0, 1) if step.zero_for_one else (1, 0)
+            have[given] -= step.amount_in
+            # The pool pays in proportion to the price, which is within the drift of the observed one.
+            have[taken] += max(step.amount_out_min, step.expected_out * (BPS - drift_bps) // BPS)
+        if isinstance(step, Mint):
+            have[0] -= sum(each.amount_0_desired for each in step.ranges)
+            have[1] -= sum(each.amount_1_desired for each in step.ranges)
+            for each in step.ranges:
+                assert each.amount_0_min <= each.amount_0_desired and each.amount_1_min <= each.amount_1_desired
+        assert min(have) >= 0, (step, have)
+
+
+def test_compounding_collects_and_adds_in_one_act() -> None:
+    position = replace(OLD, uncollected_0=60 * 10**6, uncollected_1=2 * 10**16)
+    obs = observation(positions=(position,), base_fee_wei=1)
+    chosen = settings(compound={"min_fees_quote": "50"})
+    draft = plan_compound(obs, (position,), (held(position),), chosen)
+    assert draft is not None
+    plan = at_once(draft, owned_by(obs, "delegated"), chosen).plan
+    assert kinds(plan.steps) == ["batch"]
+    acts = [each.kind for each in plan.acts if each.kind != "approve"]
+    assert acts[0] == "collect" and acts[-1] == "increase"
+    additions = [each for step in singles(plan.steps) if isinstance(step, Increase) for each in step.additions]
+    assert sum(each.amount_0_desired for each in additions) <= position.uncollected_0
