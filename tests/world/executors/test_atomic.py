@@ -109,7 +109,9 @@ def test_its_gas_covers_the_authorization(bench: Bench) -> None:
     assert first - second >= delegation.AUTHORIZATION_GAS * 5 // 4 + fresh_slot - 10_000
 
 
-def test_killed_at_every_boundary_ends_as_if_it_had_not_been(anvil: Anvil, tmp_path_factory: Any) -> None:
+@pytest.mark.parametrize("stride", [2, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_at_every_boundary_ends_as_if_it_had_not_been(anvil: Anvil, tmp_path_factory: Any, stride: int) -> None:
+    """Before and after every exchange and every commit; each second of them in every run, which is one side of each."""
     boundary = 0
     while True:
         snapshot = anvil.snapshot()
@@ -125,7 +127,7 @@ def test_killed_at_every_boundary_ends_as_if_it_had_not_been(anvil: Anvil, tmp_p
         anvil.revert(snapshot)
         if survived:
             break
-        boundary += 1
+        boundary += stride
     assert boundary >= 20
 
 
