@@ -67,10 +67,12 @@ BATCHES = {"rebalance": REBALANCE, "compound": COMPOUND, "enter": ENTER, "leave"
 
 
 def rules(account: AccountKind, **changes: Any) -> Rules:
-    owner = SAFE if account == "safe" else OWNER
-    made = replace(scene.rules(), account=account, owner=owner)
-    made = replace(made, delegate=DELEGATE if account == "delegated" else None)
-    return replace(made, multisend=MULTI_SEND if account == "safe" else None, **changes)
+    known: dict[str, Any] = {"account": account, "owner": SAFE if account == "safe" else OWNER}
+    if account == "delegated":
+        known["delegate"] = DELEGATE
+    if account == "safe":
+        known["multisend"] = MULTI_SEND
+    return replace(scene.rules(), **(known | changes))
 
 
 def evidence(account: AccountKind, *steps: Step, ordinal: int = 0, **changes: Any) -> Evidence:

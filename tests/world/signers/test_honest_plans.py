@@ -17,7 +17,7 @@ from keeper.assembly_signing import signing_rules
 from keeper.model.decision import Ladder, TargetRange
 from keeper.model.memory import HeldRange
 from keeper.model.observation import Account, Allowance, Observation, Position, Spender, Twap
-from keeper.model.plan import Batch, Plan, singles
+from keeper.model.plan import Batch, Increase, Mint, Plan, SingleStep, Swap, singles
 from keeper.model.safe import SafeTx
 from keeper.model.ticks import MAX_TICK, MIN_TICK, sqrt_price_at_tick
 from keeper.policy.at_once import at_once
@@ -132,7 +132,14 @@ def plans(case: Case) -> list[Plan]:
     owned = replace(seen, wallet=replace(seen.wallet, account=case.account))
     tidy = Draft(plan_tidy(seen, settings))
     whole = [at_once(draft, owned, settings).plan for draft in (*drafts, tidy) if not draft.objections]
-    return [plan for plan in whole if plan.steps]
+    return [plan for plan in whole if plan.steps and not any(map(is_for_nothing, plan.acts))]
+
+
+def is_for_nothing(act: SingleStep) -> bool:
+    """A part that the cut amounts of a batch leave nothing for: the contracts revert there, so it is never signed."""
+    parts = act.ranges if isinstance(act, Mint) else act.additions if isinstance(act, Increase) else ()
+    empty = any(each.amount_0_desired + each.amount_1_desired == 0 for each in parts)
+    return empty or (isinstance(act, Swap) and act.amount_in == 0)
 
 
 def require_passed(case: Case, plan: Plan) -> list[str]:
