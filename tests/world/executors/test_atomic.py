@@ -188,6 +188,19 @@ def test_an_expired_one_is_taken_back_by_a_plain_self_send(bench: Bench) -> None
     assert nonces(bench)[1] == (1, 2, "FINAL_OK") and (bench.nonce(), expected(bench)) == (3, 3)
 
 
+def test_a_later_one_is_taken_back_from_an_account_that_runs_code(bench: Bench) -> None:
+    assert isinstance(bench.submit(*bench.open(BATCH)), Done)
+    bench.mine = False
+    assert isinstance(bench.submit(*bench.open(BATCH, number=2, lifetime_seconds=60)), Pending)
+    bench.anvil.rpc("anvil_dropAllTransactions")
+    bench.anvil.mine(bench.time() + 100)
+    bench.mine = True
+    outcome = bench.settle()
+    assert isinstance(outcome, Failed) and "took back its nonce" in outcome.reason
+    assert nonces(bench)[1] == (2, 1, "CANCELLED") and delegated(bench)
+    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei(), expected(bench)) == (2, 3, 0, 3)
+
+
 def test_a_reverted_one_has_used_both_nonces_and_stays_delegated(bench: Bench) -> None:
     bench.venue.target = bench_module.CLAIM
     rival = bench.anvil.rpc("eth_accounts")[0]
