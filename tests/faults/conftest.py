@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from keeper.world.safe import exchange
 from tests.faults.scenes import left_behind
 from tests.faults.site import CHAIN_ID, Site
 from tests.faults.treasury import Keeper, Treasury, make_treasury
@@ -66,3 +67,10 @@ def keeper(treasury: Treasury) -> Iterator[Keeper]:
     """The keeper of ``treasury`` at work."""
     with treasury.at_work() as one:
         yield one
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that does not answer is given up on soon."""
+    monkeypatch.setattr(exchange, "_RETRIES", 1)
+    monkeypatch.setattr(exchange, "_FIRST_PAUSE_SECONDS", 0.01)
