@@ -32,8 +32,9 @@ def note_of(outcome: Outcome) -> str:
     ],
     ids=["down", "500", "429", "401", "422", "half-json"],
 )
+@pytest.mark.usefixtures("quick")
 def test_26_what_the_service_will_not_take_waits(
-    keeper: Keeper, treasury: Treasury, service: TransactionService, quick: None, fault: Any, said: str
+    keeper: Keeper, treasury: Treasury, service: TransactionService, fault: Any, said: str
 ) -> None:
     """Signed and written down before it was posted; the very same is posted once the service takes it."""
     service.on(fault, **_POST)
@@ -52,9 +53,8 @@ def test_26_what_the_service_will_not_take_waits(
     del treasury
 
 
-def test_26_nothing_is_proposed_while_the_queue_is_not_known(
-    keeper: Keeper, service: TransactionService, quick: None
-) -> None:
+@pytest.mark.usefixtures("quick")
+def test_26_nothing_is_proposed_while_the_queue_is_not_known(keeper: Keeper, service: TransactionService) -> None:
     service.on(faults.down(), method="GET")
     with pytest.raises(Exception, match="did not answer"):
         keeper.cycle()
@@ -63,8 +63,9 @@ def test_26_nothing_is_proposed_while_the_queue_is_not_known(
     assert keeper.cycle().kind == "pending" and len(keeper.proposals()) == 1
 
 
+@pytest.mark.usefixtures("quick")
 def test_26_a_service_that_is_down_does_not_keep_an_expired_plan_open(
-    keeper: Keeper, treasury: Treasury, service: TransactionService, quick: None
+    keeper: Keeper, treasury: Treasury, service: TransactionService
 ) -> None:
     keeper.proposed()
     treasury.passes(86_400 + 60)
@@ -76,8 +77,9 @@ def test_26_a_service_that_is_down_does_not_keep_an_expired_plan_open(
     assert keeper.proposals()[1].state == "PROPOSED"
 
 
+@pytest.mark.usefixtures("quick")
 def test_26_what_the_chain_shows_counts_though_the_service_is_down(
-    keeper: Keeper, treasury: Treasury, service: TransactionService, quick: None
+    keeper: Keeper, treasury: Treasury, service: TransactionService
 ) -> None:
     proposal = keeper.proposed()
     service.on(faults.down())
@@ -85,7 +87,8 @@ def test_26_what_the_chain_shows_counts_though_the_service_is_down(
     assert keeper.cycle().kind == "done"
 
 
-def test_26_a_reply_is_lost(keeper: Keeper, service: TransactionService, quick: None) -> None:
+@pytest.mark.usefixtures("quick")
+def test_26_a_reply_is_lost(keeper: Keeper, service: TransactionService) -> None:
     service.on(faults.lost_reply(), times=1, **_POST)
     assert "0 of 2 owners" in note_of(keeper.cycle())
     assert len(service.board.proposals) == 1 and keeper.act().state == "PROPOSED"

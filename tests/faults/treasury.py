@@ -141,6 +141,20 @@ class Treasury:
         executor = str(self.rpc("eth_accounts")[EXECUTOR])
         return send(self.warm.anvil.rpc, executor, self.safe, "0x" + data.hex())
 
+    def approves(self, digest: str, *who: int) -> None:
+        """Owners approve a hash on chain."""
+        rpc = self.warm.anvil.rpc
+        for each in who:
+            owner = self.owners.addresses[each]
+            rpc("anvil_impersonateAccount", owner)
+            rpc("anvil_setBalance", owner, hex(10**18))
+            transact(rpc, owner, self.safe, "approveHash(bytes32)", bytes.fromhex(digest[2:]))
+
+    def executes_approved(self, tx: SafeTx, *owners: str) -> dict[str, Any]:
+        """Somebody pays for the execution of what these owners have approved on chain."""
+        data = execute_calldata(tx, packed_signatures(dict.fromkeys(owners)))
+        return send(self.warm.anvil.rpc, str(self.rpc("eth_accounts")[EXECUTOR]), self.safe, "0x" + data.hex())
+
     def by_itself(self, signature: str, *arguments: Any) -> dict[str, Any]:
         """The owners make the Safe call itself."""
         rpc = self.warm.anvil.rpc

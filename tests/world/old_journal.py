@@ -1,4 +1,4 @@
-"""Journals of older schemas as their own versions made them: frozen SQL, filled with rows that ran through the keeper."""
+"""Journals of older schemas, by the frozen SQL of their own versions, with rows that ran through the keeper."""
 
 from __future__ import annotations
 
