@@ -26,8 +26,8 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	  while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='|' read -r name what; do printf '  make %-16s %s\n' "$$name" "$$what"; done
 
 .PHONY: setup
 setup: $(STAMP) ## the virtual environment, the locked packages, the local chain's parts; leaves .venv/bin/keeper
@@ -69,6 +69,10 @@ test: setup ## every test but the soak; ARGS="-k ticks"
 .PHONY: soak
 soak: setup ## every test, property tests at SOAK_CASES=100000 cases each
 	@KEEPER_EVM_CASES=$(SOAK_CASES) $(PY) -m pytest -n $(JOBS) --dist loadfile -m 'soak or not soak' $(ARGS)
+
+.PHONY: record-multisig
+record-multisig: setup ## runs the story of docs/multisig.md on a local chain and writes its recordings anew
+	@$(PY) -m tests.record_multisig
 
 .PHONY: lint
 lint: setup ## ruff: rules and format

@@ -8,6 +8,7 @@ import re
 import shlex
 import types
 from collections.abc import Iterator
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -26,6 +27,8 @@ from keeper.config_strategies import PLUGIN_SECTIONS, load_strategy, plugin_sett
 from keeper.model.decision import Ladder
 from keeper.policy.settings import StrategySettings
 from keeper.world.journal.attempts import TransactionState
+from keeper.world.journal.proposal_queries import ProposalRecord
+from keeper.world.journal.proposal_rows import ProposalState
 from tests.policy.world import observation, scene
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -152,6 +155,20 @@ def test_every_state_of_a_transaction_is_explained_to_operators() -> None:
     assert [state for state in states if f"| `{state}` |" not in text] == []
 
 
+def test_every_state_of_a_proposal_is_explained_to_operators() -> None:
+    text = (ROOT / "docs/operating.md").read_text()
+    states = get_args(ProposalState)
+    assert len(states) >= 8
+    assert [state for state in states if f"| `{state}` |" not in text] == []
+
+
+def test_every_field_of_a_proposal_for_machines_is_explained() -> None:
+    section = (ROOT / "docs/operating.md").read_text().partition("### Proposals for machines")[2].partition("\n##")[0]
+    known = {each.name for each in fields(ProposalRecord)} - {"transaction"}
+    more = {"is_open", "seconds_left", "title", "words", "link", "typed_data"}
+    assert sorted(known | more) == sorted(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", section, re.M))))
+
+
 def test_the_cycle_that_is_shown_is_the_cycle_that_runs() -> None:
     """But for its description; notes beside the lines are free."""
     shown = dict(FENCE.findall((ROOT / "docs/architecture.md").read_text()))["python"]
@@ -161,7 +178,7 @@ def test_the_cycle_that_is_shown_is_the_cycle_that_runs() -> None:
     assert ast.unparse(ast.parse(shown)) == ast.unparse(function)
 
 
-@pytest.mark.parametrize("room", ["chain", "journal", "signers"])
+@pytest.mark.parametrize("room", ["chain", "executors", "journal", "safe", "signers"])
 def test_every_file_of_the_larger_rooms_stands_in_their_list(room: str) -> None:
     rooms = next(body for _, body in FENCE.findall((ROOT / "docs/architecture.md").read_text()) if "chainlab/" in body)
     named = set(re.findall(r"\w+", rooms))

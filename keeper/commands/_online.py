@@ -8,6 +8,7 @@ from functools import partial
 
 from keeper.commands._feeds_online import look_at_feeds
 from keeper.commands._finding import Finding
+from keeper.commands._owner_online import look_at_owner, safe_section
 from keeper.commands._tokens_online import look_at_tokens
 from keeper.config import Chain, LoadedConfig
 from keeper.config_strategies import StrategyFile
@@ -41,8 +42,10 @@ def check_online(loaded: LoadedConfig, strategies: tuple[StrategyFile, ...]) -> 
         yield from _guarded(name, partial(_contracts, name, chain, node))
         for strategy in strategies:
             if strategy.settings.chain == name:
-                look = partial(_strategy, strategy, chain, node, _owner(loaded, strategy, owner))
-                yield from _guarded(strategy.settings.name, look)
+                yield from _guarded(strategy.settings.name, partial(_strategy, loaded, strategy, chain, node, owner))
+                yield from _guarded(
+                    strategy.settings.name, partial(look_at_owner, loaded, strategy, chain, node, owner)
+                )
         node.close()
 
 
@@ -84,13 +87,6 @@ def _remote_key(loaded: LoadedConfig) -> tuple[Finding, str | None]:
 
 
 _KEYS = {"keystore": _key, "remote": _remote_key}
-
-
-def _owner(loaded: LoadedConfig, strategy: StrategyFile, signer: str | None) -> str | None:
-    if loaded.mode_of(strategy.settings.execution) != "safe":
-        return signer
-    own = (strategy.settings.safe or {}).get("address")
-    return own or (loaded.keeper.safe.address if loaded.keeper.safe else None)
 
 
 def _nodes(name: str, chain: Chain) -> Iterator[Finding]:
@@ -170,9 +166,13 @@ def _contracts(name: str, chain: Chain, node: HttpNode) -> Iterator[Finding]:
         yield Finding(name, True, f"{len(addresses)} contracts are where they should be")
 
 
-def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str | None) -> Iterator[Finding]:
+def _strategy(
+    loaded: LoadedConfig, strategy: StrategyFile, chain: Chain, node: HttpNode, signer: str | None
+) -> Iterator[Finding]:
     """The pool's identity, its tokens and oracle, and what the owner holds."""
     settings, subject = strategy.settings, strategy.settings.name
+    safe = safe_section(loaded, strategy)
+    owner = signer if safe is None else codec.checksum(safe.address)
     factory = str(chain.contracts.factory)
     if isinstance(settings.pool, PoolKey):
         key = settings.pool
@@ -205,7 +205,7 @@ def _strategy(strategy: StrategyFile, chain: Chain, node: HttpNode, owner: str |
     holders = (pool,) if owner is None else (pool, owner)
     yield from look_at_tokens(subject, pair, holders, settings.allow_tokens, node)
     if owner is not None:
-        yield _balances(subject, owner, pair, node)
+        yield _balances(subject, owner, pair, node, pays_gas=safe is None)
 
 
 def _oracle(subject: str, pool: str, seconds: int, node: HttpNode) -> Finding:
@@ -220,7 +220,9 @@ def _oracle(subject: str, pool: str, seconds: int, node: HttpNode) -> Finding:
     return Finding(subject, True, f"the pool's oracle reaches back {seconds} s")
 
 
-def _balances(subject: str, owner: str, tokens: tuple[tuple[str, str], ...], node: HttpNode) -> Finding:
+def _balances(
+    subject: str, owner: str, tokens: tuple[tuple[str, str], ...], node: HttpNode, *, pays_gas: bool
+) -> Finding:
     from keeper.report import number, whole
 
     parts = []
@@ -230,7 +232,8 @@ def _balances(subject: str, owner: str, tokens: tuple[tuple[str, str], ...], nod
         parts.append(f"{number(whole(raw, decimals))} {symbol}")
     native = int(node.request("eth_getBalance", [owner, "latest"]), 16)
     text = f"{owner} holds {' and '.join(parts)}, {number(whole(native, 18))} native coin"
-    return Finding(subject, native > 0, text if native else f"{text}: it cannot pay for gas")
+    can_pay = native > 0 or not pays_gas
+    return Finding(subject, can_pay, text if can_pay else f"{text}: it cannot pay for gas")
 
 
 def _ask(node: HttpNode, target: str, signature: str, *arguments: str | int) -> bytes:

@@ -135,7 +135,7 @@ def verifying(record: ProposalRecord) -> Iterator[str]:
     """How an owner works the hash out without trusting the keeper, the service or its page."""
     from keeper.world.safe.hashing import domain_separator, safe_tx_hash, struct_hash
 
-    tx = safe_tx(record)
+    tx = record.transaction
     own = "0x" + safe_tx_hash(tx).hex()
     yield "compare these fields with what your wallet shows, and the three hashes with what a hardware wallet shows:"
     for name, value in signed_fields(record).items():
@@ -157,14 +157,15 @@ def signed_fields(record: ProposalRecord) -> dict[str, str | int]:
     """Every field of the SafeTx by the contract's own names; addresses with their checksum."""
     from keeper.world.safe.hashing import typed_data
 
-    return dict(typed_data(safe_tx(record))["message"])
+    return dict(typed_data(record.transaction)["message"])
 
 
 def as_json(
     record: ProposalRecord, decision: Decision, horizon_days: float | None, now: int, *, in_full: bool
 ) -> dict[str, Any]:
     """The record, its words, and, in full, what owners sign."""
-    document = {key: value for key, value in asdict(record).items() if key != "transaction"}
+    document = asdict(record)
+    del document["transaction"]
     document |= {
         "is_open": record.is_open,
         "seconds_left": record.deadline_timestamp - now,
@@ -175,19 +176,8 @@ def as_json(
     if in_full:
         from keeper.world.safe.hashing import typed_data
 
-        document["typed_data"] = typed_data(safe_tx(record))
+        document["typed_data"] = typed_data(record.transaction)
     return document
-
-
-def safe_tx(record: ProposalRecord) -> SafeTx:
-    """What owners sign. FatalError where the journal's words are no such thing."""
-    from keeper.errors import FatalError
-
-    fields = dict(record.transaction)
-    try:
-        return SafeTx(**fields | {"data": bytes.fromhex(fields["data"].removeprefix("0x"))})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FatalError(f"proposal {record.id} of this journal cannot be read ({error}): it is damaged") from error
 
 
 def _arguments(tx: SafeTx) -> Iterator[str]:

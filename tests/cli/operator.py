@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,13 @@ DAYS = 2
 
 @pytest.fixture(scope="module", name="lab")
 def make_lab() -> Iterator[Lab]:
+    """``lab_of_now`` for the tests of a file."""
+    with lab_of_now() as lab:
+        yield lab
+
+
+@contextmanager
+def lab_of_now() -> Iterator[Lab]:
     """A chain whose newest block is about now, that mines every transaction at once."""
     now = int(time.time())
     path = generate(7, DAYS + 1, start_seconds=now - DAYS * 86_400 - 60)

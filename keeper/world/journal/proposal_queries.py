@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
-from typing import Any, Final
+from typing import Final
 
 from keeper.errors import ConfigError, FatalError
+from keeper.model.safe import SafeTx
 from keeper.world.journal.query import Query, Row
+from keeper.world.safe.stored import safe_tx_of
 
 OPEN_STATES: Final = ("HASHED", "PROPOSED", "READY", "EXECUTED")
 """Their end is not known yet, or not deep enough in the chain."""
@@ -25,7 +26,7 @@ _FROM: Final = "FROM proposals r JOIN steps s ON s.id = r.step_id JOIN plans p O
 
 @dataclass(frozen=True, slots=True)
 class ProposalRecord:
-    """One proposal. ``transaction`` holds every field that owners sign, by the names of ``SafeTx``, calldata as hex.
+    """One proposal. ``transaction`` is what its owners sign.
 
     ``transaction_hash`` and what follows are of the transaction that executed it, or that was executed in its place;
     ``gas_wei`` is what its executor paid. ``proposer`` is empty where nobody signed (a file).
@@ -54,7 +55,7 @@ class ProposalRecord:
     block_number: int | None
     block_timestamp: int | None
     gas_wei: int | None
-    transaction: Mapping[str, Any]
+    transaction: SafeTx
 
     @property
     def is_open(self) -> bool:
@@ -124,7 +125,7 @@ def horizon_days(query: Query, settings_digest: str) -> float | None:
 def _record(row: Row) -> ProposalRecord:
     *fields, gas_wei, body = row
     try:
-        transaction = json.loads(bytes(body))
+        transaction = safe_tx_of(bytes(body))
     except (TypeError, ValueError) as error:
         raise FatalError(f"proposal {row[0]} of this journal cannot be read ({error}): it is damaged") from error
     names = [each.name for each in dataclass_fields(ProposalRecord)]
