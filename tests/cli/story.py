@@ -15,7 +15,7 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 from eth_utils.address import to_checksum_address
 
-from keeper.chainlab.calls import call_data, read, transact
+from keeper.chainlab.calls import call_data, read, send, transact
 from keeper.chainlab.deploy import slot0
 from keeper.chainlab.deploy_safe import create_safe, place_safe_contracts
 from keeper.chainlab.lab import Lab
@@ -123,9 +123,7 @@ class Story:
         )  # fmt: skip
         venue = build(HttpNode([self.lab.anvil.url]), contracts, deployment.pool)
         call = venue.call(Swap(zero_for_one, WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick)), whale, 2**40)
-        sent = {"from": whale, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(8_000_000)}
-        receipt = rpc("eth_getTransactionReceipt", rpc("eth_sendTransaction", sent))
-        assert receipt["status"] == "0x1"
+        send(rpc, whale, call.to, "0x" + call.data.hex())
 
     def _owner(self, number: int) -> LocalAccount:
         owner: LocalAccount = Account.from_key(self.owners.keys[number])
