@@ -51,6 +51,8 @@ def test_an_open_one_says_how_far_it_is_and_what_it_does(keeper: Keeper, made: P
 def test_a_deadline_that_has_passed_is_said(keeper: Keeper, made: Proposed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keeper.commands.proposals.time.time", lambda: float(NOW + LIFETIME + 300))
     assert "void for 5 min" in shown(keeper, made)
+    monkeypatch.setattr("keeper.commands.proposals.time.time", lambda: float(NOW - 86_400))
+    assert "10 min left" in shown(keeper, made), "the chain knew better when it was signed"
 
 
 @pytest.mark.parametrize("reference", ["1", "0x" + safe_tx_hash(ACT).hex(), "0x" + safe_tx_hash(ACT).hex()[:6].upper()])
