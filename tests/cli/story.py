@@ -87,11 +87,11 @@ class Story:
         now = int(self.lab.anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         self.lab.anvil.mine(now + seconds)
 
-    def move_price(self, ticks: int = 650, *, back: bool = False) -> None:
+    def move_price(self, ticks: int = 650) -> None:
         """A whale trades the price away, a little every hour: no faster than the pool's own volatility."""
         start = slot0(self.lab.anvil.rpc, self.lab.deployment.pool)[1]
         for number in range(1, HOURS + 1):
-            self._whale_swap(start + (-ticks if back else ticks) * number // HOURS)
+            self._whale_swap(start + ticks * number // HOURS)
             self.wait(3_600)
 
     def change_threshold(self, threshold: int) -> None:

@@ -161,7 +161,8 @@ def test_status_shows_what_waits_for_owners_and_whose_money_it_is(
 
 def test_a_halt_for_a_changed_safe_says_what_changed(keeper: Keeper, made: Proposed) -> None:
     made.run("UPDATE strategies SET state = 'halted', reason = ?", "the threshold of the Safe was 2 and is 1")
-    assert "halted (the threshold of the Safe was 2 and is 1)" in keeper("status", "--journal", str(made.file)).out
+    text = keeper("status", "--journal", str(made.file)).out
+    assert "\ntest is HALTED: the threshold of the Safe was 2 and is 1\n" in text
 
 
 def test_history_names_the_transaction_that_others_sent(keeper: Keeper, made: Proposed) -> None:
