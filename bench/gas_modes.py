@@ -1,8 +1,6 @@
 """One rebalance by every kind of owner: transactions, gas, and what that costs.
 
-The same position in the same pool leaves its range and opens a new one with the same amounts: by a key's single
-transactions, by an account that delegates (EIP-7702), by a Safe whose two owners of three sign, and, where nothing is
-swapped, by one multicall of the position manager. Real contracts on a local chain; nothing of the keeper between.
+Real contracts on a local chain with a market around them; nothing of the keeper between.
 
     python bench/gas_modes.py [--short] [--gwei 2] [--markdown]
 """
@@ -11,80 +9,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from keeper.chainlab.gas_modes import Scenario, Took, same_rebalance
+from keeper.chainlab.lab import Lab, LabSettings, open_lab
+from keeper.chainlab.paths import generate
 from keeper.model.observation import Account
-from keeper.model.plan import Approve, Step, singles
-from tests.policy.acting import Actor, Sent, actor
-from tests.policy.desk import Warm, warmed
+from keeper.world.chain.contracts import Contracts
+from keeper.world.chain.node import HttpNode
+from keeper.world.venues.uniswap_v3 import UniswapV3, build
 
-STABLE = 50_000 * 10**6
-MOVE_TICKS = 700
-SHARES: dict[int, tuple[int, ...]] = {1: (100,), 3: (50, 30, 20)}
+VALUE_QUOTE = 100_000
 NAMES: dict[Account, str] = {
-    "key": "wallet: one transaction for each step",
+    "key": "wallet: a transaction for each step",
     "multicall": "wallet: the position manager's multicall",
     "delegated": "atomic: an account that delegates",
     "safe": "safe: two owners of three sign",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """One row: what a rebalance took. ``price`` is that of the native coin in the stable token, whole units."""
-
-    account: Account
-    transactions: int
-    gas_units: int
-    price: Decimal
-
-    def dollars(self, gwei: Decimal) -> Decimal:
-        return self.gas_units * gwei * self.price / Decimal(10**9)
-
-
-def rebalance(warm: Warm, account: Account, ranges: int, swap: str, steps: Sequence[Step]) -> tuple[Actor, list[Sent]]:
-    """Enter, be left behind by the price, rebalance: by ``steps`` of whoever did it at once, or by its own decision."""
-    rungs = [{"scale": scale, "share_pct": part} for scale, part in zip((1, 2.3, 4.1), SHARES[ranges], strict=False)]
-    chosen = {"kind": "fixed", "lower_pct": 5, "upper_pct": 5, "ladder": rungs}
-    # What is certain is cut by this margin; with none of it everybody starts from the same position.
-    limits = {"cooldown_minutes": 0, "max_drift_bps": 0}
-    who = actor(warm, account, base=0, stable=STABLE, range=chosen, swap={"route": swap}, limits=limits)
-    while (decision := who.decide()).plan.steps and not decision.verdict.objections:
-        who.carry_out(decision.plan.next_steps)
-    who.whale.moves(who.whale.tick + MOVE_TICKS)
-    if not steps:
-        return who, who.act()[1]
-    return who, [sent for each in singles(steps) for sent in _alone(who, each)]
-
-
-def _alone(who: Actor, step: Step) -> list[Sent]:
-    """A step by itself; a key takes back only the allowances that something is left of."""
-    if isinstance(step, Approve) and not step.amount:
-        left = {(each.token.lower(), each.spender): each.amount for each in who.observe().wallet.allowances}
-        if not left[step.token.lower(), step.spender]:
-            return []
-    return who.carry_out([step])
-
-
-def measured(warm: Warm, ranges: int, swap: str) -> Iterator[Spent]:
-    """The rows of one table, a key's single transactions first."""
-    together: tuple[Account, ...] = ("delegated", "safe") if swap == "pool" else ("delegated", "safe", "multicall")
-    rows, steps = [], None
-    for account in (*together, "key"):
-        snapshot = warm.anvil.snapshot()
-        who, sent = rebalance(warm, account, ranges, swap, steps or () if account == "key" else ())
-        if account == "delegated":
-            steps = tuple(step for each in sent for step in each.steps)
-        price = Decimal(who.observe().gas.native_price.to_decimal())
-        rows.append(Spent(account, len(sent), sum(each.gas_units for each in sent), price))
-        warm.anvil.revert(snapshot)
-    order: list[Account] = list(NAMES)
-    yield from sorted(rows, key=lambda row: order.index(row.account))
 
 
 def main() -> int:
@@ -95,36 +40,47 @@ def main() -> int:
     parser.add_argument("--markdown", action="store_true", help="as the documents show it")
     asked = parser.parse_args()
     dear = False
-    with warmed(True) as warm:
+    with open_lab(generate(7, 2), LabSettings(warmup_days=1)) as lab:
+        venue, price = venue_of(lab), Decimal(str(lab.market.reference_price))
+        amounts = int(VALUE_QUOTE // 2 * 10**18 / price), VALUE_QUOTE // 2 * 10**6
         for ranges in (1,) if asked.short else (1, 3):
-            for swap in ("pool", "none"):
-                rows = list(measured(warm, ranges, swap))
-                _print(rows, ranges, swap, asked.gwei, markdown=asked.markdown)
-                alone = rows[0].gas_units
-                dear |= any(row.gas_units >= alone for row in rows[1:])
+            for swaps in (True, False):
+                rows = same_rebalance(lab, venue, Scenario(ranges, amounts, swaps))
+                how = "with a swap" if swaps else "without a swap"
+                title = f"{ranges} {'range' if ranges == 1 else 'ranges'}, {how}"
+                print_table(table(rows, title, asked.gwei, price), markdown=asked.markdown)
+                alone = next(row.gas_units for row in rows if row.account == "key")
+                dear |= any(row.gas_units >= alone for row in rows if row.account != "key")
+        print(f"The native coin at {price:,.0f} USD; the first transaction ever of an account or a Safe left out.")
     return 1 if dear else 0
 
 
-def _print(rows: list[Spent], ranges: int, swap: str, gwei: Decimal, *, markdown: bool) -> None:
-    how = "with a swap" if swap == "pool" else "without a swap"
-    what = f"a rebalance of {ranges} {'range' if ranges == 1 else 'ranges'}, {how}"
-    head = (what, "transactions", "gas", "against wallet", f"at {gwei} gwei")
-    body = [
-        (
-            NAMES[row.account],
-            str(row.transactions),
-            f"{row.gas_units:,}",
-            f"{row.gas_units / rows[0].gas_units - 1:+.0%}" if row.account != "key" else "",
-            f"{row.dollars(gwei):.2f} USD",
-        )
-        for row in rows
-    ]
-    widths = [max(len(line[at]) for line in (head, *body)) for at in range(len(head))]
-    for index, line in enumerate((head, *body)):
-        cells = [
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
+def venue_of(lab: Lab) -> UniswapV3:
+    """The lab's pool."""
+    made = lab.deployment
+    contracts = Contracts(made.factory, made.position_manager, made.swap_router, made.multicall3)
+    return build(HttpNode([lab.anvil.url], chain_id=made.chain_id), contracts, made.pool)
+
+
+def table(rows: Sequence[Took], title: str, gwei: Decimal, price: Decimal) -> list[tuple[str, ...]]:
+    """The head and a line for each kind of owner, a key's single transactions first."""
+    by_account = {row.account: row for row in rows}
+    alone = by_account["key"].gas_units
+    lines: list[tuple[str, ...]] = [(title, "transactions", "gas", "against wallet", f"at {gwei} gwei")]
+    for account, name in NAMES.items():
+        if (row := by_account.get(account)) is not None:
+            share = "" if account == "key" else f"{row.gas_units / alone - 1:+.0%}"
+            dollars = row.gas_units * gwei * price / 10**9
+            lines.append((name, str(row.transactions), f"{row.gas_units:,}", share, f"{dollars:.2f} USD"))
+    return lines
+
+
+def print_table(lines: Sequence[tuple[str, ...]], *, markdown: bool) -> None:
+    """Aligned, as text or as Markdown."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for index, line in enumerate(lines):
+        cells = [cell.rjust(width) if at else cell.ljust(width) for at, (cell, width) in
+                 enumerate(zip(line, widths, strict=True))]  # fmt: skip
         print("| " + " | ".join(cells) + " |" if markdown else "  ".join(cells))
         if markdown and not index:
             print("|" + "|".join("-" * (width + 1) + (":" if at else "-") for at, width in enumerate(widths)) + "|")

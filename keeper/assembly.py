@@ -171,7 +171,7 @@ def open_hands(
         second=second_opinion(chain.second_url, chain.chain_id, settings, journal, venue, owner, account),
         account=account,
     )
-    reconciler = wallet_reconciler(chain.chain_id, settings, journal, node, observer, venue, owner)
+    reconciler = wallet_reconciler(chain.chain_id, settings, journal, node, observer, venue, owner, account)
     return Hands(venue, observer, reconciler, executor(node, venue), owner)
 
 

@@ -52,13 +52,16 @@ def wallet_reconciler(
     observer: ChainObserver,
     venue: UniswapV3,
     owner: str,
+    account: Account = "key",
 ) -> WalletReconciler:
-    """Holds the journal against the wallet; in a dry run nobody signs."""
-    signer = None if journal.mode == "dry" else owner
+    """Holds the journal against the wallet; in a dry run nobody signs, and a Safe has no nonce but its owners'."""
+    is_dry = journal.mode == "dry"
+    signer = None if is_dry or account == "safe" else owner
     return WalletReconciler(
         journal.reconciliations,
         ChainEvidence(node, venue.multicall, venue.contracts.positions),
         Subject(settings.name, chain_id, owner, venue.pool.address, signer),
         sent_count=lambda: observer.sent_count,
         on_unknown_position=settings.limits.on_unknown_position,
+        has_owners=account == "safe" and not is_dry,
     )

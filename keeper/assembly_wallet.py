@@ -18,7 +18,7 @@ from keeper.world.chain.send_state import Patience
 from keeper.world.chain.sender import Sender
 from keeper.world.executors.wallet import WalletExecutor
 from keeper.world.journal.journal import SqlJournal
-from keeper.world.protocols import Executor, PinnedContracts, Signer, Venue
+from keeper.world.protocols import Executor, LastLook, PinnedContracts, Rehearsal, Signer, Venue
 from keeper.world.signers.evidence import Rules
 from keeper.world.signers.policed import PolicedSigner
 from keeper.world.venues.uniswap_v3 import UniswapV3
@@ -64,30 +64,50 @@ def key_executor(
     """What ``rules`` let through, sent from the key's address. ``acts`` says what a step's transaction is, where it is
     not ``venue``; ``one_at_a_time`` as for ``Sender``."""
     rehearsed = rehearsal(node, venue, signer.address, pins)
+    look = PolicedSigner(signer, rules, journal.signing)
+    sender = key_sender(
+        chain, settings, journal, look, node, rules, rehearsed, pause=pause, now=now, one_at_a_time=one_at_a_time
+    )
+    digest = settings_digest(completed(settings))
+    return WalletExecutor(sender, acts or venue, journal.transactions, node, rehearsed, settings_digest=digest)
+
+
+def key_sender(
+    chain: ChainAccess,
+    settings: StrategySettings,
+    journal: SqlJournal,
+    look: LastLook,
+    node: HttpNode,
+    rules: Rules,
+    rehearsed: Rehearsal,
+    *,
+    pause: Callable[[float], object],
+    now: Callable[[], float],
+    one_at_a_time: bool = False,
+) -> Sender:
+    """Sends what ``look`` signs, within the strategy's bounds on gas, to the chain's relay where it has one."""
     # A relay is asked nothing but to take transactions, not even which chain it serves: many know no other call.
     relay = None if chain.private_url is None else HttpNode((chain.private_url,))
-    sender = Sender(
+    return Sender(
         node if relay is None else PrivatelySent(node, relay),
-        PolicedSigner(signer, rules, journal.signing),
+        look,
         journal.transactions,
         chain.chain_id,
         rehearsal=rehearsed,
         pause=pause,
         now=now,
         patience=_patience(chain, settings, rules),
-        exit_ceiling_wei=_wei_per_gas(settings.limits.max_exit_gas_gwei),
+        exit_ceiling_wei=wei_per_gas(settings.limits.max_exit_gas_gwei),
         route="public" if relay is None else "private",
         one_at_a_time=one_at_a_time,
     )
-    digest = settings_digest(completed(settings))
-    return WalletExecutor(sender, acts or venue, journal.transactions, node, rehearsed, settings_digest=digest)
 
 
 def _patience(chain: ChainAccess, settings: StrategySettings, rules: Rules) -> Patience:
     return Patience(
         confirmations=max(1, chain.confirmations),
         bump_after_seconds=chain.bump_after_seconds,
-        ceiling_wei=_wei_per_gas(settings.limits.max_gas_gwei),
+        ceiling_wei=wei_per_gas(settings.limits.max_gas_gwei),
         # What the signing policy would refuse is not asked for: its refusal is for defects, and halts.
         most_tip_wei=rules.max_priority_fee_wei,
         most_gas_wei=rules.limits.gas_wei_per_transaction,
@@ -95,5 +115,6 @@ def _patience(chain: ChainAccess, settings: StrategySettings, rules: Rules) -> P
     )
 
 
-def _wei_per_gas(gwei: Decimal | None) -> int | None:
+def wei_per_gas(gwei: Decimal | None) -> int | None:
+    """A fee in wei per gas."""
     return None if gwei is None else int(gwei * GWEI)

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from pydantic import Field, SecretStr, field_validator
 
 from keeper import plugins
+from keeper.config_execution import SAFE_MODES, Execution, Mode, Safe
 from keeper.config_mistakes import ConfigErrors, Mistake, suggestion
-from keeper.config_unused import mode_refusal, warn_of_unused_in_keeper
+from keeper.config_unused import mode_refusal, warn_of_unused_by_mode, warn_of_unused_in_keeper
 from keeper.config_validation import names_a_server, validate
 from keeper.config_yaml import Document, apply_overrides, read_document
 from keeper.errors import ConfigError
@@ -27,7 +28,6 @@ from keeper.redaction import never_show, redact
 
 _KEY_IN_URL = re.compile(r"(?<=[/=:@?&])[A-Za-z0-9_-]{16,}(?=[/=:@?&]|$)")
 _REMEDY = "copy keeper.example.yaml of the repository to it, or name another with -c"
-Mode = Literal["dry", "wallet", "atomic", "safe", "proposal_file"]
 
 
 class Contracts(Section):
@@ -86,36 +86,6 @@ class SignerSection(Section):
     url: SecretStr | None = Field(default=None, description="where a remote signer listens")
     address: Address | None = Field(default=None, description="the address that a remote signer signs for")
     timeout_seconds: float = Field(default=10.0, ge=1, le=120, description="how long a remote signer may take")
-
-
-class Execution(Section):
-    """How plans are carried out. ``dry`` prepares and simulates, and never signs."""
-
-    mode: Mode = "dry"
-    delegate: Address | None = Field(
-        default=None,
-        description="the batch account that mode atomic sets the key's account to; left out: Simple7702Account",
-    )
-
-
-class Safe(Section):
-    """The Safe which owns the positions, and how its owners are told of what to sign."""
-
-    address: Address
-    propose_by: Literal["service", "approve_hash"] = Field(
-        default="service", description="the Safe Transaction Service, or `approveHash` on chain by an owner's key"
-    )
-    service_url: str | None = Field(
-        default=None, pattern=r"^https?://", description="left out: the service that Safe runs for the chain"
-    )
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    execute: Literal["auto", "never", "always"] = Field(
-        default="auto",
-        description="whether the key pays for the execution of what enough owners have signed; auto: where its own "
-        "signature is enough",
-    )
-    proposals_folder: Path = Field(default=Path("proposals"), description="where mode proposal_file writes")
-    multisend: Address | None = Field(default=None, description="MultiSendCallOnly; left out: Safe's own, 1.4.1")
 
 
 class Dashboard(Section):
@@ -178,6 +148,16 @@ class LoadedConfig:
         own: Mode | None = (execution or {}).get("mode")
         return self.mode if own is None or self.dry_run else own
 
+    def safe_of(self, execution: Mapping[str, Any] | None, safe: Mapping[str, Any] | None) -> Safe | None:
+        """The Safe that holds the positions of a strategy with these sections of its own; None: the key's address.
+
+        A dry run is that of the mode which is written down; where that is dry itself, a Safe that is named counts.
+        """
+        own: Mode | None = (execution or {}).get("mode")
+        if (own or self.keeper.execution.mode) not in (*SAFE_MODES, "dry"):
+            return None
+        return self.keeper.safe if safe is None else Safe.model_validate(safe)
+
     @property
     def folder(self) -> Path:
         return self.file.parent
@@ -221,6 +201,7 @@ def examine_keeper(file: Path, environment: Mapping[str, str]) -> tuple[LoadedCo
     if config is None or document.mistakes:
         return None, document
     warn_of_unused_in_keeper(document)
+    warn_of_unused_by_mode(document, config.execution.mode)
     chain_lines = {
         str(place[1]): line for place, line in document.lines.items() if place[:1] == ("chains",) and len(place) == 2
     }
@@ -294,14 +275,14 @@ def _hide_secrets(config: KeeperConfig, environment: Mapping[str, str]) -> None:
         # A key is a long part of a URL; hosts hold dots, and words are short.
         never_show(*_KEY_IN_URL.findall(url.get_secret_value()))
     never_show(environment.get(config.signer.password_env, ""))
+    if config.safe is not None and config.safe.api_key_env is not None:
+        never_show(environment.get(config.safe.api_key_env, ""))
 
 
 def _check_sections(document: Document, config: KeeperConfig) -> None:
     refusal = mode_refusal(config.execution.mode)
     if refusal is not None:
         document.report(("execution", "mode"), refusal)
-    if config.execution.mode == "safe" and config.safe is None:
-        document.report(("execution", "mode"), "mode safe needs a section safe: {address, service_url}")
     kinds = plugins.available("signer")
     if config.signer.kind not in kinds:
         document.report(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from keeper import plugins
-from keeper.config import Execution, KeeperConfig, Safe
+from keeper.config import KeeperConfig
+from keeper.config_execution import Execution, Safe
 from keeper.config_strategies import PLUGIN_SECTIONS, plugin_settings
 from keeper.policy.settings import StrategySettings
 

@@ -13,11 +13,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from keeper import plugins
-from keeper.config import Execution, LoadedConfig, Safe
+from keeper.config import LoadedConfig
 from keeper.config_artifacts import read_artifacts
+from keeper.config_execution import SAFE_MODES, Execution, Safe
 from keeper.config_feeds import check_feeds
 from keeper.config_mistakes import ConfigErrors, Mistake, suggestion
-from keeper.config_unused import mode_refusal, warn_of_unused_in_strategy
+from keeper.config_unused import mode_refusal, warn_of_unused_by_mode
 from keeper.config_validation import FEE_SENTENCE, validate
 from keeper.config_yaml import Document, read_document
 from keeper.errors import ConfigError
@@ -153,7 +154,7 @@ def examine_strategy(
     settings = settings.model_copy(update=sections)
     body = settings_body(settings)
     lines = {str(place[0]): line for place, line in document.lines.items() if len(place) == 1}
-    warn_of_unused_in_strategy(document)
+    warn_of_unused_by_mode(document, loaded.mode_of(settings.execution) if loaded else "dry")
     digest, warnings = hashlib.sha256(body).hexdigest(), tuple(document.warnings)
     return StrategyFile(file, settings, body, digest, lines, warnings, artifacts), document
 
@@ -219,6 +220,8 @@ def _check_names(document: Document, settings: StrategySettings, loaded: LoadedC
             f"mode {mode} differs from that of {loaded.file} ({loaded.mode}), and one process has one mode and one "
             "journal: leave it out, or run this strategy from a keeper.yaml of its own",
         )
+    if mode in SAFE_MODES and loaded.safe_of(settings.execution, settings.safe) is None:
+        document.report(("safe",), f"mode {mode} needs a Safe: write safe: {{address: …}} here or in {loaded.file}")
 
 
 def conflicts(strategies: Sequence[StrategyFile], loaded: LoadedConfig | None) -> list[Mistake]:
@@ -241,12 +244,8 @@ def _conflicts(strategies: Sequence[StrategyFile], loaded: LoadedConfig | None) 
 
 def _wallet(settings: StrategySettings, loaded: LoadedConfig | None) -> tuple[str, str]:
     """(chain, whose tokens): strategies on one chain share the signer's wallet unless a Safe owns them."""
-    mode = loaded.mode_of(settings.execution) if loaded else "dry"
-    if mode != "safe":
-        return settings.chain, "signer"
-    own = (settings.safe or {}).get("address")
-    shared = loaded.keeper.safe.address if loaded and loaded.keeper.safe else ""
-    return settings.chain, str(own or shared).lower()
+    safe = loaded.safe_of(settings.execution, settings.safe) if loaded else None
+    return settings.chain, "signer" if safe is None else safe.address.lower()
 
 
 def _shared(first: StrategyFile, second: StrategyFile) -> str:

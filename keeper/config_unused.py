@@ -1,4 +1,4 @@
-"""Keys that are part of the format and do nothing yet: whoever writes one is told so, never left to believe in it."""
+"""Keys that do nothing, yet or in this mode: whoever writes one is told so, never left to believe in it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from keeper.config_yaml import Document, Place
 
-AVAILABLE_MODES = ("dry", "wallet")
+AVAILABLE_MODES = ("dry", "wallet", "atomic", "safe", "proposal_file")
 
 # Place -> the value which asks for nothing; an empty value never does.
-_OF_KEEPER: dict[Place, Any] = dict.fromkeys((("safe",), ("alerts",), ("dashboard",), ("metrics",)))
+_OF_KEEPER: dict[Place, Any] = dict.fromkeys((("alerts",), ("dashboard",), ("metrics",)))
 _OF_SIGNER = {"keystore": ("url", "address", "timeout_seconds"), "remote": ("path", "password_env")}
-_OF_STRATEGY: dict[Place, Any] = {("safe",): None}
+_OF_FILES_ALONE = ("propose_by", "service_url", "api_key_env", "execute")
 
 
 def warn_of_unused_in_keeper(document: Document) -> None:
@@ -29,9 +29,17 @@ def warn_of_unused_in_keeper(document: Document) -> None:
             _warn(document, {("chains", name, "contracts", "quoter"): None})
 
 
-def warn_of_unused_in_strategy(document: Document) -> None:
-    """Note the keys of a strategy that this version does nothing with."""
-    _warn(document, _OF_STRATEGY)
+def warn_of_unused_by_mode(document: Document, mode: str) -> None:
+    """Note the keys of the sections ``safe`` and ``execution`` that a mode does nothing with."""
+    safe, execution = document.values.get("safe"), document.values.get("execution")
+    if isinstance(safe, dict) and mode in ("wallet", "atomic"):
+        document.warn(("safe",), f"safe is not used with mode {mode}")
+    elif isinstance(safe, dict) and mode == "proposal_file":
+        for key in _OF_FILES_ALONE:
+            if safe.get(key):
+                document.warn(("safe", key), f"safe.{key} is not used with mode {mode}")
+    if isinstance(execution, dict) and execution.get("delegate") and mode not in ("atomic", "dry"):
+        document.warn(("execution", "delegate"), f"execution.delegate is not used with mode {mode}")
 
 
 def mode_refusal(mode: str) -> str | None:

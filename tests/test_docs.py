@@ -21,7 +21,8 @@ from pydantic.fields import FieldInfo
 from keeper import plugins
 from keeper.assembly import build_strategy
 from keeper.cli import LazyGroup, command_names
-from keeper.config import Execution, KeeperConfig, Safe
+from keeper.config import KeeperConfig
+from keeper.config_execution import Execution, Safe
 from keeper.config_strategies import PLUGIN_SECTIONS, load_strategy, plugin_settings
 from keeper.model.decision import Ladder
 from keeper.policy.settings import StrategySettings

@@ -11,7 +11,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from keeper.chainlab.artifacts import load_artifact
-from keeper.chainlab.calls import call_data, read, transact
+from keeper.chainlab.calls import call_data, read, send, transact
 from keeper.chainlab.create2 import place
 from keeper.chainlab.jsonrpc import Rpc
 from keeper.errors import RpcError
@@ -161,11 +161,15 @@ def execute(
     Raises:
         RpcError: the Safe refused it (GS020…GS026: signatures; GS013: what it did failed).
     """
+    data = execute_data(transaction, signatures)
+    rpc("eth_call", {"from": sender, "to": safe, "data": data}, "latest")  # says why, where a receipt only says that
+    return send(rpc, sender, safe, data)
+
+
+def execute_data(transaction: SafeTransaction, signatures: Mapping[str, bytes]) -> str:
+    """The call of ``execTransaction``, as hex; ``signatures`` are by owner."""
     signature = f"execTransaction({_TRANSACTION},bytes)"
-    arguments = (*_fields(transaction), packed_signatures(signatures))
-    call = {"from": sender, "to": safe, "data": call_data(signature, *arguments)}
-    rpc("eth_call", call, "latest")  # says why, where a receipt would only say that
-    return transact(rpc, sender, safe, signature, *arguments)
+    return call_data(signature, *_fields(transaction), packed_signatures(signatures))
 
 
 def _fields(transaction: SafeTransaction) -> tuple[Any, ...]:

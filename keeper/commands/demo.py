@@ -13,16 +13,22 @@ import click
 from keeper.commands._options import json_option, print_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from keeper.chainlab.demo import DemoEnd
-    from keeper.model.observation import Observation
-    from keeper.model.plan import Step
+    from keeper.chainlab.demo_owner import Mode
     from keeper.report import Run
 
 
+MODES = {"key": "wallet", "delegated": "atomic", "safe": "safe"}
+
+
 @click.command(epilog="Example:  keeper demo --prices prices.csv --serve")
-@click.option("--mode", type=click.Choice(["wallet", "atomic", "safe"]), default="wallet", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["wallet", "atomic", "safe"]),
+    default="wallet",
+    show_default=True,
+    help="Whose money it is: a key's, act by act; a key's, a plan in one transaction; a Safe's, two of three sign.",
+)
 @click.option("--days", type=click.FloatRange(0.5, 365), default=30, show_default=True, help="Simulated days.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of the prices and the trades.")
 @click.option("--prices", type=click.Path(path_type=Path), help="Real prices: parquet or CSV with timestamp, close.")
@@ -31,29 +37,26 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Where --serve listens.")
 @json_option
 def command(
-    mode: str, days: float, seed: int, prices: Path | None, out: Path, serve: bool, port: int, as_json: bool
+    mode: Mode, days: float, seed: int, prices: Path | None, out: Path, serve: bool, port: int, as_json: bool
 ) -> int:
     """See the whole thing on this machine: a local chain with the real contracts, a market, the keeper at work.
 
     Needs no account, key or network. Ends with what happened and why, a ledger checked against the chain to the wei,
     profit and loss with every cost beside it, and a page. What an earlier demo left in the folder is replaced.
     """
-    from keeper.errors import ConfigError
-
-    if mode != "wallet":
-        raise ConfigError(f"the demo's mode {mode} is not available in this version; use --mode wallet")
     from keeper.chainlab.demo import DemoSettings, run_demo
+    from keeper.commands._demo_words import for_people
     from keeper.report import write_page
 
     with _progress() as progress:
-        end = run_demo(DemoSettings(days=days, seed=seed, prices=prices, directory=out), progress)
+        end = run_demo(DemoSettings(days=days, seed=seed, prices=prices, directory=out, mode=mode), progress)
         progress(1.0, "writing the report")
         run = _run_of(end)
         page = write_page(out / "report.html", run)
     if as_json:
         print_json(_for_machines(end, run, page))
     else:
-        _for_people(end, run, page)
+        for_people(end, run, page, _journal_path(end))
     if serve:
         from keeper.report.serve import serve_page
 
@@ -78,12 +81,13 @@ def _progress() -> Iterator[Callable[[float, str], None]]:
 
 def _run_of(end: DemoEnd) -> Run:
     from keeper.report import Run
-    from keeper.world.journal import decisions, queries
+    from keeper.world.journal import decisions, proposal_queries, queries
     from keeper.world.journal.reading import read_journal
 
     with read_journal(end.journal_url) as query:
         stored = list(decisions.stored_decisions(query))
         entries = queries.ledger_entries(query, end.chain_id, end.owner)
+        executor_gas = proposal_queries.executor_gas(query, end.chain_id, end.owner)
     return Run(
         strategy=stored[0].decision.strategy,
         decisions=tuple(each.decision for each in stored),
@@ -91,6 +95,7 @@ def _run_of(end: DemoEnd) -> Run:
         closing=end.final,
         decision_ids=tuple(each.id for each in stored),
         note=_note(end),
+        executor_gas=executor_gas,
     )
 
 
@@ -109,6 +114,7 @@ def _for_machines(end: DemoEnd, run: Run, page: Path) -> dict[str, Any]:
     return {
         "journal": str(_journal_path(end)),
         "report": str(page),
+        "mode": end.mode,
         "rebalances": sum(act.starts_rebalance for act in run.acts),
         "ledger_difference_wei": list(end.ledger_difference_wei),
         "pnl": pnl_mapping(run),
@@ -120,68 +126,33 @@ def _for_machines(end: DemoEnd, run: Run, page: Path) -> dict[str, Any]:
         },
         "decisions": len(run.decisions),
         "transactions": len(run.acts),
+        "gas": _gas(end, run),
     }
 
 
-def _for_people(end: DemoEnd, run: Run, page: Path) -> None:
-    from rich.console import Console
+def _gas(end: DemoEnd, run: Run) -> dict[str, Any]:
+    """``per_rebalance`` are means over those that ended in new ranges, from exit to mint; ``same_rebalance`` is one
+    done anew in every mode, on the same chain."""
+    from keeper.report import whole
 
-    from keeper.report import print_summary
-
-    console = Console(highlight=False)
-    _print_acts(console, run)
-    print_summary(run, console)
-    console.print(f"\n{run.note}")
-    journal = _journal_path(end)
-    console.print(f"\nReport    {page}\nJournal   {journal}", soft_wrap=True)
-    console.print(f"Any decision in full:     keeper explain ID --journal {journal}", soft_wrap=True)
-    console.print(f"All of them made again:   keeper replay --journal {journal}", soft_wrap=True)
-
-
-def _print_acts(console: Console, run: Run) -> None:
-    """What was done and why, a line for each decision; what only tidied or compounded is counted."""
-    from rich.table import Table
-
-    from keeper.report import number, price_now, when
-
-    table = Table(title="What happened, and why", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("decision", justify="right", no_wrap=True)
-    table.add_column("time (UTC)", no_wrap=True)
-    table.add_column("price", justify="right", no_wrap=True)
-    table.add_column("what")
-    table.add_column("why")
-    acted = sorted({act.decision_index for act in run.acts})
-    small = 0
-    for index in acted:
-        decision = run.decisions[index]
-        seen, plan = decision.observation, decision.plan
-        if plan.action in ("compound", "tidy"):
-            small += 1
-            continue
-        table.add_row(
-            str(run.decision_ids[index]),
-            when(seen.block.timestamp)[5:16],
-            number(price_now(seen).to_decimal()),
-            _in_short(plan.next_steps[-1], seen),
-            "" if decision.memory.in_transition else decision.verdict.reason,
-        )
-    console.print(table)
-    held = sum(1 for decision in run.decisions if not decision.plan.steps or decision.verdict.objections)
-    console.print(f"\nBesides, it compounded fees or took back allowances {small} times, and held {held} times.\n")
-
-
-def _in_short(step: Step, seen: Observation) -> str:
-    """Without amounts to the last digit and without bounds: the page and ``keeper explain`` have them."""
-    from keeper.report import price_range, step_in_words
-
-    if step.kind == "batch":
-        return "; ".join(_in_short(each, seen) for each in step.steps if each.kind != "approve")
-    if step.kind == "exit":
-        return "leave position " + ", ".join(str(each.token_id) for each in step.withdrawals)
-    if step.kind == "mint":
-        ranges = (f"{price_range(r.lower_tick, r.upper_tick, seen)} ({r.share_ppm / 1e4:g} %)" for r in step.ranges)
-        return "open " + ", ".join(ranges)
-    return step_in_words(step, seen).partition(" (at least")[0]
+    spent = end.spending
+    rebalances = spent.rebalances(run.acts)
+    count = max(1, len(rebalances))
+    return {
+        "paid_by": spent.paid_by,
+        "transactions": len(spent.transactions),
+        "units": spent.gas_units,
+        "native": f"{whole(spent.wei, end.final.gas.native_price.base.decimals):f}",
+        "per_rebalance": {
+            "rebalances": len(rebalances),
+            "transactions": sum(len(each) for each in rebalances) / count,
+            "units": sum(paid.gas_units for each in rebalances for paid in each) // count,
+        },
+        "same_rebalance": {
+            MODES[took.account]: {"transactions": took.transactions, "units": took.gas_units}
+            for took in spent.same_rebalance
+        },
+    }
 
 
 def _journal_path(end: DemoEnd) -> Path:

@@ -30,8 +30,9 @@ _UNLIMITED: Final = 1 << 128
 class WalletReconciler:
     """Implements ``Reconciler`` for one strategy of one wallet.
 
-    ``sent_count`` is how many transactions the signer had sent when the observation was made. ``subject.signer`` None
-    is a dry run: it knows nothing of what others do with the wallet, so it books every difference and never halts.
+    ``sent_count`` is how many transactions the signer had sent when the observation was made. ``subject.signer`` None:
+    others move what is in the wallet too, so that every difference in its balances is booked as theirs; that is a dry
+    run, which never halts, or a Safe with owners (``has_owners``), whose positions are held to ``on_unknown_position``.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class WalletReconciler:
         *,
         sent_count: Callable[[], int],
         on_unknown_position: OnUnknown,
+        has_owners: bool = False,
     ) -> None:
         self._log, self._evidence, self._subject = log, evidence, subject
+        self._minds_positions = subject.signer is not None or has_owners
         self._sent_count, self._on_unknown = sent_count, on_unknown_position
 
     def reconcile(self, observation: Observation) -> bool:
@@ -138,9 +141,10 @@ class WalletReconciler:
             yield together((corrected, Findings(entries=lines), self._foreign_change(told)))
 
     def _foreign_change(self, told: Told) -> Findings:
-        if self._on_unknown != "halt" or self._subject.signer is None:
+        if self._on_unknown != "halt" or not self._minds_positions:
             return Findings(told=(told,))
-        remedy = f"Find out who holds the key or an approval; then `keeper resume {self._subject.strategy}`"
+        who = "holds the key or an approval" if self._subject.signer is not None else "of the Safe's owners did it"
+        remedy = f"Find out who {who}; then `keeper resume {self._subject.strategy}`"
         return Findings(told=(told,), halts=(f"{told.message}. {remedy}",))
 
     def _unknown_position(self, position: Position, now: Observation) -> Findings:

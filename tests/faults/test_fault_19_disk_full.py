@@ -162,6 +162,6 @@ def test_19_an_alert_that_cannot_be_kept_breaks_nothing(tmp_path: Path, monkeypa
         raise TransientError("no space is left")
 
     monkeypatch.setattr(journal, "record_event", no_room)
-    fleet = ConfiguredFleet(None, None, journal, "", None, threading.Event())  # type: ignore[arg-type]
+    fleet = ConfiguredFleet(None, None, journal, None, threading.Event(), None)  # type: ignore[arg-type]
     fleet.alert("halted", "a", "why")
     journal.close()

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from keeper.chainlab.bare_owners import Sent
 from keeper.chainlab.deploy import slot0
 from keeper.model.observation import Account
 from keeper.model.plan import Approve, Batch, Mint, MintRange
@@ -18,7 +19,7 @@ from keeper.policy.cost import (
     TRANSACTION_GAS,
 )
 from keeper.world.protocols import Call
-from tests.policy.acting import Actor, Sent, actor
+from tests.policy.acting import Actor, actor
 from tests.policy.desk import ORDERS, Warm
 
 TOGETHER = pytest.mark.parametrize("account", ["delegated", "safe"])
@@ -37,17 +38,15 @@ def busy(warm: Warm, account: Account, count: int) -> Actor:
     return actor(warm, account, base=25 * 10**18, stable=0, range=ladder(count), compound=often)
 
 
-def until_idle(who: Actor, *, leaves: bool = False) -> list[tuple[str, int, int]]:
-    """(what for, gas used, gas estimated of what was done) of each decision until there is nothing to do."""
+def life(who: Actor, *, leaves: bool = False) -> list[tuple[str, int, int]]:
+    """(what for, gas used, gas estimated) of each decision until there is nothing to do."""
     found: list[tuple[str, int, int]] = []
-    while True:
-        decision = who.decide(leaves=leaves)
-        if decision.verdict.objections or not decision.plan.steps:
-            return found
-        assert decision.plan.next_steps == decision.plan.steps, "an owner that can do all at once leaves nothing over"
-        used = sum(sent.gas_units for sent in who.carry_out(decision.plan.steps))
+    for decision, sent in who.until_idle(leaves=leaves):
+        plan = decision.plan
+        assert plan.next_steps == plan.steps, "an owner that can do all at once leaves nothing over"
+        found.append((plan.action, sum(each.gas_units for each in sent), plan.cost.gas_units))
         assert not any(who.allowances())
-        found.append((decision.plan.action, used, decision.plan.cost.gas_units))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -58,12 +57,12 @@ def until_idle(who: Actor, *, leaves: bool = False) -> list[tuple[str, int, int]
 def test_estimates_hold_and_are_near(warm: Warm, account: Account, count: int) -> None:
     """A full life: never above the estimate, every allowance taken back, and the dearest of a kind near it."""
     who = busy(warm, account, count)
-    lived = until_idle(who)
+    lived = life(who)
     who.earn()
-    lived += until_idle(who)
+    lived += life(who)
     who.whale.moves(who.whale.tick + 700)
-    lived += until_idle(who)
-    lived += until_idle(who, leaves=True)
+    lived += life(who)
+    lived += life(who, leaves=True)
     assert who.observe().positions == ()
     nearest: dict[str, float] = {}
     for kind, used, estimated in lived:
@@ -93,12 +92,7 @@ def test_one_transaction_is_cheaper_than_many(warm: Warm, swap: str) -> None:
 
 
 def _finish(who: Actor) -> list[Sent]:
-    done: list[Sent] = []
-    while True:
-        decision = who.decide()
-        if decision.verdict.objections or not decision.plan.steps:
-            return done
-        done += who.carry_out(decision.plan.next_steps)
+    return [each for _, sent in who.until_idle() for each in sent]
 
 
 @TOGETHER
@@ -107,7 +101,7 @@ def test_what_the_owners_own_contract_takes(warm: Warm, account: Account) -> Non
     who = busy(warm, account, 1)
     overhead: dict[int, int] = {}
     for count in (2, 2, 4, 12):
-        used = int(who.send([Call(NOBODY, b"")] * count)["gasUsed"], 16)
+        used = int(who.owner.send([Call(NOBODY, b"")] * count)["gasUsed"], 16)
         own = used - TRANSACTION_GAS - COLD_ACCOUNT_GAS - (count - 1) * WARM_ACCOUNT_GAS
         overhead[count] = max(own, overhead.get(count, 0))
     first, *_ = overhead.values()
@@ -122,10 +116,10 @@ def test_a_safe_with_more_owners(warm: Warm) -> None:
     gas = {}
     for signatures in (2, 3):
         who = busy(warm, "safe", 1)
-        who.send([Call(NOBODY, b"")] * 2)
+        who.owner.send([Call(NOBODY, b"")] * 2)
         if signatures > 2:
-            who.ask_for(signatures)
-        gas[signatures] = int(who.send([Call(NOBODY, b"")] * 2)["gasUsed"], 16)
+            who.owner.ask_for(signatures)
+        gas[signatures] = int(who.owner.send([Call(NOBODY, b"")] * 2)["gasUsed"], 16)
     assert 6_500 < gas[3] - gas[2] < 8_000
     used = gas[3] + (gas[3] - gas[2])
     assert used - TRANSACTION_GAS - COLD_ACCOUNT_GAS - WARM_ACCOUNT_GAS < AT_ONCE_GAS["safe"]
@@ -149,11 +143,11 @@ def test_an_allowance_for_one_transaction(warm: Warm) -> None:
         snapshot = warm.anvil.snapshot()
         who = actor(warm, account, base=25 * 10**18, stable=50_000 * 10**6)
         if account == "key":
-            alone[account] = who.carry_out([*given, mint])[-1].gas_units
+            alone[account] = who.carry_out(*given, mint)[-1].gas_units
         else:
-            who.send([Call(NOBODY, b"")] * 2)  # delegates
-            cold = who.carry_out([Batch(tuple(back))])[0].gas_units - TRANSACTION_GAS - _own("delegated", 2)
-            alone[account] = who.carry_out([Batch((*given, mint, *back))])[0].gas_units - _own("delegated", 5)
+            who.owner.send([Call(NOBODY, b"")] * 2)  # delegates
+            cold = who.carry_out(Batch(tuple(back)))[0].gas_units - TRANSACTION_GAS - _own("delegated", 2)
+            alone[account] = who.carry_out(Batch((*given, mint, *back)))[0].gas_units - _own("delegated", 5)
         warm.anvil.revert(snapshot)
     pair = (alone["delegated"] - alone["key"]) / 2
     assert 0.25 * (APPROVE_AT_ONCE_GAS + REVOKE_AT_ONCE_GAS) < pair < 0.5 * (APPROVE_AT_ONCE_GAS + REVOKE_AT_ONCE_GAS)
@@ -180,7 +174,7 @@ def test_what_a_successor_finds_warm(warm: Warm, count: int, move: int) -> None:
         who.whale.moves(who.whale.tick + move)
         decision = who.decide()
         assert decision.plan.action == "rebalance"
-        done = _finish(who)[:6] if account == "key" else who.carry_out(decision.plan.steps)
+        done = _finish(who)[:6] if account == "key" else who.carry_out(*decision.plan.steps)
         acts = [each.gas_units - TRANSACTION_GAS for each in done if not isinstance(each.steps[0], Approve)]
         gas[account] = sum(acts)
         warm.anvil.revert(snapshot)

@@ -111,7 +111,7 @@ class Board:
         }
 
     def _stored(self, safe: str, slot: str) -> str:
-        return to_checksum_address("0x" + self.rpc("eth_getStorageAt", safe, slot, "latest")[-40:])
+        return str(to_checksum_address("0x" + self.rpc("eth_getStorageAt", safe, slot, "latest")[-40:]))
 
     def _hash(self, safe: str, fields: Mapping[str, Any]) -> str:
         arguments = (
@@ -119,7 +119,7 @@ class Board:
             fields["gasPrice"], fields["gasToken"], fields["refundReceiver"], fields["nonce"],
         )  # fmt: skip
         (digest,) = read(self.rpc, safe, f"getTransactionHash({FIELDS},uint256)", ("bytes32",), *arguments)
-        return "0x" + digest.hex()
+        return "0x" + bytes(digest).hex()
 
     def index(self, safe: str) -> None:
         """Read every execution of the Safe again: what a reorganisation took back is not executed any more."""
@@ -376,7 +376,7 @@ class Board:
         signature: str,
     ) -> str | None:  # fmt: skip
         own = {"name": "Safe Transaction Service", "version": "1.0", "chainId": self.chain_id, **domain}
-        signable = encode_typed_data(own, {name: [{"name": key, "type": kind} for key, kind in types]}, message)
+        signable = encode_typed_data(own, {name: [{"name": key, "type": kind} for key, kind in types]}, dict(message))
         try:
             return str(Account.recover_message(signable, signature=signature))
         except Exception:  # noqa: BLE001 - no signature at all

@@ -254,6 +254,20 @@ def lost_reply() -> Fault:
     return strike
 
 
+def late(seconds: float) -> Fault:
+    """It does what it was asked at once, and says so late."""
+
+    def strike(exchange: Exchange) -> None:
+        answer = exchange.honest()
+        exchange.service.stopping.wait(seconds)
+        try:
+            exchange.reply(*answer)
+        except OSError:
+            exchange.hang_up()
+
+    return strike
+
+
 def status(code: int, document: Any = None, *, retry_after: str | None = None) -> Fault:
     """An answer of this status: 401, 422, 429 with Retry-After, 500."""
     headers = {} if retry_after is None else {"Retry-After": retry_after}

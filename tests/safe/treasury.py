@@ -9,6 +9,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
 from keeper.chainlab.anvil import CHAIN_ID, Anvil, AnvilOptions
@@ -78,12 +79,13 @@ class Treasury:
 
 def key(name: str) -> LocalAccount:
     """A key made of a name."""
-    return Account.from_key(keccak(text=name))
+    made: LocalAccount = Account.from_key(keccak(text=name))
+    return made
 
 
 def sign(account: LocalAccount, digest: bytes) -> bytes:
     """65 bytes over the hash itself."""
-    return bytes(account.unsafe_sign_hash(digest).signature)
+    return bytes(account.unsafe_sign_hash(Hash32(digest)).signature)
 
 
 @contextmanager

@@ -70,14 +70,11 @@ class SafeSending:
         return sent
 
     def _call(self, proposal: StoredProposal, consents: Mapping[str, bytes | None], sight: Sight) -> Call | None:
-        key, state, executes = self._sender.address.lower(), sight.state, self._terms.executes
-        is_alone = key in state.owners and state.threshold == 1
-        if executes == "always" or (executes == "auto" and is_alone):
-            # The Safe takes an owner's own sending for his consent.
-            given = dict(consents) if key not in state.owners else {key: None, **consents}
-            if len(given) < state.threshold or proposal.nonce != state.nonce:
+        key, state = self._sender.address.lower(), sight.state
+        if self._terms.sends(state.threshold):
+            if len(consents) < state.threshold or proposal.nonce != state.nonce:
                 return None
-            return Call(self._terms.safe, execute_calldata(proposal.transaction, packed_signatures(given)))
+            return Call(self._terms.safe, execute_calldata(proposal.transaction, packed_signatures(consents)))
         if self._terms.approves_on_chain and key in state.owners and key not in consents:
             return Call(self._terms.safe, approve_hash_calldata(bytes.fromhex(proposal.hash[2:])))
         return None

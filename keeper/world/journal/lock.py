@@ -42,6 +42,20 @@ def hold_lock(url: str, signer_address: str, *, signs: bool = True) -> Iterator[
 
 
 @contextmanager
+def hold_safe(url: str, chain_id: int, safe: str) -> Iterator[None]:
+    """Hold a Safe on this machine, and in the journal's database, so that two keepers with different keys do not ask
+    its owners twice. Errors as ``hold_lock``."""
+    location, name = locate(url), f"{chain_id}-{safe.lower()}"
+    with ExitStack() as stack:
+        for folder in runtime_folders():
+            path = folder / f"safe-{name}.lock"
+            stack.enter_context(hold_file(path, f"the Safe {safe}", one="Safe", remedy=_RUNTIME))
+        if isinstance(location, PostgresDatabase):
+            stack.enter_context(_advisory_lock(location, name, does=f"works for the Safe {safe}"))
+        yield
+
+
+@contextmanager
 def hold_journal(location: Location, signer_address: str = _ANY_SIGNER) -> Iterator[None]:
     """Hold the journal alone: a file's whole, a database's for one signer. Errors as ``hold_lock``."""
     if isinstance(location, PostgresDatabase):
@@ -117,7 +131,7 @@ def _locked(path: Path, what: str, one: str, remedy: str) -> int:
 
 
 @contextmanager
-def _advisory_lock(location: PostgresDatabase, signer_address: str) -> Iterator[None]:
+def _advisory_lock(location: PostgresDatabase, signer_address: str, *, does: str = "") -> Iterator[None]:
     import psycopg  # an optional extra, present once the journal is open
 
     digest = hashlib.sha256(f"range-keeper:{signer_address.lower()}".encode()).digest()
@@ -130,7 +144,7 @@ def _advisory_lock(location: PostgresDatabase, signer_address: str) -> Iterator[
     with connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
         if row is None or not row[0]:
-            does = "works" if signer_address == _ANY_SIGNER else f"signs as {signer_address}"
+            does = does or ("works" if signer_address == _ANY_SIGNER else f"signs as {signer_address}")
             raise FatalError(
                 f"another keeper ({_holder(connection, key)}) already {does} on the journal {location}; stop it first: "
                 "one process per signer"

@@ -69,8 +69,8 @@ class SafeChecks:
         if key.lower() not in delegates():
             raise ConfigError(
                 f"the key {key} is neither an owner of the Safe {self._safe} nor a delegate of one: an owner adds it "
-                "as a delegate, in the Safe app under Settings, Setup, Proposers, or through the Safe Transaction Service "
-                "(POST /api/v2/delegates/)"
+                "as a delegate, in the Safe app under Settings, Setup, Proposers, or through the Safe Transaction "
+                "Service (POST /api/v2/delegates/)"
             )
 
     def _require_multisend(self, state: SafeState) -> None:

@@ -36,6 +36,10 @@ class SafeTerms:
     executes: Executes = "auto"
     approves_on_chain: bool = False
 
+    def sends(self, threshold: int) -> bool:
+        """Whether the key is to execute what is signed."""
+        return self.executes == "always" or (self.executes == "auto" and threshold == 1)
+
 
 class Proposer:
     """Makes what the owners are asked for. ``signer`` None: nobody signs, people put it together by themselves.
@@ -83,7 +87,7 @@ class Proposer:
         digest = self._agreed_hash(tx)
         try:
             report = self.rehearse(step, tx, sight)
-            signature, debit_quote = self._signature(tx, Purpose(step_id, sight.timestamp))
+            signature, debit_quote = self._signature(tx, Purpose(step_id, sight.timestamp), sight)
         except (RehearsalFailedError, SigningLimitError) as error:
             return Refused(str(error))
         draft = Draft(
@@ -101,7 +105,7 @@ class Proposer:
         if any(each.hash == digest for each in known):
             return None
         try:
-            signature, _ = self._signature(tx, Purpose(proposal.step_id, sight.timestamp, cancels=True))
+            signature, _ = self._signature(tx, Purpose(proposal.step_id, sight.timestamp, cancels=True), sight)
         except SigningLimitError:
             return None
         deadline = proposal.deadline_timestamp
@@ -143,8 +147,9 @@ class Proposer:
             )
         return "0x" + local.hex()
 
-    def _signature(self, tx: SafeTx, purpose: Purpose) -> tuple[bytes | None, int]:
-        if self._signer is None or self.terms.approves_on_chain:
+    def _signature(self, tx: SafeTx, purpose: Purpose, sight: Sight) -> tuple[bytes | None, int]:
+        """None where nobody signs: there is no key, or it is to consent on chain."""
+        if self._signer is None or (self.terms.approves_on_chain and not self.terms.sends(sight.state.threshold)):
             return None, 0
         signed = self._signer.sign_safe(tx, purpose)
         return signed.raw, signed.debit_quote

@@ -53,7 +53,7 @@ class SafeWatch:
     """
 
     def __init__(self, node: Node, reader: SafeReader, *, confirmations: int, by_payload: bool = False) -> None:
-        self._node, self._reader, self._by_payload = node, reader, by_payload
+        self._node, self._reader, self.by_payload = node, reader, by_payload
         self.confirmations = max(1, confirmations)
         self._foreign: set[tuple[int, str]] = set()
 
@@ -73,7 +73,7 @@ class SafeWatch:
         if sight.state.nonce <= proposal.nonce:
             return Use(is_used=False)
         found = self._reader.executions(proposal.since_block, sight.number)
-        if self._by_payload:
+        if self.by_payload:
             return self._use_by_payload(proposal, found)
         ours = next((each for each in found if each.safe_tx_hash == proposal.hash), None)
         if ours is not None:

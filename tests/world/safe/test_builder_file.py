@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 
 from keeper.errors import ConfigError
 from keeper.world.protocols import Call
-from keeper.world.safe import builder_file
 from keeper.world.safe.builder_file import builder_document, checksum, write_files
 
 SAFE, OWNER = "0xDF8a1Ce35c9a6ACE153B4e0767942f1E2291a1Aa", "0x49d4450977E2c95362C13D3a31a09311E0Ea26A6"
@@ -91,7 +91,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
     def full(_number: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(builder_file.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigError, match="No space left on device"):
         write_files(tmp_path, "7", {"meta": {}}, "new\n")
     assert json.loads(path.read_text(encoding="utf-8")) == _document()

@@ -124,7 +124,7 @@ def test_a_service_that_drips_is_not_waited_for(server: TransactionService, faul
     began = time.monotonic()
     with pytest.raises(TransientError, match="did not answer in time"):
         Exchange(server.url, timeout_seconds=0.3, sleep=lambda _seconds: None).ask("GET", ABOUT)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0
 
 
 def test_a_silent_service_is_not_waited_for(server: TransactionService) -> None:
@@ -132,7 +132,7 @@ def test_a_silent_service_is_not_waited_for(server: TransactionService) -> None:
     began = time.monotonic()
     with pytest.raises(TransientError, match="did not answer in time"):
         Exchange(server.url, timeout_seconds=0.3, sleep=lambda _seconds: None).ask("GET", ABOUT)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0
 
 
 def test_a_huge_body_is_not_read_to_its_end(server: TransactionService, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -80,10 +81,10 @@ def contract_says(treasury: Treasury) -> Iterator[Callable[[Sequence[SafeTx]], l
 @pytest.fixture(scope="session")
 def safe_eth_says() -> Oracle:
     """safe-eth-py, Safe's own library. It is one of the development packages: where it is missing, this fails."""
-    from safe_eth.safe.safe_tx import SafeTx as TheirTx
+    their_tx = importlib.import_module("safe_eth.safe.safe_tx").SafeTx
 
     def ask(tx: SafeTx) -> bytes:
-        theirs = TheirTx(
+        theirs = their_tx(
             None, to_checksum_address(tx.safe), to_checksum_address(tx.to), tx.value_wei, tx.data, tx.operation,
             tx.safe_tx_gas, tx.base_gas, tx.gas_price, to_checksum_address(tx.gas_token),
             to_checksum_address(tx.refund_receiver), safe_nonce=tx.nonce, safe_version="1.4.1", chain_id=tx.chain_id,

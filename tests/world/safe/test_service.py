@@ -32,7 +32,7 @@ def server(treasury: Treasury) -> Iterator[TransactionService]:
 
 @pytest.fixture
 def client(treasury: Treasury, server: TransactionService) -> Iterator[SafeService]:
-    client = SafeService(server.url, 31337, treasury.safe, timeout_seconds=0.5, sleep=lambda _seconds: None)
+    client = SafeService(server.url, 31337, treasury.safe, timeout_seconds=5.0, sleep=lambda _seconds: None)
     yield client
     client.close()
 
@@ -116,6 +116,18 @@ def test_a_rejection_comes_back_as_what_it_is(treasury: Treasury, client: SafeSe
     assert found is not None
     assert found.complaint(tx, digest) is None
     assert found.tx.is_rejection
+
+
+@pytest.mark.parametrize("fault", [faults.lost_reply(), faults.late(1.0)], ids=["lost", "late"])
+def test_a_proposal_whose_answer_did_not_come_is_there_once(
+    treasury: Treasury, server: TransactionService, fault: Fault
+) -> None:
+    client = SafeService(server.url, 31337, treasury.safe, timeout_seconds=0.5, sleep=lambda _seconds: None)
+    server.on(fault, method="POST", times=1)
+    tx = _batch(treasury)
+    digest = _propose(treasury, client, tx)
+    assert [each.safe_tx_hash for each in client.queued(0)] == ["0x" + digest.hex()]
+    assert [each.method for each in server.asked[:2]] == ["POST", "POST"]
 
 
 def test_the_queue_begins_at_a_nonce_and_has_pages(

@@ -1,0 +1,261 @@
+"""A keeper for a Safe: the real contracts, three owners with keys of their own, a service on a real socket.
+
+Owners sign what the service shows them, in the way a person would: they ask the Safe itself for the hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keeper.assembly import ChainAccess, StrategyRunner, build_strategy, open_hands
+from keeper.assembly_safe import SafeAccess, file_executor, safe_executor, within_safe
+from keeper.chainlab.calls import send, transact
+from keeper.chainlab.deploy_safe import create_safe, owner_sign, place_safe_contracts
+from keeper.chainlab.owners import OwnersAtHand
+from keeper.model.outcome import Outcome
+from keeper.model.safe import SafeTx
+from keeper.policy.settings import StrategySettings
+from keeper.world.chain.contracts import Contracts
+from keeper.world.chain.node import HttpNode
+from keeper.world.journal import queries
+from keeper.world.journal.journal import SqlJournal
+from keeper.world.journal.opening import open_journal
+from keeper.world.journal.proposal_rows import StoredProposal
+from keeper.world.safe.calldata import execute_calldata, packed_signatures
+from keeper.world.safe.hashing import safe_tx_hash
+from keeper.world.safe.multisend import batch_of
+from keeper.world.safe.proposing import Executes
+from keeper.world.signers import keystore
+from keeper.world.venues.uniswap_v3 import build as build_venue
+from tests.faults.site import _SETTINGS, CHAIN_ID, PASSWORD
+from tests.policy.desk import Warm
+from tests.safe.transaction_service import TransactionService
+
+SEED = 11
+EXECUTOR = 9
+"""The account of the node that executes what owners have signed; it is nobody in particular."""
+
+
+@dataclass(slots=True)
+class Treasury:
+    """A Safe with money, its owners, and the keeper that works for it. ``mode``: safe or proposal_file."""
+
+    warm: Warm
+    folder: Path
+    service: TransactionService
+    safe: str
+    owners: OwnersAtHand
+    key: str
+    contracts: Contracts
+    settings: StrategySettings
+    mode: str = "safe"
+    confirmations: int = 1
+    executes: Executes = "auto"
+    approves_on_chain: bool = False
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        return self.warm.anvil.rpc(method, *params)
+
+    @property
+    def journal_url(self) -> str:
+        return f"sqlite:///{self.folder}/keeper.db"
+
+    @property
+    def proposals_folder(self) -> Path:
+        return self.folder / "proposals"
+
+    def access(self) -> SafeAccess:
+        return SafeAccess(
+            self.safe,
+            self.executes,
+            self.approves_on_chain,
+            self.service.url,
+            proposals_folder=self.proposals_folder,
+        )
+
+    @contextmanager
+    def at_work(
+        self, *, node: HttpNode | None = None, signer: Callable[[Any], Any] = lambda key: key
+    ) -> Iterator[Keeper]:
+        journal = open_journal(self.journal_url, self.mode)
+        try:
+            yield self.keeper(journal, node=node, signer=signer)
+        finally:
+            journal.close()
+
+    def keeper(
+        self, journal: SqlJournal, *, node: HttpNode | None = None, signer: Callable[[Any], Any] = lambda key: key
+    ) -> Keeper:
+        hand = node or HttpNode((self.warm.anvil.url,), chain_id=CHAIN_ID)
+        chain = ChainAccess(CHAIN_ID, (self.warm.anvil.url,), self.contracts, confirmations=self.confirmations)
+        settings, seconds = within_safe(self.settings), iter(range(0, 10**9, 7))
+        if self.mode == "proposal_file":
+            executor = file_executor(chain, settings, journal, self.access())
+        else:
+            key = signer(keystore.load(self.folder / "key.json", PASSWORD))
+            executor = safe_executor(
+                chain, settings, journal, key, self.access(),
+                pause=lambda _seconds: self.mine(), now=lambda: float(next(seconds)),
+            )  # fmt: skip
+        venue = build_venue(hand, self.contracts, self.warm.deployment.pool)
+        hands = open_hands(chain, settings, journal, executor, owner=self.safe, account="safe", eyes=(hand, venue))
+        return Keeper(self, StrategyRunner(build_strategy(settings), hands, journal), journal)
+
+    def mine(self, blocks: int = 1) -> None:
+        for _ in range(blocks):
+            self.rpc("evm_mine")
+
+    def passes(self, seconds: int) -> None:
+        now = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.warm.anvil.mine(now + seconds)
+
+    def delegates(self) -> None:
+        """An owner makes the keeper's key his delegate at the service."""
+        entry = {"safe": self.safe, "delegate": self.key, "delegator": self.owners.addresses[0], "label": "keeper"}
+        self.service.board.delegates.append(entry | {"expiryDate": None})
+
+    def signatures(self, tx: SafeTx, *who: int) -> dict[str, bytes]:
+        return {
+            self.owners.addresses[each].lower(): owner_sign(safe_tx_hash(tx), self.owners.keys[each]) for each in who
+        }
+
+    def confirms(self, proposal: StoredProposal, *who: int) -> None:
+        """Owners look at the service and sign there."""
+        for signature in self.signatures(proposal.transaction, *who).values():
+            reply = self.service.board.confirm(proposal.hash, {"signature": "0x" + signature.hex()})
+            assert reply[0] == 201, reply
+
+    def executes_it(self, tx: SafeTx, *who: int) -> dict[str, Any]:
+        """Somebody pays for the execution with these owners' signatures."""
+        data = execute_calldata(tx, packed_signatures(self.signatures(tx, *who)))
+        executor = str(self.rpc("eth_accounts")[EXECUTOR])
+        return send(self.warm.anvil.rpc, executor, self.safe, "0x" + data.hex())
+
+    def by_itself(self, signature: str, *arguments: Any) -> dict[str, Any]:
+        """The owners make the Safe call itself."""
+        rpc = self.warm.anvil.rpc
+        rpc("anvil_impersonateAccount", self.safe)
+        rpc("anvil_setBalance", self.safe, hex(10**18))
+        receipt = transact(rpc, self.safe, self.safe, signature, *arguments)
+        rpc("anvil_setBalance", self.safe, hex(0))
+        return receipt
+
+    def rival(self, nonce: int, *who: int) -> dict[str, Any]:
+        """The owners do something else on that nonce."""
+        tx = SafeTx(CHAIN_ID, self.safe.lower(), "0x" + "77" * 20, 0, b"\x01", 0, nonce)
+        return self.executes_it(tx, *(who or (0, 1)))
+
+    def nonce(self) -> int:
+        answer = self.rpc("eth_call", {"to": self.safe, "data": "0xaffed0e0"}, "latest")
+        return int(answer, 16)
+
+
+@dataclass(slots=True)
+class Keeper:
+    """The product's own parts at work for a treasury."""
+
+    treasury: Treasury
+    runner: StrategyRunner
+    journal: SqlJournal
+
+    def cycle(self) -> Outcome:
+        return self.runner.run_once()
+
+    def proposals(self) -> tuple[StoredProposal, ...]:
+        """Every proposal of the journal, as it came."""
+        with self.journal.reading() as query:
+            ids = [row[0] for row in query("SELECT DISTINCT step_id FROM proposals ORDER BY step_id")]
+        found = [
+            each
+            for step in ids
+            for kind in ("act", "rejection")
+            if (each := self.journal.proposals.of_step(step, kind))
+        ]  # type: ignore[arg-type]
+        return tuple(sorted(found, key=lambda each: each.id))
+
+    def act(self) -> StoredProposal:
+        """The newest that does something."""
+        return [each for each in self.proposals() if each.kind == "act"][-1]
+
+    def proposed(self) -> StoredProposal:
+        """Cycle until something stands with the owners."""
+        outcome = self.cycle()
+        assert outcome.kind == "pending", outcome
+        found = self.act()
+        assert found.state in ("PROPOSED", "READY"), (found.state, outcome)
+        return found
+
+    def carried_out(self, *who: int) -> Outcome:
+        """Propose, sign, execute; the outcome of the cycle that sees it."""
+        proposal = self.proposed()
+        self.treasury.confirms(proposal, *(who or (0, 1)))
+        self.treasury.executes_it(proposal.transaction, *(who or (0, 1)))
+        return self.cycle()
+
+    def events(self) -> list[tuple[str, str]]:
+        with self.journal.reading() as query:
+            return [(each.kind, each.message) for each in queries.events(query)]
+
+    def difference(self) -> dict[str, int]:
+        """The ledger's sum less the chain's balance, for each token and the native coin."""
+        treasury, pool = self.treasury, self.runner._hands.venue.pool
+        with self.journal.reading() as query:
+            booked = queries.ledger_balance(query, CHAIN_ID, treasury.safe)
+        held = {}
+        for token in (pool.token0.address, pool.token1.address):
+            data = "0x70a08231" + treasury.safe[2:].rjust(64, "0")
+            held[token.lower()] = int(treasury.rpc("eth_call", {"to": token, "data": data}, "latest"), 16)
+        held["native"] = int(treasury.rpc("eth_getBalance", treasury.safe, "latest"), 16)
+        return {token: booked.get(token, 0) - amount for token, amount in held.items()}
+
+
+def make_treasury(
+    warm: Warm,
+    folder: Path,
+    service: TransactionService,
+    *,
+    threshold: int = 2,
+    key_is_owner: bool = False,
+    mode: str = "safe",
+    quote_value: int = 50_000,
+    owners: Sequence[str] = (),
+    **changes: Any,
+) -> Treasury:
+    """A Safe of three owners (the keeper's key the fourth, where it is one) with tokens, and an empty journal."""
+    anvil, deployment = warm.anvil, warm.deployment
+    folder.mkdir(parents=True, exist_ok=True)
+    key = keystore.create(folder / "key.json", PASSWORD, scrypt_work=2)
+    anvil.set_balance(key, 10**19)
+    place_safe_contracts(anvil.rpc)
+    people = OwnersAtHand.from_seed(SEED)
+    named = [*people.addresses, *owners, *([key] if key_is_owner else [])]
+    safe = create_safe(anvil.rpc, named, threshold, salt_nonce=int(key, 16) % 2**64)
+    base, stable = quote_value * 10**18 // 4_000, quote_value * 10**6 // 2
+    for token, amount in ((deployment.base, base), (deployment.quote, stable)):
+        transact(anvil.rpc, deployment.deployer, token, "mint(address,uint256)", safe, amount)
+    now = int(anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    anvil.mine(now + 1_900)
+    quote = "token0" if deployment.quote == deployment.token0 else "token1"
+    raw = _SETTINGS | {"name": "treasury", "pool": deployment.pool, "quote": quote} | changes
+    settings = StrategySettings.model_validate(raw)
+    treasury = Treasury(warm, folder, service, safe, people, key, warm.contracts, settings, mode)
+    journal = open_journal(treasury.journal_url, mode)
+    for sample in warm.samples:
+        journal.samples.add(deployment.pool, CHAIN_ID, sample)
+    journal.close()
+    if not key_is_owner:
+        treasury.delegates()
+    return treasury
+
+
+def payment(treasury: Treasury, calls: Any, nonce: int) -> SafeTx:
+    """A transaction of the Safe that makes the calls."""
+    from keeper.known_safe import SAFE_RELEASES
+
+    to, value, data, operation = batch_of(calls, SAFE_RELEASES["1.4.1"].multi_send_call_only.address)
+    return SafeTx(CHAIN_ID, treasury.safe.lower(), to, value, data, operation, nonce)
