@@ -27,7 +27,7 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-	  while IFS='|' read -r name what; do printf '  make %-15s %s\n' "$$name" "$$what"; done
+	  while IFS='|' read -r name what; do printf '  make %-16s %s\n' "$$name" "$$what"; done
 
 .PHONY: setup
 setup: $(STAMP) ## the virtual environment, the locked packages, the local chain's parts; leaves .venv/bin/keeper

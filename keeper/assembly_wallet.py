@@ -97,7 +97,7 @@ def key_sender(
         pause=pause,
         now=now,
         patience=_patience(chain, settings, rules),
-        exit_ceiling_wei=_wei_per_gas(settings.limits.max_exit_gas_gwei),
+        exit_ceiling_wei=wei_per_gas(settings.limits.max_exit_gas_gwei),
         route="public" if relay is None else "private",
         one_at_a_time=one_at_a_time,
     )
@@ -107,7 +107,7 @@ def _patience(chain: ChainAccess, settings: StrategySettings, rules: Rules) -> P
     return Patience(
         confirmations=max(1, chain.confirmations),
         bump_after_seconds=chain.bump_after_seconds,
-        ceiling_wei=_wei_per_gas(settings.limits.max_gas_gwei),
+        ceiling_wei=wei_per_gas(settings.limits.max_gas_gwei),
         # What the signing policy would refuse is not asked for: its refusal is for defects, and halts.
         most_tip_wei=rules.max_priority_fee_wei,
         most_gas_wei=rules.limits.gas_wei_per_transaction,
@@ -115,5 +115,6 @@ def _patience(chain: ChainAccess, settings: StrategySettings, rules: Rules) -> P
     )
 
 
-def _wei_per_gas(gwei: Decimal | None) -> int | None:
+def wei_per_gas(gwei: Decimal | None) -> int | None:
+    """A fee in wei per gas."""
     return None if gwei is None else int(gwei * GWEI)

@@ -9,7 +9,8 @@ from eth_utils.crypto import keccak
 
 from keeper.assembly_atomic import batch_contract
 from keeper.commands._finding import Finding
-from keeper.config import Chain, Execution, LoadedConfig, Safe
+from keeper.config import Chain, LoadedConfig
+from keeper.config_execution import Execution, Safe
 from keeper.config_strategies import StrategyFile
 from keeper.errors import KeeperError, RpcError, ServiceRefusedError, TransientError
 from keeper.known_safe import BATCH_ACCOUNT

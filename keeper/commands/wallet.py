@@ -1,4 +1,4 @@
-"""Make, import or show the encrypted key that signs; a private key is never an argument."""
+"""Make, import or show the encrypted key that signs, or take its account's delegation back."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ path_argument = click.argument("path", required=False, type=click.Path(dir_okay=
 
 @click.group(epilog=EXAMPLE)
 def command() -> None:
-    """Make, import or show the encrypted key that signs; a private key is never an argument.
+    """Make, import or show the encrypted key that signs, or take its account's delegation back.
 
+    A private key is never an argument.
     PATH is that of `signer:` in keeper.yaml unless given. The password comes from the environment variable named by
     `signer.password_env` (KEEPER_PASSWORD), or is asked for on a terminal.
     """
@@ -68,6 +69,29 @@ def show(path: Path | None, config: Path, as_json: bool) -> None:
 
     file, _ = key_place(path, config)
     _tell(file, checksum(keystore.stored_address(file)), as_json, "")
+
+
+@command.command(epilog="Example:  keeper wallet undelegate --chain base")
+@click.option("--chain", metavar="NAME", help="Which of the configured chains, where there are several.")
+@config_option
+@json_option
+def undelegate(chain: str | None, config: Path, as_json: bool) -> None:
+    """Take back the contract that the key's account runs (EIP-7702), and wait until that is final.
+
+    No other process may be at work with the key, and nothing of it may be out. In mode atomic the next batch delegates
+    anew: set another execution.mode first.
+    """
+    from keeper.assembly_undelegate import take_delegation_back
+    from keeper.config import load_keeper
+
+    taken = take_delegation_back(load_keeper(config, os.environ), chain)
+    delegate, digest = taken.result.delegate, taken.result.transaction_hash
+    if as_json:
+        print_json({"address": taken.address, "chain": taken.chain, "delegate": delegate, "transaction": digest})
+    elif digest is None:
+        click.echo(f"{taken.address} on {taken.chain} runs nobody's code: there was nothing to take back")
+    else:
+        click.echo(f"{taken.address} on {taken.chain} no longer runs the code of {delegate or 'a contract'} ({digest})")
 
 
 def key_place(path: Path | None, config: Path) -> tuple[Path, str]:

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from keeper import assembly
+from keeper import assembly_wallet
 from keeper.chainlab.lab import Lab
 from keeper.world.chain.sender import Sender
 from tests.cli.operator import Operator
@@ -32,7 +32,7 @@ def test_a_relay_that_is_away_is_waited_for_and_never_replaced(
     operator: Operator, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasty = functools.partial(Sender, receipt_timeout_seconds=0.5, poll_seconds=0.1)
-    monkeypatch.setattr(assembly, "Sender", hasty)
+    monkeypatch.setattr(assembly_wallet, "Sender", hasty)
     with Recorder(lab.anvil.url) as public:
         with Recorder(lab.anvil.url) as once_there:
             port = once_there.server_port

@@ -172,6 +172,9 @@ def test_history_names_the_transaction_that_others_sent(keeper: Keeper, made: Pr
         paid = proposal_queries.executor_gas(query, 31337, SAFE.upper().replace("0X", "0x"))
         assert paid == (ExecutorGas("0x" + "ab" * 32, 30, 9, NOW),)
         assert proposal_queries.executor_gas(query, 1, SAFE) == ()
+    made.change(state="REPLACED")
+    with read_journal(f"sqlite:///{made.file}") as query:
+        assert proposal_queries.executor_gas(query, 31337, SAFE) == (), "what others did is not for this proposal"
 
 
 def test_no_proposal_yet(keeper: Keeper, journal: Path) -> None:

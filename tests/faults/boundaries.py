@@ -19,7 +19,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from keeper.world.chain.node import HttpNode
 from keeper.world.protocols import Signer
-from keeper.world.signers.passed import Passed
+from keeper.world.signers.passed import Passed, PassedMessage
 
 _WRITES: Final = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+\"?(\w+)", re.IGNORECASE)
 
@@ -64,6 +64,10 @@ class TrappedSigner:
 
     def sign(self, passed: Passed) -> bytes:
         raw: bytes = self.trap.around("signature", lambda: self.inner.sign(passed))
+        return raw
+
+    def sign_message(self, passed: PassedMessage) -> bytes:
+        raw: bytes = self.trap.around("signature of a message", lambda: self.inner.sign_message(passed))
         return raw
 
 

@@ -17,13 +17,15 @@ from keeper.world.signers.decoding import decode_unsigned
 from keeper.world.venues.uniswap_v3 import UniswapV3
 from tests.faults.site import Site, at_work, make_site
 from tests.policy.desk import Warm
-from tests.world.signers import scene
+from tests.world.signers import batches, scene
 from tests.world.signers.mutations import Mutator, is_intended, single_field
 from tests.world.signers.scene import Case
 from tests.world.signers.written import CountingSigner
 
 CASES = scene.cases()
+BATCHES = [*batches.key_cases(), *batches.sent_cases()]
 MUTATIONS, SOAK_MUTATIONS = 20_000, 1_000_000
+BATCH_MUTATIONS, SOAK_BATCH_MUTATIONS = 5_000, 300_000
 SEED = 4
 
 
@@ -37,28 +39,46 @@ def passes(case: Case, unsigned: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *BATCHES], ids=lambda case: case.name)
 def test_02_what_the_keeper_makes_passes(case: Case) -> None:
     assert passes(case, case.unsigned) and is_intended(case, case.unsigned)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_02_every_single_change_is_refused(case: Case) -> None:
-    """Each field, word, byte and bit. What passes differs from the intended in nonce, gas or fees alone."""
-    tried = 0
-    for name, unsigned in single_field(case):
-        if unsigned == case.unsigned:
+def require_all_refused(case: Case, *, bits: int) -> None:
+    """What passes differs from the intended in nonce, gas or fees alone; or in the signatures that a Safe is given."""
+    tried, honest = 0, case.unsigned
+    for name, unsigned in single_field(case, bits=bits):
+        if unsigned == honest:
             continue
         tried += 1
         if passes(case, unsigned):
             assert is_intended(case, unsigned), name
-            assert name.startswith(("nonce", "tip", "fee", "gas", "raw byte")), name
-    assert tried > 1_000
+            of_signatures = "execTransaction" in case.name and name.startswith(("byte", "word"))
+            assert of_signatures or name.startswith(("nonce", "tip", "fee", "gas", "raw byte")), name
+    assert tried > 120 * bits
 
 
-def mutate(count: int) -> tuple[int, int]:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_02_every_single_change_is_refused(case: Case) -> None:
+    """Each field, word, byte and bit."""
+    require_all_refused(case, bits=8)
+
+
+@pytest.mark.parametrize("case", [pytest.param(each, id=each.name) for each in BATCHES])
+def test_02_every_change_of_a_batch_is_refused(case: Case) -> None:
+    """Each field, word and byte; one bit of each."""
+    require_all_refused(case, bits=1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("case", BATCHES, ids=lambda case: case.name)
+def test_02_every_single_change_of_a_batch_is_refused(case: Case) -> None:
+    require_all_refused(case, bits=8)
+
+
+def mutate(count: int, cases: list[Case] = CASES) -> tuple[int, int]:
     """How many of so many random changes passed as other nonces, gas and fees; and how many escaped."""
-    mutator = Mutator(CASES, SEED)
+    mutator = Mutator(cases, SEED)
     harmless = escapes = 0
     for _ in range(count):
         case, unsigned = mutator.next()
@@ -73,9 +93,15 @@ def test_02_random_changes_do_not_escape() -> None:
     assert escapes == 0 and 0 < harmless < MUTATIONS // 20
 
 
+def test_02_random_changes_of_batches_do_not_escape() -> None:
+    harmless, escapes = mutate(BATCH_MUTATIONS, BATCHES)
+    assert escapes == 0 and 0 < harmless < BATCH_MUTATIONS // 10
+
+
 @pytest.mark.soak
-def test_02_a_million_random_changes_do_not_escape() -> None:
-    _, escapes = mutate(SOAK_MUTATIONS)
+@pytest.mark.parametrize(("count", "cases"), [(SOAK_MUTATIONS, CASES), (SOAK_BATCH_MUTATIONS, BATCHES)])
+def test_02_a_million_random_changes_do_not_escape(count: int, cases: list[Case]) -> None:
+    _, escapes = mutate(count, cases)
     assert escapes == 0
 
 
@@ -85,7 +111,7 @@ def test_02_the_oracle_sees_a_policy_that_looks_away(blind: str, monkeypatch: py
     first = decode_unsigned(CASES[0].unsigned)
     answer = first if blind == "decode_unsigned" else None
 
-    def looks_away(*_arguments: object) -> object:
+    def looks_away(*_arguments: object, **_named: object) -> object:
         return answer
 
     monkeypatch.setattr(policy, blind, looks_away)

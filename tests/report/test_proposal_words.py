@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from keeper.model.decision import Decision
+from keeper.model.decision import Decision, Figure
 from keeper.model.observation import Observation, Position
 from keeper.model.plan import Exit, Mint, Plan, Swap, singles
 from keeper.report import amount, describe, describe_rejection, quote_token, step_in_words, when
@@ -68,6 +68,9 @@ def test_it_says_when_it_is_void_where_the_money_goes_and_who_pays_the_gas() -> 
 
 def test_the_gain_is_that_of_the_decision_over_the_horizon_that_is_named() -> None:
     decision = rebalance()
+    kept = [each for each in decision.verdict.figures if each.name != "carry_now_per_year"]
+    earning = replace(decision.verdict, figures=(*kept, Figure("carry_now_per_year", 0.25)))
+    decision = replace(decision, verdict=earning)
     figures = {each.name: each.value for each in decision.verdict.figures}
     target, now = float(figures["target_g_per_year"]), float(figures["carry_now_per_year"])
     quote, moved = quote_token(decision.observation), decision.plan.value_quote

@@ -10,7 +10,7 @@ from keeper.model.ledger import Effects
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Batch, Plan, Step, singles
-from keeper.world.chain import recovery
+from keeper.world.chain import recovery, undelegating
 from keeper.world.chain.rehearsal import ForesightedRehearsal
 from keeper.world.chain.sender import Sender
 from keeper.world.chain.sent import Mined, Refused, Unknown
@@ -43,8 +43,13 @@ class WalletExecutor:
         self._settings_digest = settings_digest
 
     def recover(self, strategy: str) -> Outcome | None:
-        """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing."""
-        recovery.revive_undone(self._node, self._log, strategy, self._sender.chain_id)
+        """Bring what a reorganisation undid to its end again, in the order of nonces. None when there is nothing.
+
+        TransientError while the account's delegation is being taken back.
+        """
+        chain_id, address = self._sender.chain_id, self._sender.address
+        undelegating.require_none_out(self._node, self._log, chain_id, address)
+        recovery.revive_undone(self._node, self._log, strategy, chain_id)
         while undone := self._log.undone(strategy):  # read anew each time: an end may bring others down
             submission, step = undone[0]
             sent = self._carry_out(step, submission, step.step)

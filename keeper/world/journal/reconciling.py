@@ -161,7 +161,12 @@ def _signer(query: Query, subject: Subject) -> SignerRecord:
     if subject.signer is None:
         return SignerRecord(None, None, None)
     place = (subject.chain_id, subject.signer.lower())
-    ((highest,),) = query("SELECT max(nonce + nonces - 1) FROM transactions WHERE chain_id = ? AND sender = ?", place)
+    ((highest,),) = query(
+        "SELECT max(nonce) FROM (SELECT nonce + nonces - 1 AS nonce FROM transactions WHERE chain_id = ? AND sender = ?"
+        " UNION ALL SELECT nonce + 1 FROM undelegations WHERE chain_id = ? AND sender = ? AND state <> 'REPLACED') "
+        "AS taken",
+        (*place, *place),
+    )
     rows = query("SELECT first_nonce, state, reason FROM signers WHERE chain_id = ? AND address = ?", place)
     first, state, reason = rows[0] if rows else (None, "running", "")
     return SignerRecord(first, highest, reason if state == "halted" else None)

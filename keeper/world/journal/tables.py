@@ -187,6 +187,18 @@ attempts = Table(
     Column("route", Text, nullable=False, server_default="public"),  # or private: a relay alone
 )
 
+# An operator's taking back of what a key's account delegates to (EIP-7702), each attempt a row; it belongs to no plan
+# and takes its nonce and the next. States: SIGNED, then FINAL, or REPLACED by another transaction of the nonce.
+undelegations = Table(
+    "undelegations",
+    metadata,
+    _identity(),
+    *(Column(name, BigInteger, nullable=False) for name in ("chain_id", "nonce", "gas_limit", "signed_timestamp")),
+    *(Column(name, Text, nullable=False) for name in ("sender", "state", "max_fee_wei", "max_priority_fee_wei")),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("raw", LargeBinary, nullable=False),
+)
+
 # What was proposed to the owners of a Safe for a step, or to reject that on the same nonce.
 # States: HASHED, PROPOSED, READY, EXECUTED, then FINAL, REPLACED, REJECTED or EXPIRED; see ``proposals``.
 proposals = Table(

@@ -33,16 +33,18 @@ from keeper.world.journal.attempts import (
 )
 from keeper.world.journal.outcomes import Account
 from keeper.world.journal.sql import insert_missing, insert_row, query_on
+from keeper.world.journal.undelegations import UndelegationLog, highest_nonce
 
 _STEP_STATE: Final = {"FINAL_OK": "DONE", "FINAL_REVERTED": "FAILED", "CANCELLED": "FAILED", "LOST_NONCE": "FAILED"}
 
 
 class TransactionLog:
     """Every method is one committed transaction of the journal. ``on_taken_back`` is called when ledger lines may
-    have gone."""
+    have gone. ``undelegations``: what of the same nonces belongs to no step."""
 
     def __init__(self, engine: Engine, on_taken_back: Callable[[], object] = lambda: None) -> None:
         self._engine, self._on_taken_back = engine, on_taken_back
+        self.undelegations = UndelegationLog(engine)
 
     def steps(self, plan_id: int) -> tuple[StoredStep, ...]:
         """The steps of a plan in order."""
@@ -66,8 +68,10 @@ class TransactionLog:
         table = tables.transactions
         last = table.c.nonce + table.c.nonces - 1
         wanted = select(func.max(last)).where(_of(chain_id, sender), table.c.state.in_(states))
+        beside = highest_nonce(chain_id, sender, live=states is LIVE)
         with self._engine.begin() as connection:
-            return connection.execute(wanted).scalar()
+            found = [connection.execute(each).scalar() for each in (wanted, beside)]
+        return max((each for each in found if each is not None), default=None)
 
     def out(self, chain_id: int, sender: str) -> tuple[tuple[int, int, str], ...]:
         """What is signed and not settled: each nonce, how many it may take, and the strategy; in order."""

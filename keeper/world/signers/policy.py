@@ -66,7 +66,6 @@ def _examine(rules: Rules, evidence: Evidence, unsigned: bytes, *, signed: bool)
         outlives = takes_back or (rules.account == "safe" and evidence.cancels)
         check_standing(rules, evidence, takes_back=outlives)
         _check_envelope(rules, evidence, transaction, takes_back=takes_back)
-        check_authorization(rules, evidence, transaction, signed=signed)
         _check_nonce(evidence, transaction)
         if evidence.cancels:
             _check_cancellation(rules, evidence, transaction)
@@ -77,6 +76,7 @@ def _examine(rules: Rules, evidence: Evidence, unsigned: bytes, *, signed: bool)
             # A replacement is word for word what has passed already: what it swaps is counted, and its positions and
             # balances may look otherwise by now, after a reorganisation.
             debit_quote = 0 if evidence.attempts else check_step(rules, evidence)
+        check_authorization(rules, evidence, transaction, signed=signed)
     except DecodingError as error:
         refuse("a part of the bytes", f"not what the keeper makes ({error})", "only its own calls, plainly encoded")
     # Last, so that what is wrong is never taken for what is only dear.

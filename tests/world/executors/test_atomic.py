@@ -261,9 +261,12 @@ def test_a_stranger_at_its_nonce_halts(bench: Bench) -> None:
 def test_a_batch_that_ran_no_code_is_not_done(bench: Bench) -> None:
     """The delegation is gone when it is mined: a call of a plain account succeeds, and did nothing."""
     assert isinstance(bench.submit(*bench.open(BATCH)), Done)
-    bench.node.after = lambda name: (
-        bench.anvil.rpc("anvil_setCode", bench.signer.address, "0x") if name == "send" else 0
-    )
+
+    def taken_back(name: str) -> None:
+        if name == "send":
+            bench.anvil.rpc("anvil_setCode", bench.signer.address, "0x")
+
+    bench.node.after = taken_back
     outcome = bench.submit(*bench.open(BATCH, number=2))
     assert isinstance(outcome, Failed) and "ran no code" in outcome.reason
     assert (bench.count(), bench.nonce(), bench.ledger_difference_wei()) == (2, 3, 0)

@@ -16,7 +16,8 @@ from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.bounds import TwapBand, bounded_swap, minimums_on_burn, minimums_to_add, twap_band
 from keeper.policy.settings import Capital, Limits, StrategySettings
 from keeper.world.chain.contracts import Contracts, RouterKind
-from keeper.world.signers.envelope import unsigned_bytes
+from keeper.world.signers.decoding import Authorization, Signature
+from keeper.world.signers.envelope import delegating_bytes, unsigned_bytes
 from keeper.world.signers.evidence import Evidence, Rules, Spent
 from keeper.world.v3.calldata import call_for
 from keeper.world.v3.identity import PoolIdentity
@@ -49,7 +50,15 @@ class Case:
 
     @property
     def unsigned(self) -> bytes:
-        return unsigned_bytes(self.transaction)
+        """Where it delegates the account, with the key's consent, which a library signs."""
+        fields = dict(self.transaction)
+        delegate = fields.pop("delegate", None)
+        if delegate is None:
+            return unsigned_bytes(fields)
+        terms = {"chainId": fields["chainId"], "address": delegate, "nonce": fields["nonce"] + 1}
+        made = KEY.sign_authorization(terms)
+        signature = Signature(made.y_parity, made.r, made.s)
+        return delegating_bytes(fields, Authorization(made.chain_id, delegate, made.nonce, signature))
 
 
 def settings(**limits: Any) -> StrategySettings:

@@ -16,25 +16,31 @@ from hypothesis import strategies as st
 from keeper.assembly_signing import signing_rules
 from keeper.model.decision import Ladder, TargetRange
 from keeper.model.memory import HeldRange
-from keeper.model.observation import Allowance, Observation, Position, Spender, Twap
-from keeper.model.plan import Plan
+from keeper.model.observation import Account, Allowance, Observation, Position, Spender, Twap
+from keeper.model.plan import Batch, Increase, Mint, Plan, SingleStep, Swap, singles
+from keeper.model.safe import SafeTx
 from keeper.model.ticks import MAX_TICK, MIN_TICK, sqrt_price_at_tick
+from keeper.policy.at_once import at_once
 from keeper.policy.compound import plan_compound
-from keeper.policy.rebalance import plan_change, plan_exit, plan_tidy
+from keeper.policy.rebalance import Draft, plan_change, plan_exit, plan_tidy
 from keeper.policy.settings import StrategySettings
 from keeper.world.chain.contracts import RouterKind
-from keeper.world.signers import policy
+from keeper.world.protocols import Call
+from keeper.world.safe.multisend import batch_of
+from keeper.world.signers import policy, safe_policy
 from keeper.world.signers.envelope import unsigned_bytes
 from keeper.world.signers.evidence import Evidence
 from keeper.world.v3.calldata import call_for
 from keeper.world.v3.identity import PoolIdentity
 from tests.policy import world
-from tests.world.signers import scene
+from tests.world.signers import batches, scene
 
 DECIMALS = st.sampled_from([0, 2, 6, 8, 18, 24])
 SPACINGS = {100: 1, 500: 10, 3_000: 60, 10_000: 200}
 MOST_DEVIATION = 100
-EXAMPLES, SOAK_EXAMPLES = 150, 10_000
+ACCOUNTS: tuple[Account, ...] = ("key", "multicall", "delegated", "safe")
+EXAMPLES, SOAK_EXAMPLES = 200, 10_000
+SAFE_NONCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Case:
     ladder: Ladder
     leftover_bps: int
     router: RouterKind
+    account: Account
 
 
 def ladder(draw: Any, tick: int, spacing: int) -> Ladder:
@@ -101,12 +108,13 @@ def cases(draw: Any) -> Case:
         quote="token0" if quote_is_token0 else "token1",
         capital={"max_quote": draw(st.sampled_from(["0.01", "12.345678", "50000", "1000000000000000000000"]))},
         limits={"max_slippage_bps": draw(st.sampled_from([0, 1, 30, 1_000])),
-                "max_twap_deviation_ticks": MOST_DEVIATION},
+                "max_twap_deviation_ticks": MOST_DEVIATION,
+                "max_drift_bps": draw(st.sampled_from([0, 10, 100]))},
         swap={"route": draw(st.sampled_from(["pool", "pool", "none"]))},
         compound={"min_fees_quote": "0.000001", "max_cost_pct": 100},
     )  # fmt: skip
     return Case(settings, seen, ladder(draw, tick, spacing), draw(st.sampled_from([1, 10, 9_999])),
-                draw(st.sampled_from(["router", "router02"])))  # fmt: skip
+                draw(st.sampled_from(["router", "router02"])), draw(st.sampled_from(ACCOUNTS)))  # fmt: skip
 
 
 def plans(case: Case) -> list[Plan]:
@@ -121,18 +129,32 @@ def plans(case: Case) -> list[Plan]:
         )
         compounded = plan_compound(seen, positions, ranges, settings)
         drafts += [] if compounded is None else [compounded]
-    whole = [draft.plan for draft in drafts if not draft.objections]
-    return [plan for plan in (*whole, plan_tidy(seen, settings)) if plan.steps]
+    owned = replace(seen, wallet=replace(seen.wallet, account=case.account))
+    tidy = Draft(plan_tidy(seen, settings))
+    whole = [at_once(draft, owned, settings).plan for draft in (*drafts, tidy) if not draft.objections]
+    return [plan for plan in whole if plan.steps and not any(map(is_for_nothing, plan.acts))]
+
+
+def is_for_nothing(act: SingleStep) -> bool:
+    """A part that the cut amounts of a batch leave nothing for: the contracts revert there, so it is never signed."""
+    parts = act.ranges if isinstance(act, Mint) else act.additions if isinstance(act, Increase) else ()
+    empty = any(each.amount_0_desired + each.amount_1_desired == 0 for each in parts)
+    return empty or (isinstance(act, Swap) and act.amount_in == 0)
 
 
 def require_passed(case: Case, plan: Plan) -> list[str]:
-    """Each of the next steps, one after the other, as the sender would have it signed."""
+    """Each of the next steps, one after the other, as its executor would have it signed."""
     seen = case.seen
     pool = PoolIdentity(
         seen.pool.address, seen.pool.token0, seen.pool.token1, seen.pool.fee_pips, seen.pool.tick_spacing
     )
     contracts = scene.contracts(case.router)
-    rules = signing_rules(31337, contracts, case.settings, pool, world.OWNER)
+    rules = signing_rules(
+        31337, contracts, case.settings, pool, world.OWNER, account=case.account, multisend=batches.MULTI_SEND
+    )
+    # The positions here may be worth many times the capital; a limit that is reached makes wait, it does not halt.
+    most = dict.fromkeys(("swapped_quote_per_transaction", "swapped_quote_per_hour", "swapped_quote_per_day"), 2**256)
+    rules = replace(rules, limits=replace(rules.limits, **most))
     for ordinal, step in enumerate(plan.next_steps):
         known: Evidence = replace(
             scene.evidence((step,)), strategy="test", owner=world.OWNER, step=step, ordinal=ordinal,
@@ -140,7 +162,14 @@ def require_passed(case: Case, plan: Plan) -> list[str]:
             decided_deadline_timestamp=plan.deadline_timestamp, observation=seen,
             head_timestamp=seen.block.timestamp + 12, own_token_ids=frozenset(p.token_id for p in seen.positions),
         )  # fmt: skip
-        call = call_for(contracts, pool, step, world.OWNER, plan.deadline_timestamp)
+        several = isinstance(step, Batch) and case.account != "multicall"
+        parts = singles((step,)) if several else (step,)
+        calls = [call_for(contracts, pool, part, world.OWNER, plan.deadline_timestamp) for part in parts]
+        if case.account == "safe":
+            tx = SafeTx(31337, world.OWNER.lower(), *batch_of(calls, batches.MULTI_SEND), SAFE_NONCE)
+            safe_policy.check_proposal(rules, known, tx)
+            continue
+        (call,) = [Call(world.OWNER, batches.execute_batch(calls))] if several else calls
         made = {"type": 2, "chainId": 31337, "nonce": 5, "to": call.to, "data": call.data, "value": 0,
                 "gas": 600_000, "maxFeePerGas": 3 * 10**9, "maxPriorityFeePerGas": 10**8}  # fmt: skip
         policy.check(rules, known, unsigned_bytes(made))

@@ -10,15 +10,20 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, update
 
+from keeper.model.observation import Account, Observation
 from keeper.model.plan import Step
+from keeper.model.safe import SafeTx
 from keeper.world.journal import tables
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.protocols import Purpose, Signed, Signer
+from keeper.world.safe.hashing import safe_tx_hash
+from keeper.world.safe.stored import body_of
+from keeper.world.signers.evidence import Rules
 from keeper.world.signers.keystore import KeystoreSigner
-from keeper.world.signers.passed import Passed
+from keeper.world.signers.passed import Passed, PassedMessage
 from keeper.world.signers.policed import PolicedSigner
 from tests.world import words
-from tests.world.signers import scene
+from tests.world.signers import batches, scene
 
 HEAD = scene.seen().block.timestamp + 12
 
@@ -37,6 +42,10 @@ class CountingSigner:
     def sign(self, passed: Passed) -> bytes:
         self.reached.append(passed.unsigned)
         return self.inner.sign(passed)
+
+    def sign_message(self, passed: PassedMessage) -> bytes:
+        self.reached.append(passed.preimage)
+        return self.inner.sign_message(passed)
 
 
 @dataclass
@@ -62,6 +71,17 @@ class Written:
     def ask(self, made: Mapping[str, Any], ordinal: int = 0, *, cancels: bool = False, head: int = HEAD) -> Signed:
         return self.look.sign(made, Purpose(self.step_ids[ordinal], head, cancels))
 
+    def propose(self, tx: SafeTx, ordinal: int = 0, *, cancels: bool = False, head: int = HEAD) -> Signed:
+        return self.look.sign_safe(tx, Purpose(self.step_ids[ordinal], head, cancels))
+
+    def put_proposal(self, tx: SafeTx, state: str = "PROPOSED", *, step_id: int | None = None, at: int = HEAD,
+                     quote: int = 0) -> None:  # fmt: skip
+        """A proposal as its executor writes it."""
+        self.put(tables.proposals, step_id=step_id or self.step_ids[0], chain_id=tx.chain_id, safe=tx.safe,
+                 nonce=tx.nonce, hash="0x" + safe_tx_hash(tx).hex(), body=body_of(tx),
+                 kind="rejection" if tx.is_rejection else "act", state=state, signed_timestamp=at,
+                 deadline_timestamp=self.deadline, debit_quote=str(quote))  # fmt: skip
+
     def set(self, table: Any, **values: Any) -> None:
         with self.engine.begin() as connection:
             connection.execute(update(table).values(**values))
@@ -83,11 +103,22 @@ class Written:
 
 def write(journal: SqlJournal, name: str, signer: Signer | None = None) -> Written:
     """Decide and open the plan of that name."""
-    steps, _ = scene.PLANS[name]
-    made = words.decision(5, action="compound", steps=steps, seen=scene.seen())
+    return write_steps(journal, scene.PLANS[name][0], scene.seen(), scene.rules(), signer)
+
+
+def write_for(journal: SqlJournal, account: Account, *steps: Step, signer: Signer | None = None) -> Written:
+    """Decide and open a plan of these steps, for such an owner."""
+    seen = batches.evidence(account, *steps).observation
+    return write_steps(journal, steps, seen, batches.rules(account), signer)
+
+
+def write_steps(
+    journal: SqlJournal, steps: tuple[Step, ...], seen: Observation, rules: Rules, signer: Signer | None = None
+) -> Written:
+    made = words.decision(5, action="compound", steps=steps, seen=seen)
     submission = journal.open_plan(journal.record_decision(made), made.plan)
     counting = CountingSigner() if signer is None else CountingSigner(signer)
-    look = PolicedSigner(counting, scene.rules(), journal.signing)
+    look = PolicedSigner(counting, rules, journal.signing)
     step_ids = tuple(each.id for each in journal.transactions.steps(submission.plan_id))
     written = Written(journal, counting, look, step_ids, made.plan.next_steps, submission.deadline_timestamp)
     for token_id, strategy in ((7, "eth-usdc"), (8, "eth-usdc"), (9, "eth-usdc"), (10, "another")):

@@ -23,6 +23,15 @@ def upgrade() -> None:
         sa.Column("body", sa.Text, nullable=False),
     )
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    integers = ("chain_id", "nonce", "gas_limit", "signed_timestamp")
+    op.create_table(
+        "undelegations",
+        sa.Column("id", number, primary_key=True, autoincrement=True),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in integers),
+        *(_column(name, sa.Text) for name in ("sender", "state", "max_fee_wei", "max_priority_fee_wei", "hash")),
+        sa.Column("raw", sa.LargeBinary, nullable=False),
+        sa.UniqueConstraint("hash"),
+    )
     op.create_table(
         "proposals",
         sa.Column("id", number, primary_key=True, autoincrement=True),
