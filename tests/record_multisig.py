@@ -85,12 +85,12 @@ def tell(story: Story, recorder: Recorder) -> None:
     story.sign(1)
     story.execute()
     recorder.record("rebalanced", "keeper once", "keeper history", "keeper positions")
-    story.move_price(back=True)
+    story.move_price()
     recorder.quietly("keeper once")
     story.wait(2 * 86_400)
     recorder.record("expired", "keeper once", "keeper proposals --all | head -22")
     story.change_threshold(3)
-    recorder.record("changed", "keeper once", "keeper status | head -4", "keeper resume treasury")
+    recorder.record("changed", "keeper once", "keeper status | head -5", "keeper resume treasury")
 
 
 def tell_of_files(story: Story, recorder: Recorder) -> None:

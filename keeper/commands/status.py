@@ -63,12 +63,21 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         return
     _show(mode, entries, did)
     for line in (
+        *_reasons(entries),
         *_owners(last),
         *_in_flight(pending),
         *(proposed.one_line(each, made[each.decision_id], now) for each in waiting),
         *_told(halted, alerts),
     ):
         click.echo(printable(line))
+
+
+def _reasons(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Why a strategy is not simply running, in full: a halt's sentence says what to do."""
+    for entry in entries:
+        if entry["reason"]:
+            state = entry["state"].upper() if entry["state"] == "halted" else entry["state"]
+            yield f"{entry['name']} is {state}: {entry['reason']}"
 
 
 def _owners(last: Mapping[str, Decision]) -> Iterator[str]:
@@ -110,12 +119,11 @@ def _show(mode: str, entries: list[dict[str, Any]], did: dict[str, str]) -> None
 
     rows = []
     for entry in entries:
-        state = entry["state"] + (f" ({entry['reason']})" if entry["reason"] else "")
         price = f"{entry['price']} {entry['price_unit']}" if "price" in entry else ""
         inside = ("in range" if entry["in_range"] else "OUT") if entry.get("open_positions") else "no position"
         last = "" if entry["last_timestamp"] is None else when(entry["last_timestamp"])[:16]
         told = did.get(entry["name"], "")
-        rows.append((entry["name"], state, last, price, inside if "price" in entry else "", told))
+        rows.append((entry["name"], entry["state"], last, price, inside if "price" in entry else "", told))
     if rows:
         click.echo(f"mode {mode}")
     show_table(

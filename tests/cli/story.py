@@ -15,7 +15,7 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 from eth_utils.address import to_checksum_address
 
-from keeper.chainlab.calls import call_data, read, transact
+from keeper.chainlab.calls import call_data, read, send, transact
 from keeper.chainlab.deploy import slot0
 from keeper.chainlab.deploy_safe import create_safe, place_safe_contracts
 from keeper.chainlab.lab import Lab
@@ -36,7 +36,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "treasury"
 OWNERS, THRESHOLD = 3, 2
 WHALE_MONEY = 10**30
-STEPS, STEP_SECONDS = 8, 300
+HOURS = 10
 
 
 @dataclass
@@ -87,13 +87,12 @@ class Story:
         now = int(self.lab.anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         self.lab.anvil.mine(now + seconds)
 
-    def move_price(self, ticks: int = 1_500, *, back: bool = False) -> None:
-        """A whale trades the price away, in steps, until the means have followed."""
+    def move_price(self, ticks: int = 650) -> None:
+        """A whale trades the price away, a little every hour: no faster than the pool's own volatility."""
         start = slot0(self.lab.anvil.rpc, self.lab.deployment.pool)[1]
-        for number in range(1, STEPS + 1):
-            self._whale_swap(start + (-ticks if back else ticks) * number // STEPS)
-            self.wait(STEP_SECONDS)
-        self.wait(3_600)
+        for number in range(1, HOURS + 1):
+            self._whale_swap(start + ticks * number // HOURS)
+            self.wait(3_600)
 
     def change_threshold(self, threshold: int) -> None:
         """What owners may do to their Safe, done as the Safe itself."""
@@ -123,9 +122,7 @@ class Story:
         )  # fmt: skip
         venue = build(HttpNode([self.lab.anvil.url]), contracts, deployment.pool)
         call = venue.call(Swap(zero_for_one, WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick)), whale, 2**40)
-        sent = {"from": whale, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(8_000_000)}
-        receipt = rpc("eth_getTransactionReceipt", rpc("eth_sendTransaction", sent))
-        assert receipt["status"] == "0x1"
+        send(rpc, whale, call.to, "0x" + call.data.hex())
 
     def _owner(self, number: int) -> LocalAccount:
         owner: LocalAccount = Account.from_key(self.owners.keys[number])
@@ -166,7 +163,7 @@ pool: {{token0: "{deployment.token0}", token1: "{deployment.token1}", fee: {depl
 quote: {"token1" if deployment.base_is_token0 else "token0"}
 capital: {{max_quote: 50_000}}
 forecaster: {{kind: ewma, half_life_hours: 24}}
-range: {{kind: fixed, lower_pct: 10, upper_pct: 10}}
+range: {{kind: fixed, lower_pct: 5, upper_pct: 5}}
 profit: {{hurdle: 0}}
 limits: {{max_slippage_bps: 100, max_twap_deviation_ticks: 300, max_price_impact_bps: 200, cooldown_minutes: 30}}
 """)
