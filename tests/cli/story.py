@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -104,11 +102,6 @@ class Story:
         rpc("anvil_stopImpersonatingAccount", self.safe)
         assert read(rpc, self.safe, "getThreshold()", ("uint256",)) == (threshold,)
 
-    def to_files(self) -> None:
-        """The same Safe without a service."""
-        file = self.folder / "keeper.yaml"
-        file.write_text(re.sub(r"mode: safe", "mode: proposal_file", file.read_text()))
-
     def _whale_swap(self, tick: int) -> None:
         deployment, rpc = self.lab.deployment, self.lab.anvil.rpc
         whale = to_checksum_address(rpc("eth_accounts")[5])
@@ -130,30 +123,29 @@ class Story:
 
 
 @contextmanager
-def open_story(folder: Path, lab: Lab | None = None) -> Iterator[Story]:
-    """Everything up to the operator's first command. With a ``lab`` a second Safe on the same chain."""
+def open_story(folder: Path, lab: Lab | None = None, *, mode: str = "safe", seed: int = 7) -> Iterator[Story]:
+    """Everything up to the operator's first command; ``seed`` names the owners, and so the Safe."""
     with ExitStack() as stack:
         world = lab or stack.enter_context(lab_of_now())
         deployment, rpc = world.deployment, world.anvil.rpc
         place_safe_contracts(rpc)
-        owners = OwnersAtHand.from_seed(8 if lab else 7, OWNERS)
+        owners = OwnersAtHand.from_seed(seed, OWNERS)
         safe = create_safe(rpc, list(owners.addresses), THRESHOLD)
         base, quote = 10 * 10**18, 20_000 * 10**6
         world.market.fund(safe, *((base, quote) if deployment.base_is_token0 else (quote, base)), 0)
         service = stack.enter_context(TransactionService(rpc, deployment.chain_id))
         key = keystore.import_key(folder / "key.json", PRIVATE_KEY, PASSWORD, scrypt_work=2)
-        os.environ["KEEPER_PASSWORD"] = PASSWORD
-        _write_configuration(folder, world, safe, service.url)
-        for mode, file in (("safe", "keeper.db"), ("dry", "keeper.dry.db")):
-            watched(world, folder / file, "proposal_file" if lab and mode == "safe" else mode)
+        _write_configuration(folder, world, mode, safe, service.url)
+        for each, file in ((mode, "keeper.db"), ("dry", "keeper.dry.db")):
+            watched(world, folder / file, each)
         yield Story(folder, world, safe, owners, service, key)
 
 
-def _write_configuration(folder: Path, lab: Lab, safe: str, service_url: str) -> None:
+def _write_configuration(folder: Path, lab: Lab, mode: str, safe: str, service_url: str) -> None:
     deployment = lab.deployment
     write_keeper_yaml(folder, deployment, lab.anvil.url)
     file = folder / "keeper.yaml"
-    section = f'execution: {{mode: safe}}\nsafe:\n  address: "{safe}"\n  service_url: "{service_url}"\n'
+    section = f'execution: {{mode: {mode}}}\nsafe:\n  address: "{safe}"\n  service_url: "{service_url}"\n'
     file.write_text(file.read_text().replace("execution: {mode: wallet}\n", section))
     (folder / "strategies").mkdir()
     (folder / "strategies/treasury.yaml").write_text(f"""\
