@@ -39,7 +39,7 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
     require_strategies(strategies, loaded)
     names = [strategy_name(strategy, [each.settings.name for each in strategies])] if strategy else None
     outcomes: dict[str, Outcome] = {}
-    with open_fleet(loaded, strategies, describe=describing(strategies)) as fleet:
+    with open_fleet(loaded, strategies, describe=describing(lambda: strategies)) as fleet:
         for name, runner in fleet.runners.items():
             if names is not None and name not in names:
                 continue

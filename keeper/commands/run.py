@@ -40,7 +40,7 @@ def command(config: Path, dry_run: bool) -> None:
     if unused:
         telemetry.config_unused([str(warning) for warning in unused])
     stop = threading.Event()
-    with open_fleet(loaded, files.strategies, stop, describe=describing(files.strategies)) as fleet:
+    with open_fleet(loaded, files.strategies, stop, describe=describing(lambda: files.strategies)) as fleet:
         clean = Daemon(fleet, mode=loaded.mode, look=files.changed, stop=stop).run()
         if not clean:
             os._exit(UNFINISHED_EXIT_CODE)  # its thread would keep the process alive

@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
+from keeper.chainlab.deploy_account import delegate_of, place_batch_account
 from keeper.chainlab.lab import Lab
-from tests.cli.operator import PASSWORD, PRIVATE_KEY, Operator
+from keeper.known_safe import BATCH_ACCOUNT
+from tests.cli.operator import PASSWORD, PRIVATE_KEY, Operator, watched
 
 
 def test_check_online_looks_at_everything(operator: Operator) -> None:
@@ -93,6 +95,26 @@ def test_a_halt_met_by_hand_is_durable_and_resumed_by_hand(operator: Operator, l
     assert "was halted: the chain counts" in keeper("resume", "eth").out
     assert keeper("once", "eth").code == 0
     assert keeper("status", "--json").json["halted_signers"] == []
+
+
+def test_a_delegation_is_shown_until_it_is_taken_back(operator: Operator, lab: Lab) -> None:
+    place_batch_account(lab.anvil.rpc)
+    keeper, address = operator.keeper, operator.address
+    operator.rewrite("keeper.yaml", "mode: wallet}", "mode: atomic}\njournal: sqlite:///atomic.db")
+    watched(lab, operator.folder / "atomic.db", "atomic")
+    assert f"the account {address} is not delegated yet" in keeper("check", "--online").out
+    answer = keeper("once", "eth", "--json")
+    assert answer.json["outcomes"]["eth"]["kind"] == "done", answer.out + answer.err
+    assert keeper("history", "--json").json["acts"][0]["steps"] == ["batch"]
+    (known,) = keeper("status", "--json").json["delegations"]
+    assert (known["account"], known["delegate"]) == (address, BATCH_ACCOUNT.address)
+    shown = keeper("status").out
+    assert f"the account {address} on chain 31337 runs the code of {BATCH_ACCOUNT.address} since 20" in shown
+    assert f"runs the batch account {BATCH_ACCOUNT.address}" in keeper("check", "--online").out
+    taken = keeper("wallet", "undelegate")
+    assert taken.code == 0 and "no longer runs the code" in taken.out, taken.out + taken.err
+    assert keeper("status", "--json").json["delegations"] == []
+    assert delegate_of(lab.anvil.rpc, address) is None
 
 
 def start_daemon(operator: Operator) -> subprocess.Popen[str]:
