@@ -12,7 +12,7 @@ from tests.faults.treasury import Keeper, Treasury
 from tests.safe import transaction_service as faults
 from tests.safe.transaction_service import TransactionService
 
-_POST = {"method": "POST", "path": "multisig-transactions"}
+_POST: dict[str, Any] = {"method": "POST", "path": "multisig-transactions"}
 
 
 def note_of(outcome: Outcome) -> str:
