@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from keeper.errors import HaltedError
+from keeper.errors import HaltedError, TransientError
 from keeper.model.outcome import Outcome, Pending
 from tests.faults.treasury import Keeper, Treasury
 from tests.safe import transaction_service as faults
 from tests.safe.transaction_service import TransactionService
 
-_POST = {"method": "POST", "path": "multisig-transactions"}
+_POST: dict[str, Any] = {"method": "POST", "path": "multisig-transactions"}
 
 
 def note_of(outcome: Outcome) -> str:
-    assert isinstance(outcome, Pending), outcome
+    assert isinstance(outcome, Pending) and outcome.waits_for == "people", outcome
     return outcome.note
 
 
@@ -56,11 +56,25 @@ def test_26_what_the_service_will_not_take_waits(
 @pytest.mark.usefixtures("quick")
 def test_26_nothing_is_proposed_while_the_queue_is_not_known(keeper: Keeper, service: TransactionService) -> None:
     service.on(faults.down(), method="GET")
-    with pytest.raises(Exception, match="did not answer"):
+    with pytest.raises(TransientError, match="did not answer"):
         keeper.cycle()
     assert keeper.proposals() == ()
     service.calm()
     assert keeper.cycle().kind == "pending" and len(keeper.proposals()) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_26_what_could_not_be_proposed_for_long_is_decided_anew(
+    keeper: Keeper, treasury: Treasury, service: TransactionService
+) -> None:
+    service.on(faults.down(), method="GET")
+    with pytest.raises(TransientError):
+        keeper.cycle()
+    treasury.passes(1_000)
+    service.calm()
+    outcome = keeper.cycle()
+    assert outcome.kind == "failed" and "it is made anew" in outcome.reason
+    assert keeper.cycle().kind == "pending"
 
 
 @pytest.mark.usefixtures("quick")
