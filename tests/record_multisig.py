@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from keeper.chainlab.lab import Lab
+from tests.cli.operator import PASSWORD
 from tests.cli.story import REPOSITORY, Story, open_story
 
 PAGE = REPOSITORY / "docs/multisig.md"
@@ -85,17 +86,16 @@ def tell(story: Story, recorder: Recorder) -> None:
     story.sign(1)
     story.execute()
     recorder.record("rebalanced", "keeper once", "keeper history", "keeper positions")
-    story.move_price(back=True)
+    story.move_price()
     recorder.quietly("keeper once")
     story.wait(2 * 86_400)
     recorder.record("expired", "keeper once", "keeper proposals --all | head -22")
     story.change_threshold(3)
-    recorder.record("changed", "keeper once", "keeper status | head -4", "keeper resume treasury")
+    recorder.record("changed", "keeper once", "keeper status | head -5", "keeper resume treasury")
 
 
-def tell_of_files(story: Story, recorder: Recorder) -> None:
+def tell_of_files(recorder: Recorder) -> None:
     """Mode proposal_file, in a folder of its own over the same chain."""
-    story.to_files()
     recorder.record(
         "file", "keeper once", "ls proposals", "cat proposals/*.md | head -30", "head -c 600 proposals/*.json"
     )
@@ -116,9 +116,13 @@ def write_page(blocks: dict[str, str]) -> None:
 
 
 @contextmanager
-def recorded(lab: Lab | None = None) -> Iterator[tuple[Story, Recorder]]:
-    with tempfile.TemporaryDirectory(prefix="treasury-") as folder, open_story(Path(folder), lab) as story:
-        yield story, Recorder(Path(folder))
+def recorded(lab: Lab | None = None, *, mode: str = "safe", seed: int = 7) -> Iterator[tuple[Story, Recorder]]:
+    """A treasury in a folder that is gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="treasury-") as name,
+        open_story(Path(name), lab, mode=mode, seed=seed) as one,
+    ):
+        yield one, Recorder(Path(name))
 
 
 def main() -> None:
@@ -126,8 +130,8 @@ def main() -> None:
     with recorded() as (story, recorder):
         tell(story, recorder)
         blocks = dict(recorder.blocks)
-        with recorded(story.lab) as (other, files):
-            tell_of_files(other, files)
+        with recorded(story.lab, mode="proposal_file", seed=8) as (_, files):
+            tell_of_files(files)
             blocks |= files.blocks
     write_page(blocks)
     click.echo(f"{len(blocks)} blocks written to {PAGE}")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from eth_utils.crypto import keccak
-
 from keeper.assembly_atomic import batch_contract
 from keeper.commands._finding import Finding
 from keeper.config import Chain, LoadedConfig
 from keeper.config_execution import Execution, Safe
 from keeper.config_strategies import StrategyFile
-from keeper.errors import KeeperError, RpcError, ServiceRefusedError, TransientError
+from keeper.errors import HaltedError, KeeperError, RpcError, ServiceRefusedError, TransientError
 from keeper.known_safe import BATCH_ACCOUNT
 from keeper.known_safe_services import service_url
 from keeper.model.safe import SafeState
 from keeper.world.chain import codec
-from keeper.world.chain.delegation import delegation_code, delegation_of, execute_batch
+from keeper.world.chain.delegation import (
+    DelegatedAccount,
+    delegation_code,
+    delegation_of,
+    execute_batch,
+    require_contract,
+)
 from keeper.world.chain.multicall import MULTICALL3
 from keeper.world.chain.node import HttpNode
 from keeper.world.protocols import Call
@@ -25,16 +29,13 @@ from keeper.world.safe.checks import KNOWN_MULTI_SEND, warnings
 from keeper.world.safe.contract import SafeReader
 from keeper.world.safe.service import SafeService
 
-_SAFE_MODES = ("safe", "proposal_file")
+# keccak-256 of nothing: what EIP-1052 gives for an account without code.
+_NO_CODE_HASH = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
 
 
 def safe_section(loaded: LoadedConfig, strategy: StrategyFile) -> Safe | None:
     """The Safe that owns what the strategy works with; None where a key does."""
-    mode = loaded.mode_of(strategy.settings.execution)
-    if mode not in (*_SAFE_MODES, "dry"):
-        return None
-    own = strategy.settings.safe
-    return Safe.model_validate(own) if own is not None else loaded.keeper.safe
+    return loaded.safe_of(strategy.settings.execution, strategy.settings.safe)
 
 
 def look_at_owner(
@@ -75,7 +76,7 @@ def _safe(subject: str, section: Safe, chain: Chain, node: HttpNode, key: str | 
 
 def _multisend(subject: str, address: str, state: SafeState) -> Finding:
     found = state.multisend_code_hash.removeprefix("0x")
-    if int(found, 16) in (0, int(keccak(b"").hex(), 16)):
+    if int(found, 16) == 0 or found == _NO_CODE_HASH:
         return Finding(subject, False, f"there is no MultiSendCallOnly at {address}: set safe.multisend")
     if codec.checksum(address) != KNOWN_MULTI_SEND.address:
         return Finding(subject, True, f"mind: safe.multisend {address} is your own; its code is pinned at first sight")
@@ -144,35 +145,30 @@ def _gas_money(subject: str, key: str, node: HttpNode) -> Finding:
 
 def _account(subject: str, contract: str, node: HttpNode, key: str) -> Iterator[Finding]:
     """The batch contract, whether the chain runs a delegated account, and what the key's is delegated to."""
-    code = bytes.fromhex(str(node.request("eth_getCode", [contract, "latest"])).removeprefix("0x"))
-    if not code:
-        remedy = "set execution.mode to wallet, or execution.delegate to a batch account that is there"
-        yield Finding(subject, False, f"there is no batch account at {contract} on this chain: {remedy}")
+    require_contract(node, contract)
+    code_hash = BATCH_ACCOUNT.code_hash if contract == BATCH_ACCOUNT.address else None
+    if code_hash is None:
+        sentence = f"mind: execution.delegate {contract} is your own; its code is pinned at first sight"
+        yield Finding(subject, True, sentence)
+    try:
+        DelegatedAccount(node, key, contract, code_hash=code_hash).check()
+    except HaltedError as error:
+        yield Finding(subject, False, str(error))
         return
-    if contract != BATCH_ACCOUNT.address:
-        yield Finding(
-            subject, True, f"mind: execution.delegate {contract} is your own; its code is pinned at first sight"
-        )
-    elif keccak(code).hex() != BATCH_ACCOUNT.code_hash:
-        yield Finding(subject, False, f"the code at {contract} is not that of Simple7702Account: use mode wallet")
-        return
-    current = delegation_of(node, key)
     probe = {"from": key, "to": key, "data": "0x" + execute_batch([Call(key, b"")]).hex()}
     try:
         node.request("eth_call", [probe, "latest", {key: {"code": "0x" + delegation_code(contract).hex()}}])
     except RpcError:
         sentence = (
-            "the node does not run a delegated account: the chain has no EIP-7702, or the node no state overrides"
+            "the node does not run a delegated account: no EIP-7702 on the chain, or no state overrides in the node"
         )
         yield Finding(subject, False, f"{sentence}; use mode wallet")
         return
-    if current is None:
+    if delegation_of(node, key) is None:
         told = f"the account {key} is not delegated yet; the first transaction sets it to {contract}"
-    elif current == contract:
-        told = f"the account {key} runs the batch account {contract}; `keeper wallet undelegate` revokes it"
     else:
-        told = f"the account {key} runs the code of {current}, not of {contract}; `keeper wallet undelegate` revokes it"
-    yield Finding(subject, current in (None, contract), told)
+        told = f"the account {key} runs the batch account {contract}; `keeper wallet undelegate` takes that back"
+    yield Finding(subject, True, told)
 
 
 def _is_out_of_reach(error: KeeperError) -> bool:

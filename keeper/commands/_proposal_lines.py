@@ -58,7 +58,7 @@ def state_words(record: ProposalRecord, now: int) -> str:
 
 def time_left(record: ProposalRecord, now: int) -> str:
     """``23 h left``, or ``void for 5 min``."""
-    left = record.deadline_timestamp - now
+    left = seconds_left(record, now)
     return f"{duration(left)} left" if left > 0 else f"void for {duration(-left)}"
 
 
@@ -85,9 +85,14 @@ def in_short(record: ProposalRecord, decision: Decision, now: int) -> dict[str, 
         "confirmations": record.confirmations,
         "threshold": record.threshold,
         "deadline_timestamp": record.deadline_timestamp,
-        "seconds_left": record.deadline_timestamp - now,
+        "seconds_left": seconds_left(record, now),
         "note": record.note,
     }
+
+
+def seconds_left(record: ProposalRecord, now: int) -> int:
+    """Until its deadline, by this machine's clock; not earlier than the chain's time when it was signed."""
+    return record.deadline_timestamp - max(now, record.signed_timestamp)
 
 
 def headline(record: ProposalRecord, decision: Decision) -> str:
@@ -168,7 +173,7 @@ def as_json(
     del document["transaction"]
     document |= {
         "is_open": record.is_open,
-        "seconds_left": record.deadline_timestamp - now,
+        "seconds_left": seconds_left(record, now),
         "title": headline(record, decision),
         "words": {each.title: list(each.lines) for each in paragraphs(record, decision, horizon_days)},
         "link": app_link(record),

@@ -27,6 +27,7 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
     """
     from keeper import telemetry
     from keeper.assembly_fleet import open_fleet
+    from keeper.commands._describing import describing
     from keeper.config import load_keeper
     from keeper.config_strategies import load_strategies, require_strategies
     from keeper.errors import FatalError, HaltedError
@@ -38,7 +39,7 @@ def command(strategy: str | None, config: Path, dry_run: bool, as_json: bool) ->
     require_strategies(strategies, loaded)
     names = [strategy_name(strategy, [each.settings.name for each in strategies])] if strategy else None
     outcomes: dict[str, Outcome] = {}
-    with open_fleet(loaded, strategies) as fleet:
+    with open_fleet(loaded, strategies, describe=describing(lambda: strategies)) as fleet:
         for name, runner in fleet.runners.items():
             if names is not None and name not in names:
                 continue

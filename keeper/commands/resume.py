@@ -47,4 +47,6 @@ def command(strategy: str, reason: str, leave: bool, config: Path, journal: str 
         click.echo(printable(f"forgiven: the signer {signer.address} was halted: {signer.reason}"))
     for pin in accepted:
         click.echo(f"accepted the code that is now at {pin.address} (hash {pin.code_hash})")
+    if forgiven.safe is not None:
+        click.echo(f"accepted the Safe {forgiven.safe} as it was when its change halted the strategy")
     click.echo("what the wallet holds more or less than the ledger says at the next turn is booked as yours, once")

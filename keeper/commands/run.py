@@ -26,6 +26,7 @@ def command(config: Path, dry_run: bool) -> None:
     """
     from keeper import telemetry
     from keeper.assembly_fleet import open_fleet
+    from keeper.commands._describing import describing
     from keeper.config import load_keeper
     from keeper.config_reload import StrategyFiles
     from keeper.config_strategies import require_strategies
@@ -39,7 +40,7 @@ def command(config: Path, dry_run: bool) -> None:
     if unused:
         telemetry.config_unused([str(warning) for warning in unused])
     stop = threading.Event()
-    with open_fleet(loaded, files.strategies, stop) as fleet:
+    with open_fleet(loaded, files.strategies, stop, describe=describing(lambda: files.strategies)) as fleet:
         clean = Daemon(fleet, mode=loaded.mode, look=files.changed, stop=stop).run()
         if not clean:
             os._exit(UNFINISHED_EXIT_CODE)  # its thread would keep the process alive

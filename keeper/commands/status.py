@@ -18,6 +18,7 @@ LATEST_ALERTS = 5
 
 if TYPE_CHECKING:
     from keeper.model.decision import Decision
+    from keeper.world.journal.delegations import Delegation
     from keeper.world.journal.queries import Event, PendingTransaction
     from keeper.world.journal.resuming import HaltedSigner
 
@@ -37,6 +38,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
     from keeper.commands._snapshot import last_decisions, owner_figures, price_figures
     from keeper.report import answer
     from keeper.world.journal import decisions, proposal_queries, queries
+    from keeper.world.journal.delegations import delegations
     from keeper.world.journal.reading import read_journal
     from keeper.world.journal.resuming import halted_signers
 
@@ -49,6 +51,7 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         made = {each.decision_id: decisions.bare_decision(query, each.decision_id) for each in waiting}
         alerts = queries.events(query)[-LATEST_ALERTS:]
         halted = halted_signers(query)
+        delegated = delegations(query)
     did = {name: answer(decision) for name, decision in last.items()}
     entries = [
         asdict(each) | (price_figures(last[each.name]) | owner_figures(last[each.name]) if each.name in last else {})
@@ -58,12 +61,14 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
     if as_json:
         document = {"mode": mode, "strategies": entries, "in_flight": [asdict(each) for each in pending]}
         document["proposals"] = [proposed.in_short(each, made[each.decision_id], now) for each in waiting]
+        document["delegations"] = [asdict(each) for each in delegated]
         document["alerts"] = [asdict(alert) for alert in alerts]
         print_json(document | {"halted_signers": [asdict(each) for each in halted]})
         return
     _show(mode, entries, did)
     for line in (
-        *_owners(last),
+        *_reasons(entries),
+        *_owners(last, delegated),
         *_in_flight(pending),
         *(proposed.one_line(each, made[each.decision_id], now) for each in waiting),
         *_told(halted, alerts),
@@ -71,22 +76,32 @@ def command(config: Path, journal: str | None, as_json: bool) -> None:
         click.echo(printable(line))
 
 
-def _owners(last: Mapping[str, Decision]) -> Iterator[str]:
-    """Whose money it is, where that is more than a key."""
-    from keeper.commands._snapshot import owner_figures
+def _reasons(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Why a strategy is not simply running, in full: a halt's sentence says what to do."""
+    for entry in entries:
+        if entry["reason"]:
+            state = entry["state"].upper() if entry["state"] == "halted" else entry["state"]
+            yield f"{entry['name']} is {state}: {entry['reason']}"
 
-    names: dict[tuple[str, str], list[str]] = {}
+
+def _owners(last: Mapping[str, Decision], delegated: Sequence[Delegation]) -> Iterator[str]:
+    """Whose money it is, where that is more than a key; and what keys' accounts are delegated to."""
+    from keeper.commands._snapshot import owner_figures
+    from keeper.report import when
+
+    names: dict[str, list[str]] = {}
     for name, decision in last.items():
         found = owner_figures(decision)
-        names.setdefault((found["account"], found["owner"]), []).append(name)
-    for (account, owner), strategies in sorted(names.items()):
-        if account == "safe":
-            yield f"owner of {', '.join(strategies)}: the Safe {owner}"
-        elif account == "delegated":
-            yield (
-                f"owner of {', '.join(strategies)}: {owner}, whose account runs a batch contract (EIP-7702); `keeper "
-                "check --online` looks which, `keeper wallet undelegate` revokes it"
-            )
+        if found["account"] == "safe":
+            names.setdefault(found["owner"], []).append(name)
+    for owner, strategies in sorted(names.items()):
+        yield f"owner of {', '.join(strategies)}: the Safe {owner}"
+    for each in delegated:
+        since = "" if each.since_timestamp is None else f" since {when(each.since_timestamp)}"
+        yield (
+            f"delegated: the account {each.account} on chain {each.chain_id} runs the code of {each.delegate}{since} "
+            "(EIP-7702); `keeper wallet undelegate` takes it back"
+        )
 
 
 def _in_flight(pending: Sequence[PendingTransaction]) -> Iterator[str]:
@@ -110,12 +125,11 @@ def _show(mode: str, entries: list[dict[str, Any]], did: dict[str, str]) -> None
 
     rows = []
     for entry in entries:
-        state = entry["state"] + (f" ({entry['reason']})" if entry["reason"] else "")
         price = f"{entry['price']} {entry['price_unit']}" if "price" in entry else ""
         inside = ("in range" if entry["in_range"] else "OUT") if entry.get("open_positions") else "no position"
         last = "" if entry["last_timestamp"] is None else when(entry["last_timestamp"])[:16]
         told = did.get(entry["name"], "")
-        rows.append((entry["name"], state, last, price, inside if "price" in entry else "", told))
+        rows.append((entry["name"], entry["state"], last, price, inside if "price" in entry else "", told))
     if rows:
         click.echo(f"mode {mode}")
     show_table(

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from keeper.model.decision import Decision
 from keeper.model.observation import Observation
 from keeper.model.plan import Plan, Step
-from keeper.report.display import symbol
+from keeper.report.display import MINUS, symbol
 from keeper.report.figures import amount, base_token, duration, number, price_now, quote_token, when
 from keeper.report.words import Paragraph, step_in_words
 
 _DAYS_PER_YEAR = 365  # as policy/profit.py counts its horizon
 _SAID_WITHOUT_HORIZON_DAYS = 1.0
 _NUMBERED = re.compile(r"[0-9]+\. ")
+_RAW = re.compile(r"\btoken([01]) ([-+]?)([0-9]+)\b")
 _WITH_DEADLINE = {"exit", "swap", "mint", "increase"}
 
 
@@ -62,8 +63,18 @@ def describing(
         Paragraph("Bounds", tuple(_bounds(plan, observation))),
         Paragraph("What it should earn", tuple(earnings(decision, horizon_days))),
         Paragraph("What it costs", tuple(costs(plan, observation))),
-        Paragraph("Simulated", tuple(report.splitlines()) or ("not simulated",)),
+        Paragraph("Simulated", tuple(in_tokens(report, observation).splitlines()) or ("not simulated",)),
     )
+
+
+def in_tokens(report: str, observation: Observation) -> str:
+    """The report with whole tokens for raw units: who simulates knows ``token0 -250000``, and no decimals."""
+    tokens = (observation.pool.token0, observation.pool.token1)
+
+    def shown(found: re.Match[str]) -> str:
+        return f"{found[2].replace('-', MINUS)}{amount(int(found[3]), tokens[int(found[1])])}"
+
+    return _RAW.sub(shown, report)
 
 
 def steps_in_order(steps: tuple[Step, ...], observation: Observation) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 from eth_utils.address import to_checksum_address
 
-from keeper.chainlab.calls import call_data, read, transact
+from keeper.chainlab.calls import call_data, read, send, transact
 from keeper.chainlab.deploy import slot0
 from keeper.chainlab.deploy_safe import create_safe, place_safe_contracts
 from keeper.chainlab.lab import Lab
@@ -36,7 +34,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "treasury"
 OWNERS, THRESHOLD = 3, 2
 WHALE_MONEY = 10**30
-STEPS, STEP_SECONDS = 8, 300
+HOURS = 10
 
 
 @dataclass
@@ -87,13 +85,12 @@ class Story:
         now = int(self.lab.anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         self.lab.anvil.mine(now + seconds)
 
-    def move_price(self, ticks: int = 1_500, *, back: bool = False) -> None:
-        """A whale trades the price away, in steps, until the means have followed."""
+    def move_price(self, ticks: int = 650) -> None:
+        """A whale trades the price away, a little every hour: no faster than the pool's own volatility."""
         start = slot0(self.lab.anvil.rpc, self.lab.deployment.pool)[1]
-        for number in range(1, STEPS + 1):
-            self._whale_swap(start + (-ticks if back else ticks) * number // STEPS)
-            self.wait(STEP_SECONDS)
-        self.wait(3_600)
+        for number in range(1, HOURS + 1):
+            self._whale_swap(start + ticks * number // HOURS)
+            self.wait(3_600)
 
     def change_threshold(self, threshold: int) -> None:
         """What owners may do to their Safe, done as the Safe itself."""
@@ -104,11 +101,6 @@ class Story:
         rpc("eth_sendTransaction", {"from": self.safe, "to": self.safe, "data": data, "gas": hex(200_000)})
         rpc("anvil_stopImpersonatingAccount", self.safe)
         assert read(rpc, self.safe, "getThreshold()", ("uint256",)) == (threshold,)
-
-    def to_files(self) -> None:
-        """The same Safe without a service."""
-        file = self.folder / "keeper.yaml"
-        file.write_text(re.sub(r"mode: safe", "mode: proposal_file", file.read_text()))
 
     def _whale_swap(self, tick: int) -> None:
         deployment, rpc = self.lab.deployment, self.lab.anvil.rpc
@@ -123,9 +115,7 @@ class Story:
         )  # fmt: skip
         venue = build(HttpNode([self.lab.anvil.url]), contracts, deployment.pool)
         call = venue.call(Swap(zero_for_one, WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick)), whale, 2**40)
-        sent = {"from": whale, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(8_000_000)}
-        receipt = rpc("eth_getTransactionReceipt", rpc("eth_sendTransaction", sent))
-        assert receipt["status"] == "0x1"
+        send(rpc, whale, call.to, "0x" + call.data.hex())
 
     def _owner(self, number: int) -> LocalAccount:
         owner: LocalAccount = Account.from_key(self.owners.keys[number])
@@ -133,30 +123,29 @@ class Story:
 
 
 @contextmanager
-def open_story(folder: Path, lab: Lab | None = None) -> Iterator[Story]:
-    """Everything up to the operator's first command. With a ``lab`` a second Safe on the same chain."""
+def open_story(folder: Path, lab: Lab | None = None, *, mode: str = "safe", seed: int = 7) -> Iterator[Story]:
+    """Everything up to the operator's first command; ``seed`` names the owners, and so the Safe."""
     with ExitStack() as stack:
         world = lab or stack.enter_context(lab_of_now())
         deployment, rpc = world.deployment, world.anvil.rpc
         place_safe_contracts(rpc)
-        owners = OwnersAtHand.from_seed(8 if lab else 7, OWNERS)
+        owners = OwnersAtHand.from_seed(seed, OWNERS)
         safe = create_safe(rpc, list(owners.addresses), THRESHOLD)
         base, quote = 10 * 10**18, 20_000 * 10**6
         world.market.fund(safe, *((base, quote) if deployment.base_is_token0 else (quote, base)), 0)
         service = stack.enter_context(TransactionService(rpc, deployment.chain_id))
         key = keystore.import_key(folder / "key.json", PRIVATE_KEY, PASSWORD, scrypt_work=2)
-        os.environ["KEEPER_PASSWORD"] = PASSWORD
-        _write_configuration(folder, world, safe, service.url)
-        for mode, file in (("safe", "keeper.db"), ("dry", "keeper.dry.db")):
-            watched(world, folder / file, "proposal_file" if lab and mode == "safe" else mode)
+        _write_configuration(folder, world, mode, safe, service.url)
+        for each, file in ((mode, "keeper.db"), ("dry", "keeper.dry.db")):
+            watched(world, folder / file, each)
         yield Story(folder, world, safe, owners, service, key)
 
 
-def _write_configuration(folder: Path, lab: Lab, safe: str, service_url: str) -> None:
+def _write_configuration(folder: Path, lab: Lab, mode: str, safe: str, service_url: str) -> None:
     deployment = lab.deployment
     write_keeper_yaml(folder, deployment, lab.anvil.url)
     file = folder / "keeper.yaml"
-    section = f'execution: {{mode: safe}}\nsafe:\n  address: "{safe}"\n  service_url: "{service_url}"\n'
+    section = f'execution: {{mode: {mode}}}\nsafe:\n  address: "{safe}"\n  service_url: "{service_url}"\n'
     file.write_text(file.read_text().replace("execution: {mode: wallet}\n", section))
     (folder / "strategies").mkdir()
     (folder / "strategies/treasury.yaml").write_text(f"""\
@@ -166,7 +155,7 @@ pool: {{token0: "{deployment.token0}", token1: "{deployment.token1}", fee: {depl
 quote: {"token1" if deployment.base_is_token0 else "token0"}
 capital: {{max_quote: 50_000}}
 forecaster: {{kind: ewma, half_life_hours: 24}}
-range: {{kind: fixed, lower_pct: 10, upper_pct: 10}}
+range: {{kind: fixed, lower_pct: 5, upper_pct: 5}}
 profit: {{hurdle: 0}}
 limits: {{max_slippage_bps: 100, max_twap_deviation_ticks: 300, max_price_impact_bps: 200, cooldown_minutes: 30}}
 """)

@@ -58,7 +58,7 @@ def test_explain_tells_the_whole(keeper: Keeper, journal: Path) -> None:
 @pytest.mark.parametrize(("command", "state"), [("pause", "paused"), ("exit", "exiting"), ("resume", "running")])
 def test_control_is_durable(keeper: Keeper, journal: Path, command: str, state: str) -> None:
     answer = keeper(command, "test", "--json", "--reason", "because", "--journal", str(journal))
-    nothing = {"failures": [], "signers": [], "differences": True}
+    nothing = {"failures": [], "signers": [], "differences": True, "safe": None}
     forgiven = {"forgiven": nothing, "accepted_code": {}} if command == "resume" else {}
     assert answer.json == {"strategy": "test", "before": "running", "state": state} | forgiven
     entry = keeper("status", "--json", "--journal", str(journal)).json["strategies"][0]
@@ -100,7 +100,7 @@ def test_a_halted_signer_is_shown_and_resume_says_what_it_forgives(keeper: Keepe
     assert answer.out.startswith("test: was halted, now running") and "swap had failed 3 times in a row" in answer.out
     assert f"the signer {owner} was halted: a stranger signed" in answer.out and "0xcdcd" not in answer.out
     again = keeper("resume", "test", "--json", "--journal", str(journal)).json
-    assert again["forgiven"] == {"failures": [], "signers": [], "differences": True}
+    assert again["forgiven"] == {"failures": [], "signers": [], "differences": True, "safe": None}
     opened = open_journal(f"sqlite:///{journal}", "dry")
     assert opened.memory("test").failing == ()
     opened.close()

@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
+from keeper.chainlab.deploy_account import delegate_of, place_batch_account
 from keeper.chainlab.lab import Lab
-from tests.cli.operator import PASSWORD, PRIVATE_KEY, Operator
+from keeper.known_safe import BATCH_ACCOUNT
+from tests.cli.operator import PASSWORD, PRIVATE_KEY, Operator, watched
 
 
 def test_check_online_looks_at_everything(operator: Operator) -> None:
@@ -95,6 +97,26 @@ def test_a_halt_met_by_hand_is_durable_and_resumed_by_hand(operator: Operator, l
     assert keeper("status", "--json").json["halted_signers"] == []
 
 
+def test_a_delegation_is_shown_until_it_is_taken_back(operator: Operator, lab: Lab) -> None:
+    place_batch_account(lab.anvil.rpc)
+    keeper, address = operator.keeper, operator.address
+    operator.rewrite("keeper.yaml", "mode: wallet}", "mode: atomic}\njournal: sqlite:///atomic.db")
+    watched(lab, operator.folder / "atomic.db", "atomic")
+    assert f"the account {address} is not delegated yet" in keeper("check", "--online").out
+    answer = keeper("once", "eth", "--json")
+    assert answer.json["outcomes"]["eth"]["kind"] == "done", answer.out + answer.err
+    assert keeper("history", "--json").json["acts"][0]["steps"] == ["batch"]
+    (known,) = keeper("status", "--json").json["delegations"]
+    assert (known["account"], known["delegate"]) == (address, BATCH_ACCOUNT.address)
+    shown = keeper("status").out
+    assert f"the account {address} on chain 31337 runs the code of {BATCH_ACCOUNT.address} since 20" in shown
+    assert f"runs the batch account {BATCH_ACCOUNT.address}" in keeper("check", "--online").out
+    taken = keeper("wallet", "undelegate")
+    assert taken.code == 0 and "no longer runs the code" in taken.out, taken.out + taken.err
+    assert keeper("status", "--json").json["delegations"] == []
+    assert delegate_of(lab.anvil.rpc, address) is None
+
+
 def start_daemon(operator: Operator) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEEPER__SIGNER__PATH": "key.json"}
     return subprocess.Popen(
@@ -159,7 +181,7 @@ def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) ->
     assert process.returncode == 0 and out == ""
     assert '"event": "cycle_acted"' in err and '"event": "daemon_stopped"' in err
     (unused,) = [line for line in err.splitlines() if '"event": "config_unused"' in line]
-    assert "strategies/eth.yaml:9: safe is not used by this version" in unused
+    assert "strategies/eth.yaml:9: safe is not used with mode wallet" in unused
     assert PRIVATE_KEY[2:] not in err and PASSWORD not in err
 
 
@@ -167,7 +189,7 @@ def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) ->
     ("change", "code", "expected"),
     [
         ({"KEEPER_PASSWORD": "wrong"}, 2, "wrong password"),
-        ({"KEEPER__EXECUTION__MODE": "atomic"}, 2, "not available in this version"),
+        ({"KEEPER__EXECUTION__MODE": "safe"}, 2, "mode safe needs a Safe: write safe: {address: …} here or in"),
         ({"KEEPER__CHAINS__LOCAL__RPC": "[http://127.0.0.1:1]"}, 3, "127.0.0.1"),
         ({"KEEPER__CHAINS__LOCAL__CHAIN_ID": "5"}, 2, "chain"),
         ({"KEEPER__SIGNER__PATH": "none.json"}, 2, "there is no key file"),

@@ -17,6 +17,7 @@ from keeper.commands._finding import Finding
 from keeper.commands._owner_online import look_at_owner
 from keeper.config import KeeperConfig, LoadedConfig
 from keeper.config_strategies import load_strategy
+from keeper.errors import ConfigError
 from keeper.known_safe import BATCH_ACCOUNT
 from keeper.world.chain.multicall import MULTICALL3
 from tests.safe import transaction_service as faults
@@ -149,9 +150,8 @@ def test_another_batch_contract_is_refused(looking: Looking, change: Callable[[A
     ],
 )
 def test_a_service_that_does_not_serve_is_told(
-    looking: Looking, monkeypatch: pytest.MonkeyPatch, fault: faults.Fault, unreachable: bool, told: str
+    looking: Looking, fault: faults.Fault, unreachable: bool, told: str
 ) -> None:
-    monkeypatch.setattr("keeper.world.safe.exchange.time.sleep", lambda _seconds: None, raising=False)
     looking.service.on(fault)
     last = looking.findings()[-1]
     assert (last.ok, last.unreachable) == (False, unreachable) and told in last.sentence
@@ -186,31 +186,30 @@ def test_a_strategys_own_safe_counts(looking: Looking) -> None:
 
 
 def test_what_is_no_safe_is_refused(looking: Looking) -> None:
-    from keeper.errors import ConfigError
-
     with pytest.raises(ConfigError, match="is not a Safe"):
         looking.findings(address="0x" + "77" * 20)
 
 
 def test_a_delegation_is_looked_at(looking: Looking) -> None:
     rpc, key = looking.treasury.anvil.rpc, looking.key
-    assert f"False there is no batch account at {BATCH_ACCOUNT.address}" in looking.told("atomic")
+    with pytest.raises(ConfigError, match="there is no contract at that address on this chain"):
+        looking.findings("atomic")
     place_batch_account(rpc)
     assert f"True the account {key} is not delegated yet" in looking.told("atomic")
     rpc("anvil_setCode", key, delegation_code(BATCH_ACCOUNT.address))
     assert f"True the account {key} runs the batch account" in looking.told("atomic")
-    rpc("anvil_setCode", key, delegation_code(looking.treasury.contracts.fallback_handler))
-    assert f"False the account {key} runs the code of {looking.treasury.contracts.fallback_handler}" in looking.told(
-        "atomic"
-    )
-    assert all("undelegate" in each.sentence for each in looking.findings("atomic") if not each.ok)
+    other = looking.treasury.contracts.fallback_handler
+    rpc("anvil_setCode", key, delegation_code(other))
+    (wrong,) = looking.findings("atomic")
+    assert not wrong.ok and f"runs the code of {other}" in wrong.sentence and "undelegate" in wrong.sentence
 
 
 def test_a_batch_account_of_another_make_is_refused(looking: Looking) -> None:
-    rpc = looking.treasury.anvil.rpc
+    rpc, other = looking.treasury.anvil.rpc, looking.treasury.contracts.fallback_handler
     rpc("anvil_setCode", BATCH_ACCOUNT.address, "0x00")
-    assert "is not that of Simple7702Account: use mode wallet" in looking.told("atomic")
-    own = f'execution: {{mode: atomic, delegate: "{looking.treasury.contracts.fallback_handler}"}}\n'
+    (wrong,) = looking.findings("atomic")
+    assert not wrong.ok and "is not the one that is known" in wrong.sentence
+    own = f'execution: {{mode: atomic, delegate: "{other}"}}\n'
     assert "is your own; its code is pinned at first sight" in looking.told("atomic", None, own)
     assert "does not run a delegated account" in looking.told("atomic", None, own), "it cannot carry out a batch"
 

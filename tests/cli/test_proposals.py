@@ -51,6 +51,8 @@ def test_an_open_one_says_how_far_it_is_and_what_it_does(keeper: Keeper, made: P
 def test_a_deadline_that_has_passed_is_said(keeper: Keeper, made: Proposed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keeper.commands.proposals.time.time", lambda: float(NOW + LIFETIME + 300))
     assert "void for 5 min" in shown(keeper, made)
+    monkeypatch.setattr("keeper.commands.proposals.time.time", lambda: float(NOW - 86_400))
+    assert "10 min left" in shown(keeper, made), "the chain knew better when it was signed"
 
 
 @pytest.mark.parametrize("reference", ["1", "0x" + safe_tx_hash(ACT).hex(), "0x" + safe_tx_hash(ACT).hex()[:6].upper()])
@@ -159,7 +161,8 @@ def test_status_shows_what_waits_for_owners_and_whose_money_it_is(
 
 def test_a_halt_for_a_changed_safe_says_what_changed(keeper: Keeper, made: Proposed) -> None:
     made.run("UPDATE strategies SET state = 'halted', reason = ?", "the threshold of the Safe was 2 and is 1")
-    assert "halted (the threshold of the Safe was 2 and is 1)" in keeper("status", "--journal", str(made.file)).out
+    text = keeper("status", "--journal", str(made.file)).out
+    assert "\ntest is HALTED: the threshold of the Safe was 2 and is 1\n" in text
 
 
 def test_history_names_the_transaction_that_others_sent(keeper: Keeper, made: Proposed) -> None:

@@ -96,6 +96,13 @@ def test_what_carries_no_deadline_does_not_claim_one() -> None:
     assert "carry no deadline" in text and "executed after" not in text and "nowhere else" not in text
 
 
+def test_what_a_simulation_showed_is_told_in_whole_tokens() -> None:
+    seen = "simulated, as the plan says: token0 -250000, token1 +3000000000000000000, position NFTs +1"
+    text = describe(rebalance(), 1, seen)[1]
+    assert "- simulated, as the plan says: −0.25 AAA, +3 BBB, position NFTs +1" in text
+    assert "- token2 5 stays, token0 too" in describe(rebalance(), 1, "token2 5 stays, token0 too")[1]
+
+
 def test_a_rejection_says_that_it_does_nothing_else() -> None:
     title, text = describe_rejection(rebalance(), 42, 7)
     assert "nonce 7" in title and "nothing but use up nonce 7" in text and "decision 42" in text
