@@ -93,11 +93,13 @@ def safe_executor(
     safe: SafeAccess,
     *,
     board: Board | None = None,
+    queue: Queue | None = None,
     describe: Describe = plain_words,
     pause: Callable[[float], object] = time.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> Callable[[HttpNode, UniswapV3], Executor]:
-    """Proposals signed by ``signer``, an owner or a delegate of one. ``board`` None: the one that ``safe`` names.
+    """Proposals signed by ``signer``, an owner or a delegate of one. ``board`` None: the one that ``safe`` names;
+    ``queue`` is the board given where transactions of others wait on it too.
 
     Errors of what it makes: ConfigError where there is no Safe or service; TransientError where the node is silent.
     """
@@ -109,8 +111,8 @@ def safe_executor(
             owner=safe.address, account="safe", multisend=safe.multisend,
         )  # fmt: skip
         look = PolicedSigner(signer, rules, journal.signing)
-        chosen, queue = (board, None) if board is not None else parts.board()
-        proposer = parts.proposer(look, queue)
+        chosen, waiting = (board, queue) if board is not None else parts.board()
+        proposer = parts.proposer(look, waiting)
         sending = None
         if safe.executes != "never" or safe.approves_on_chain:
             acting = ActingNode(node, safe.address, signer.address)
@@ -119,7 +121,7 @@ def safe_executor(
             sending = SafeSending(sender, journal.transactions, node, parts.terms)
         return SafeExecutor(
             proposer, parts.watch(), parts.checks(), chosen, venue, journal.transactions, journal.proposals,
-            parts.describe(describe), queue=queue, sending=sending, settings_digest=parts.settings_digest,
+            parts.describe(describe), queue=waiting, sending=sending, settings_digest=parts.settings_digest,
         )  # fmt: skip
 
     return make

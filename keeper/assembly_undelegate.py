@@ -37,15 +37,13 @@ def take_delegation_back(loaded: LoadedConfig, chain: str | None, waiting: Waiti
     """Take back what the account of the configured key delegates to; ``chain`` None: on the only one there is.
 
     Raises:
-        ConfigError: no chain, or several; the key or the chain is not what it should be; mode dry, which has no key.
+        ConfigError: no chain, or several; the key or the chain is not what it should be; the mode signs nothing.
         FatalError: another process works on the journal or with the key, or the nonce went to a stranger.
         TransientError: the node does not answer, something else is out, or it is not mined yet.
     """
     name = _the_chain(loaded, chain)
-    if loaded.mode == "dry":
-        raise ConfigError(
-            "nothing is signed in mode dry: set execution.mode to wallet or atomic", path=str(loaded.file)
-        )
+    if loaded.mode in ("dry", "proposal_file"):
+        raise ConfigError(f"mode {loaded.mode} signs nothing: set another execution.mode", path=str(loaded.file))
     reach = access(loaded.keeper.chains[name])
     signer = _signer(loaded)
     url = loaded.journal_url

@@ -80,3 +80,13 @@ def test_bounds_that_no_setting_can_lift() -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=name):
             Signing.model_validate({name: value})
+
+
+def test_whose_positions_they_are_and_what_that_owner_can_do() -> None:
+    mine = signing_rules(1, CONTRACTS, settings(), POOL, SIGNER)
+    assert (mine.owner, mine.account, mine.delegate, mine.multisend) == (SIGNER.lower(), "key", None, None)
+    safe = signing_rules(1, CONTRACTS, settings(), POOL, SIGNER, owner="0x" + "5A" * 20, account="safe",
+                         multisend="0x" + "AB" * 20)  # fmt: skip
+    assert (safe.owner, safe.signer, safe.multisend) == ("0x" + "5a" * 20, SIGNER.lower(), "0x" + "ab" * 20)
+    batching = signing_rules(1, CONTRACTS, settings(), POOL, SIGNER, account="delegated", delegate="0x" + "CD" * 20)
+    assert (batching.owner, batching.delegate) == (SIGNER.lower(), "0x" + "cd" * 20)

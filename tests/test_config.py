@@ -92,7 +92,6 @@ def test_all_mistakes_come_at_once(folder: Path) -> None:
             (f"chains: {{base: {{chain_id: 8453, rpc: ['{url}']}}}}", "keeper.yaml:1: rpc: expected URLs of the form")
             for url in ("https://[bad", "https://a b/", "http://", "https://a:99999", "https://:8545/key")
         ),
-        (KEEPER + "execution: {mode: safe}", "keeper.yaml:5: mode safe needs a section safe"),
         (KEEPER + "signer: {kind: keystor}", "keeper.yaml:5: there is no signer 'keystor'; did you mean 'keystore'?"),
         (KEEPER + "metrics: {port: 99999}", "keeper.yaml:5: port must be at most 65535, found 99999"),
         (KEEPER + "metrics: {host: a}", "keeper.yaml:5: unknown key 'host'; the keys here are port"),

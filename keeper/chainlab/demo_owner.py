@@ -83,11 +83,13 @@ def _safe(
     place_safe_contracts(rpc)
     safe = create_safe(rpc, owners.addresses, 2)
     executor = str(rpc("eth_accounts")[_EXECUTOR])
-    board = OwnersBoard(rpc, lab.market, safe, owners, executor, delay_seconds=delay_seconds)
+    board = OwnersBoard(
+        rpc, lab.market, safe, owners, proposer=key.address, executor=executor, delay_seconds=delay_seconds
+    )
 
     def make(settings: StrategySettings, journal: SqlJournal) -> _Make:
         reached = SafeAccess(safe, executes="never")
-        return safe_executor(chain, settings, journal, key, reached, board=board, describe=describe)
+        return safe_executor(chain, settings, journal, key, reached, board=board, queue=board, describe=describe)
 
     return DemoOwner(safe, "safe", 0, "the owners' executor", make, board.work, lambda: board.executions)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from keeper.chainlab.calls import read
@@ -27,20 +27,28 @@ class Posted:
 
 
 class OwnersBoard:
-    """Implements ``Board``. What is put up is held against the Safe's own hash of it, or it does not stay up.
+    """Implements ``Board`` and ``Queue``. Nothing stays up that the Safe itself hashes to something else.
 
     ``delay_seconds`` is how long the owners leave a proposal lying before they look at it. Of three owners two sign, in
-    turn; ``executor``, an account that the node signs for, pays for the execution. ``executions`` are its transactions;
-    ``refused`` counts how often an execution was tried and would have failed.
+    turn; ``executor``, an account that the node signs for, pays for the execution. ``proposer``, no owner, may put
+    things up. ``executions`` are the executor's transactions; ``refused`` counts how often one would have failed.
     """
 
     place = "the board of the owners at hand"
 
     def __init__(
-        self, rpc: Rpc, market: Market, safe: str, owners: OwnersAtHand, executor: str, *, delay_seconds: int = 0
+        self,
+        rpc: Rpc,
+        market: Market,
+        safe: str,
+        owners: OwnersAtHand,
+        *,
+        proposer: str,
+        executor: str,
+        delay_seconds: int = 0,
     ) -> None:
         self._rpc, self._market, self._safe, self._owners = rpc, market, safe, owners
-        self._executor, self._delay_seconds = executor, delay_seconds
+        self._proposer, self._executor, self._delay_seconds = proposer, executor, delay_seconds
         self._posted: dict[str, Posted] = {}
         self.executions: list[str] = []
         self.refused = 0
@@ -62,6 +70,16 @@ class OwnersBoard:
             raise TransientError(f"{self.place} does not know {notice.hash}")
         return {owner.lower(): signature for owner, signature in posted.signatures.items()}
 
+    def queued(self, nonce_from: int) -> Mapping[int, frozenset[str]]:
+        found: dict[int, set[str]] = {}
+        for digest, each in self._posted.items():
+            if _nonce(each) >= nonce_from:
+                found.setdefault(_nonce(each), set()).add(digest)
+        return {nonce: frozenset(hashes) for nonce, hashes in found.items()}
+
+    def proposers(self) -> Collection[str]:
+        return {self._proposer.lower()}
+
     def work(self) -> bool:
         """The owners' next move: to sign what has lain there long enough, or to have executed what is signed. False
         where there is nothing for them to do."""
@@ -70,8 +88,7 @@ class OwnersBoard:
         waiting = [each for each in self._posted.values() if _nonce(each) == nonce and self._is_due(each)]
         if not waiting:
             return False
-        # A rejection stands on the nonce of what it rejects, and is what the keeper asked for last.
-        chosen = max(waiting, key=lambda each: each.since)
+        chosen = waiting[-1]  # of several on one nonce, what the keeper asked for last
         if chosen.signatures:
             return self._execute(chosen)
         first = len(self.executions)

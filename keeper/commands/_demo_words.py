@@ -13,11 +13,7 @@ if TYPE_CHECKING:
     from keeper.model.plan import Step
     from keeper.report import Run
 
-OWNERS: dict[Account, str] = {
-    "key": "wallet: a key, one act after the other",
-    "delegated": "atomic: a key whose account runs a batch contract",
-    "safe": "safe: two owners of three sign, one executes",
-}
+OWNERS: dict[Account, str] = {"key": "wallet", "delegated": "atomic", "safe": "safe, 2 of 3 sign"}
 
 
 def for_people(end: DemoEnd, run: Run, page: Path, journal: Path) -> None:
@@ -27,7 +23,7 @@ def for_people(end: DemoEnd, run: Run, page: Path, journal: Path) -> None:
     from keeper.report import print_summary
 
     console = Console(highlight=False)
-    _print_acts(console, run)
+    _print_acts(console, end, run)
     print_summary(run, console)
     _print_gas(console, end, run)
     console.print(f"\n{run.note}")
@@ -36,7 +32,7 @@ def for_people(end: DemoEnd, run: Run, page: Path, journal: Path) -> None:
     console.print(f"All of them made again:   keeper replay --journal {journal}", soft_wrap=True)
 
 
-def _print_acts(console: Console, run: Run) -> None:
+def _print_acts(console: Console, end: DemoEnd, run: Run) -> None:
     """What was done and why, a line for each decision; what only tidied or compounded is counted."""
     from rich.table import Table
 
@@ -65,7 +61,9 @@ def _print_acts(console: Console, run: Run) -> None:
         )
     console.print(table)
     held = sum(1 for decision in run.decisions if not decision.plan.steps or decision.verdict.objections)
-    console.print(f"\nBesides, it compounded fees or took back allowances {small} times, and held {held} times.\n")
+    # All at once, an allowance is never left over: what is small then is fees and idle tokens put to work.
+    besides = "compounded fees or took back allowances" if end.mode == "wallet" else "compounded fees"
+    console.print(f"\nBesides, it {besides} {small} times, and held {held} times.\n")
 
 
 def _in_short(step: Step, seen: Observation) -> str:
@@ -86,7 +84,7 @@ def _print_gas(console: Console, end: DemoEnd, run: Run) -> None:
     """What this run's transactions took, and one rebalance done anew in every mode."""
     from rich.table import Table
 
-    from keeper.report import amount, quote_token
+    from keeper.report import amount, quote_token, symbol, whole
 
     spent, native = end.spending, end.final.gas.native_price
     rebalances = spent.rebalances(run.acts)
@@ -96,24 +94,24 @@ def _print_gas(console: Console, end: DemoEnd, run: Run) -> None:
         f"\nGas: {len(spent.transactions)} transactions, {spent.gas_units:,} gas, {amount(spent.wei, native.base)}, "
         f"paid by {spent.paid_by}."
     )
+    if end.mode == "safe":
+        console.print("Each was a proposal of the keeper's, which two of the three owners signed in turn.")
     if rebalances:
-        each = f"{sent / len(rebalances):.1f} transactions and {units // len(rebalances):,} gas"
-        console.print(f"A rebalance, from leaving the old ranges to opening new ones, took {each} on average.")
+        mean = f"{sent / len(rebalances):.3g}"
+        console.print(
+            f"A rebalance, from leaving the old ranges to opening new ones: {mean} "
+            f"transaction{'' if mean == '1' else 's'}, {units // len(rebalances):,} gas on average."
+        )
     wei_per_gas = spent.wei // max(1, spent.gas_units)
-    table = Table(title="The same rebalance, done anew on this chain in every mode", title_justify="left")
+    gwei = f"{wei_per_gas / 1e9:.1f} gwei"
+    table = Table(title=f"The same rebalance, done anew on this chain in every mode (at {gwei})", title_justify="left")
     table.add_column("")
-    columns = (
-        "transactions",
-        "gas",
-        "against wallet",
-        f"{quote_token(end.final).symbol} at {wei_per_gas / 1e9:.1f} gwei",
-    )
-    for column in columns:
+    for column in ("transactions", "gas", "against wallet", symbol(quote_token(end.final))):
         table.add_column(column, justify="right")
     alone = next(took.gas_units for took in spent.same_rebalance if took.account == "key")
     for took in spent.same_rebalance:
         cost = native.quote_amount_rounding_up(took.gas_units * wei_per_gas)
         share = "" if took.account == "key" else f"{took.gas_units / alone - 1:+.0%}"
-        worth = amount(cost, quote_token(end.final)).partition(" ")[0]
-        table.add_row(OWNERS[took.account], str(took.transactions), f"{took.gas_units:,}", share, worth)
+        worth = whole(cost, quote_token(end.final).decimals)
+        table.add_row(OWNERS[took.account], str(took.transactions), f"{took.gas_units:,}", share, f"{worth:,.2f}")
     console.print(table)

@@ -60,7 +60,7 @@ def nothing_was_made(operator: Operator) -> None:
         ("strategies/eth.yaml", "fee: 500", "fee: 3000", 2, "with fee 3000; of these tokens it has: 500 (0.05 %)"),
         ("strategies/eth.yaml", "forecaster:", "forcaster:", 2, "eth.yaml:6: unknown key 'forcaster'; did you mean"),
         ("strategies/eth.yaml", "hurdle: 0", "hurdle: -1", 2, "eth.yaml:8: hurdle must be at least 0"),
-        ("keeper.yaml", "mode: wallet", "mode: atomic", 2, "keeper.yaml:13: mode atomic is not available in this ver"),
+        ("keeper.yaml", "mode: wallet", "mode: safe", 2, "mode safe needs a Safe: write safe: {{address"),
         ("keeper.yaml", "mode: wallet", "mode: wallte", 2, "keeper.yaml:13: mode: expected 'dry', 'wallet'"),
     ],
 )

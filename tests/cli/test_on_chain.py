@@ -181,7 +181,7 @@ def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) ->
     assert process.returncode == 0 and out == ""
     assert '"event": "cycle_acted"' in err and '"event": "daemon_stopped"' in err
     (unused,) = [line for line in err.splitlines() if '"event": "config_unused"' in line]
-    assert "strategies/eth.yaml:9: safe is not used by this version" in unused
+    assert "strategies/eth.yaml:9: safe is not used with mode wallet" in unused
     assert PRIVATE_KEY[2:] not in err and PASSWORD not in err
 
 
@@ -189,7 +189,7 @@ def test_the_daemon_enters_by_itself_and_ends_on_a_signal(operator: Operator) ->
     ("change", "code", "expected"),
     [
         ({"KEEPER_PASSWORD": "wrong"}, 2, "wrong password"),
-        ({"KEEPER__EXECUTION__MODE": "atomic"}, 2, "not available in this version"),
+        ({"KEEPER__EXECUTION__MODE": "safe"}, 2, "mode safe needs a Safe: write safe: {address: …} here or in"),
         ({"KEEPER__CHAINS__LOCAL__RPC": "[http://127.0.0.1:1]"}, 3, "127.0.0.1"),
         ({"KEEPER__CHAINS__LOCAL__CHAIN_ID": "5"}, 2, "chain"),
         ({"KEEPER__SIGNER__PATH": "none.json"}, 2, "there is no key file"),

@@ -108,7 +108,7 @@ def test_it_tells_people_what_happened_and_leaves_a_page(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--mode", "safe"], "not available in this version"),
+        (["--mode", "multisig"], "'multisig' is not one of 'wallet', 'atomic', 'safe'"),
         (["--prices", "nowhere.csv"], "nowhere.csv"),
         (["--prices", "prices.xlsx"], "ends in .parquet or .csv"),
         (["--days", "0"], "--days"),

@@ -13,8 +13,11 @@ import pytest
 from keeper import cli
 from keeper.chainlab.demo import DemoEnd, DemoSettings, run_demo
 from keeper.chainlab.demo_owner import Mode
+from keeper.world.journal import decisions
+from keeper.world.journal.reading import read_journal
 
-SEED = 3
+# A day and a half in which it enters, compounds and rebalances.
+SEED, DAYS = 4, 1.5
 TOKEN_LINES = "SELECT kind, token, amount, token_id, timestamp FROM ledger WHERE token != 'native' ORDER BY id"
 
 
@@ -34,14 +37,14 @@ def lived(folder: Path, mode: Mode, days: float, **more: Any) -> DemoEnd:
 
 @pytest.fixture(scope="module", name="told")
 def both_modes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Three days in either mode, as machines are told of them."""
+    """The same days in either mode, as machines are told of them."""
     told: dict[str, dict[str, Any]] = {}
     for mode in ("atomic", "safe"):
         folder = tmp_path_factory.mktemp(mode)
         with pytest.MonkeyPatch.context() as patch:
             printed: list[dict[str, Any]] = []
             patch.setattr("keeper.commands.demo.print_json", printed.append)
-            arguments = ["--mode", mode, "--days", "3", "--seed", str(SEED), "--out", str(folder), "--json"]
+            arguments = ["--mode", mode, "--days", str(DAYS), "--seed", str(SEED), "--out", str(folder), "--json"]
             assert cli.run(["demo", *arguments]) == 0
         told[mode] = json.loads(json.dumps(printed[0]))
     return told
@@ -85,9 +88,21 @@ def test_proposals_go_all_the_way(told: dict[str, dict[str, Any]]) -> None:
 
 
 def test_who_carries_it_out_changes_no_amount(told: dict[str, dict[str, Any]]) -> None:
-    """Deciding costs what gas costs, which differs: with margins as wide as here it changes nothing."""
+    """Gas, which differs, enters the verdict alone: where no verdict hangs on those few units (as here), everything
+    that is decided is the same, and so is every line of the tokens' ledger."""
     atomic, safe = (rows(told[mode]["journal"], TOKEN_LINES) for mode in ("atomic", "safe"))
     assert atomic == safe and len(atomic) > 10
+    thought = [_thought(told[mode]["journal"]) for mode in ("atomic", "safe")]
+    assert thought[0] == thought[1]
+
+
+def _thought(journal: str) -> list[tuple[Any, ...]]:
+    with read_journal(f"sqlite:///{journal}") as query:
+        made = [stored.decision for stored in decisions.stored_decisions(query)]
+    return [
+        (each.target, each.plan.steps, each.verdict.action, [objection.code for objection in each.verdict.objections])
+        for each in made
+    ]
 
 
 def test_gas_of_every_mode_on_the_same_chain(told: dict[str, dict[str, Any]]) -> None:
@@ -103,9 +118,12 @@ def test_owners_who_take_their_time(tmp_path: Path) -> None:
     what happens is within its bounds."""
     limits = {"gas_reserve_native": "0.05", "max_slippage_bps": 60, "max_price_impact_bps": 40,
               "plan_lifetime_seconds": 4 * 3_600, "max_drift_bps": 100}  # fmt: skip
-    lived(tmp_path, "safe", 2, owners_delay_seconds=3 * 3_600, strategy={"limits": limits})
+    lived(tmp_path, "safe", DAYS, owners_delay_seconds=3 * 3_600, strategy={"limits": limits})
     states = Counter(rows(tmp_path / "demo.db", "SELECT kind, state FROM proposals"))
-    print(states)
+    assert states["act", "FINAL"] >= 2 and states["act", "REJECTED"] >= 1 and states["rejection", "FINAL"] >= 1
+    # Every nonce went to one of them, and what was executed is what the ledger holds.
+    final = rows(tmp_path / "demo.db", "SELECT nonce FROM proposals WHERE state = 'FINAL' ORDER BY nonce")
+    assert final == [(nonce,) for nonce in range(len(final))]
 
 
 @pytest.mark.soak

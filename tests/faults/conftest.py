@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from keeper.world.safe import exchange
 from tests.faults.scenes import left_behind
-from tests.faults.site import Site
+from tests.faults.site import CHAIN_ID, Site
+from tests.faults.treasury import Keeper, Treasury, make_treasury
 from tests.policy.desk import Warm, warmed
+from tests.safe.transaction_service import TransactionService
 
 
 @pytest.fixture(scope="module", name="traded")
@@ -44,3 +47,30 @@ def site(behind: Site, world: Warm, tmp_path: Path) -> Site:
     """A keeper that is about to exit, swap and mint; chain and journal are put back afterwards."""
     assert world.anvil.url == behind.anvil_url
     return behind.copied_to(tmp_path / "copy")
+
+
+@pytest.fixture
+def service(world: Warm) -> Iterator[TransactionService]:
+    """Safe's service on a socket, with nothing wrong."""
+    with TransactionService(world.anvil.rpc, CHAIN_ID) as one:
+        yield one
+
+
+@pytest.fixture
+def treasury(world: Warm, service: TransactionService, tmp_path: Path) -> Treasury:
+    """A Safe of two in three, for which a keeper works whose key is a mere delegate."""
+    return make_treasury(world, tmp_path / "treasury", service)
+
+
+@pytest.fixture
+def keeper(treasury: Treasury) -> Iterator[Keeper]:
+    """The keeper of ``treasury`` at work."""
+    with treasury.at_work() as one:
+        yield one
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that does not answer is given up on soon."""
+    monkeypatch.setattr(exchange, "_RETRIES", 1)
+    monkeypatch.setattr(exchange, "_FIRST_PAUSE_SECONDS", 0.01)

@@ -17,15 +17,21 @@ from eth_utils.crypto import keccak
 
 from keeper.errors import SigningRefusedError
 from keeper.model.plan import Approve, Collect, Exit, Mint, Step
+from keeper.model.safe import SafeTx
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
+from keeper.world.protocols import Call
+from keeper.world.safe.calldata import approve_hash_calldata, execute_calldata
+from keeper.world.safe.hashing import safe_tx_hash
+from keeper.world.safe.multisend import batch_of
 from keeper.world.signers import policy
 from keeper.world.signers.envelope import unsigned_bytes
 from keeper.world.signers.keystore import KeystoreSigner
 from keeper.world.v3.calldata import call_for
-from tests.world.signers import scene
+from tests.world.signers import batches, scene
+from tests.world.signers.batches import ENTER, SAFE
 from tests.world.signers.scene import ATTACKER, OWNER, POSITIONS, ROUTER, TOKEN0
-from tests.world.signers.written import Written, write
+from tests.world.signers.written import Written, write, write_for
 
 PERMIT2 = "0x000000000022D473030F116dDEE9F6B43aC78BA3"
 MOST = 2**256 - 1
@@ -75,6 +81,67 @@ def test_01_nothing_but_the_step_is_signed(journal: SqlJournal, theft: str, name
         with pytest.raises(SigningRefusedError, match="the signing policy refused the transaction"):
             written.ask(made, cancels=cancels)
     assert written.signer.reached == []
+
+
+@pytest.mark.parametrize("theft", [*THEFTS])
+def test_01_nothing_but_the_batch_is_done_by_an_account_that_can_do_anything(journal: SqlJournal, theft: str) -> None:
+    """As the transaction itself, as the only call of the batch, in front of its calls, and behind them."""
+    written = write_for(journal, "delegated", ENTER)
+    stolen, honest = Call(*THEFTS[theft]), batches.calls(ENTER, OWNER, written.deadline)
+    batched = [batches.execute_batch(calls) for calls in ([stolen], [stolen, *honest], [*honest, stolen])]
+    made = [batches.envelope(OWNER, data) for data in batched]
+    made += [each | {"type": 4, "delegate": batches.DELEGATE} for each in made]
+    made.append(batches.envelope(stolen.to, stolen.data, value=stolen.value_wei))
+    for transaction in made:
+        for cancels in (False, True):
+            with pytest.raises(SigningRefusedError, match="the signing policy refused the transaction"):
+                written.ask(transaction, cancels=cancels)
+    assert written.signer.reached == []
+
+
+@pytest.mark.parametrize("theft", [*THEFTS])
+def test_01_no_owner_of_a_safe_is_asked_for_a_theft(journal: SqlJournal, theft: str) -> None:
+    """Nor is it sent to the Safe, or to anything, where it was put into the journal as if it had been asked for."""
+    written = write_for(journal, "safe", ENTER)
+    stolen, honest = Call(*THEFTS[theft]), batches.calls(ENTER, SAFE, written.deadline)
+    asked = [
+        SafeTx(31337, SAFE, *batch_of(calls, batches.MULTI_SEND), batches.SAFE_NONCE)
+        for calls in ([stolen], [stolen, *honest], [*honest, stolen])
+    ]
+    for tx in asked:
+        for cancels in (False, True):
+            with pytest.raises(SigningRefusedError, match="the signing policy refused the transaction"):
+                written.propose(tx, cancels=cancels)
+    with pytest.raises(SigningRefusedError, match="the target"):
+        written.ask(batches.envelope(stolen.to, stolen.data, value=stolen.value_wei))
+    for tx in asked:
+        written.put_proposal(tx, "READY")
+        for data in (execute_calldata(tx, batches.SIGNATURES), approve_hash_calldata(safe_tx_hash(tx))):
+            with pytest.raises(SigningRefusedError, match="the signing policy refused the transaction"):
+                written.ask(batches.envelope(SAFE, data))
+    assert written.signer.reached == []
+
+
+@pytest.mark.parametrize("name", ["rebalance", "compound", "enter", "leave"])
+def test_01_no_recipient_but_the_owner_of_a_batch(journal: SqlJournal, name: str) -> None:
+    step = batches.BATCHES[name]
+    written = write_for(journal, "delegated", step)
+    stolen = batches.execute_batch(batches.calls(step, ATTACKER, written.deadline))
+    with pytest.raises(SigningRefusedError, match=f"recipient of .* is {ATTACKER}; allowed is {OWNER}"):
+        written.ask(batches.envelope(OWNER, stolen))
+    written.ask(batches.delegated(step, written.deadline))
+
+
+@pytest.mark.parametrize("recipient", [ATTACKER, OWNER])
+@pytest.mark.parametrize("name", ["rebalance", "compound", "enter", "leave"])
+def test_01_no_recipient_but_the_safe_not_even_the_key(journal: SqlJournal, name: str, recipient: str) -> None:
+    step = batches.BATCHES[name]
+    written = write_for(journal, "safe", step)
+    stolen = batch_of(batches.calls(step, recipient, written.deadline), batches.MULTI_SEND)
+    with pytest.raises(SigningRefusedError, match=f"recipient of .* is {recipient}; allowed is {SAFE}"):
+        written.propose(SafeTx(31337, SAFE, *stolen, batches.SAFE_NONCE))
+    assert written.signer.reached == []
+    written.propose(batches.safe_tx(step, written.deadline))
 
 
 RECIPIENTS = ["exit", "collect", "mint", "swap token0", "swap token1"]

@@ -198,7 +198,11 @@ def test_20_any_edit_long(edited: Edited) -> None:
         ("max_slippage_bps: 300", "max_slippage: 30", ":15: unknown key 'max_slippage'; did you mean 'max_sl"),
         ("max_twap_deviation_ticks: 1000", "max_twap_deviation_ticks: 887272", ":16: max_twap_deviation_ticks must be"),
         ("cooldown_minutes: 60", "twap_seconds: 1", ":18: twap_seconds must be at least 30"),
-        ("cooldown_minutes: 60", "plan_lifetime_seconds: 99999999", ":18: plan_lifetime_seconds must be at most 86400"),
+        (
+            "cooldown_minutes: 60",
+            "plan_lifetime_seconds: 99999999",
+            ":18: plan_lifetime_seconds must be at most 1209600",
+        ),
         ("cooldown_minutes: 60", "min_oracle_cardinality: 0", ":18: min_oracle_cardinality must be at least 1"),
         ("cooldown_minutes: 60", f"max_gas_gwei: {'9' * 5_000}", ":18: expected a number of at most 80 digits"),
         ("max_quote: 1_000_000", "max_quote: 0", ":6: max_quote must be above 0"),

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 
-from keeper.assembly_atomic import atomic_account
+from keeper.assembly import dry_executor, open_hands
+from keeper.assembly_atomic import atomic_account, atomic_executor
 from keeper.chainlab.deploy import slot0
 from keeper.chainlab.deploy_account import delegate_of, delegation_code
 from keeper.errors import ConfigError, HaltedError
@@ -19,15 +24,19 @@ from keeper.model.plan import Swap
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.settings import StrategySettings
 from keeper.world.chain.node import HttpNode
+from keeper.world.journal.opening import open_journal
+from keeper.world.protocols import Executor
+from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
 from tests.faults import invariants
 from tests.faults.evidence import Evidence, reading
 from tests.faults.held_pool import HeldPool
 from tests.faults.scenes import AWAY_TICKS, besieged, left_behind
 from tests.faults.signed_bytes import read_signed
-from tests.faults.site import CHAIN_ID, Patience, Site, at_work, make_site, passes, whale_moves
+from tests.faults.site import CHAIN_ID, PASSWORD, Patience, Site, at_work, make_site, passes, whale_moves
 from tests.policy.desk import WHALE_MONEY, Warm
 from tests.world.conftest import FAR_DEADLINE
+from tests.world.unpoliced import sign_anything
 
 BATCH = "34fcd5be"
 
@@ -128,8 +137,8 @@ def test_a_price_that_ran_away_before_the_signature_is_refused(site: Site, world
 
         left = 1
 
-        def batch(self, requests: object) -> list[object]:  # type: ignore[override]
-            if self.left and requests[0][0] == "eth_simulateV1":  # type: ignore[index]
+        def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+            if self.left and requests[0][0] == "eth_simulateV1":
                 self.left = 0
                 whale_is_first(world, site, -400)
                 site.mine()
@@ -161,6 +170,7 @@ def test_the_entering_is_undone_by_a_reorganisation(world: Warm, tmp_path: Path,
     assert in_order(seen) == [("batch", 0, 4)]
 
 
+@pytest.mark.soak
 def test_a_stuck_one_is_replaced_by_the_same_at_its_nonce(world: Warm, tmp_path: Path) -> None:
     site = make_site(world, tmp_path / "site", mode="atomic")
     with besieged(site, block_seconds=12) as scene:
@@ -214,6 +224,48 @@ def test_an_account_that_somebody_else_delegated_halts(site: Site) -> None:
     assert site.evidence().attempts == before
 
 
+def test_an_operators_own_batch_contract_is_pinned_at_first_sight(world: Warm, tmp_path: Path) -> None:
+    """Its code is not known in advance: a change of it halts, as with every other contract."""
+    site = make_site(world, tmp_path / "site", mode="atomic")
+    code = site.rpc("eth_getCode", BATCH_ACCOUNT.address, "latest")
+    own = to_checksum_address("0x" + "cd" * 20)
+    site.rpc("anvil_setCode", own, code)
+    with own_contract(site, own) as executor:
+        watched = executor._sender._rehearsal._pins  # type: ignore[attr-defined]
+        watched.check()
+        site.rpc("anvil_setCode", own, code + "00")
+        with pytest.raises(HaltedError, match="the code of delegate 0xcdcd"):
+            watched.check()
+        site.rpc("anvil_setCode", own, code)
+        watched.check()
+
+
+@contextmanager
+def own_contract(site: Site, contract: str) -> Iterator[Executor]:
+    """The executor of a keeper whose operator named that contract."""
+    journal = open_journal(site.journal_url, site.mode)
+    key, node = keystore.load(Path(site.folder) / "key.json", PASSWORD), HttpNode((site.url,), chain_id=CHAIN_ID)
+    settings, venue = (
+        StrategySettings.model_validate(site.settings),
+        build_venue(node, site.access.contracts, site.pool),
+    )
+    yield atomic_executor(site.access, settings, journal, key, delegate=contract)(node, venue)
+    journal.close()
+
+
+def test_a_stranger_beside_it_is_still_seen(site: Site) -> None:
+    """Two nonces of one transaction are ours; the next one that nobody wrote down is not."""
+    key = keystore.load(Path(site.folder) / "key.json", PASSWORD)
+    foreign = {"type": 2, "chainId": CHAIN_ID, "nonce": 2, "to": site.owner, "value": 0, "data": b"", "gas": 60_000,
+               "maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**9}  # fmt: skip
+    with at_work(site) as keeper:
+        keeper.runner._hands.reconciler.reconcile(keeper.runner._hands.observer.observe())
+        site.rpc("eth_sendRawTransaction", "0x" + sign_anything(key, foreign).hex())
+        site.mine()
+        with pytest.raises(HaltedError, match=r"counts 3 transactions .* the journal knows of 2"):
+            keeper.cycle()
+
+
 def test_a_chain_without_the_batch_account_needs_another_mode(behind: Site, world: Warm) -> None:
     world.anvil.rpc("anvil_setCode", BATCH_ACCOUNT.address, "0x")
     node = HttpNode((behind.url,), chain_id=CHAIN_ID)
@@ -242,9 +294,6 @@ def test_without_swaps_the_position_manager_does_it_all(world: Warm, tmp_path: P
 
 def test_a_dry_run_tries_the_whole_batch(world: Warm, tmp_path: Path) -> None:
     """Nothing is delegated and nothing signed: the simulation takes the delegation as given."""
-    from keeper.assembly import dry_executor, open_hands
-    from keeper.world.journal.opening import open_journal
-
     site = make_site(world, tmp_path / "site", mode="atomic")
     settings = StrategySettings.model_validate(site.settings)
     with at_work(replace(site)) as keeper:

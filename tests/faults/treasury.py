@@ -13,11 +13,15 @@ from typing import Any
 
 from keeper.assembly import ChainAccess, StrategyRunner, build_strategy, open_hands
 from keeper.assembly_safe import SafeAccess, file_executor, safe_executor, within_safe
-from keeper.chainlab.calls import send, transact
+from keeper.chainlab.calls import call_data, read, send, transact
+from keeper.chainlab.deploy import slot0
 from keeper.chainlab.deploy_safe import create_safe, owner_sign, place_safe_contracts
 from keeper.chainlab.owners import OwnersAtHand
+from keeper.known_safe import SAFE_RELEASES
 from keeper.model.outcome import Outcome
+from keeper.model.plan import Swap
 from keeper.model.safe import SafeTx
+from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.settings import StrategySettings
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
@@ -27,13 +31,14 @@ from keeper.world.journal.opening import open_journal
 from keeper.world.journal.proposal_rows import StoredProposal
 from keeper.world.safe.calldata import execute_calldata, packed_signatures
 from keeper.world.safe.hashing import safe_tx_hash
-from keeper.world.safe.multisend import batch_of
 from keeper.world.safe.proposing import Executes
+from keeper.world.safe.service import SafeService
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
 from tests.faults.site import _SETTINGS, CHAIN_ID, PASSWORD
-from tests.policy.desk import Warm
+from tests.policy.desk import WHALE_MONEY, Warm
 from tests.safe.transaction_service import TransactionService
+from tests.world.conftest import FAR_DEADLINE
 
 SEED = 11
 EXECUTOR = 9
@@ -136,6 +141,20 @@ class Treasury:
         executor = str(self.rpc("eth_accounts")[EXECUTOR])
         return send(self.warm.anvil.rpc, executor, self.safe, "0x" + data.hex())
 
+    def approves(self, digest: str, *who: int) -> None:
+        """Owners approve a hash on chain."""
+        rpc = self.warm.anvil.rpc
+        for each in who:
+            owner = self.owners.addresses[each]
+            rpc("anvil_impersonateAccount", owner)
+            rpc("anvil_setBalance", owner, hex(10**18))
+            transact(rpc, owner, self.safe, "approveHash(bytes32)", bytes.fromhex(digest[2:]))
+
+    def executes_approved(self, tx: SafeTx, *owners: str) -> dict[str, Any]:
+        """Somebody pays for the execution of what these owners have approved on chain."""
+        data = execute_calldata(tx, packed_signatures(dict.fromkeys(owners)))
+        return send(self.warm.anvil.rpc, str(self.rpc("eth_accounts")[EXECUTOR]), self.safe, "0x" + data.hex())
+
     def by_itself(self, signature: str, *arguments: Any) -> dict[str, Any]:
         """The owners make the Safe call itself."""
         rpc = self.warm.anvil.rpc
@@ -149,6 +168,49 @@ class Treasury:
         """The owners do something else on that nonce."""
         tx = SafeTx(CHAIN_ID, self.safe.lower(), "0x" + "77" * 20, 0, b"\x01", 0, nonce)
         return self.executes_it(tx, *(who or (0, 1)))
+
+    def queue_of_others(self, nonce: int) -> None:
+        """An owner puts something else up at the service."""
+        tx = SafeTx(CHAIN_ID, self.safe.lower(), "0x" + "77" * 20, 0, b"\x02", 0, nonce)
+        ((owner, signature),) = self.signatures(tx, 0).items()
+        client = SafeService(self.service.url, CHAIN_ID, self.safe)
+        client.propose(tx, safe_tx_hash(tx), owner, signature, "an owner")
+        client.close()
+
+    def calls(self, to: str, signature: str, *arguments: Any) -> dict[str, Any]:
+        """The owners make the Safe call something, on its next nonce."""
+        data = bytes.fromhex(call_data(signature, *arguments)[2:])
+        return self.executes_it(SafeTx(CHAIN_ID, self.safe.lower(), to.lower(), 0, data, 0, self.nonce()), 0, 1)
+
+    def leaves_an_allowance(self) -> None:
+        deployment = self.warm.deployment
+        self.calls(deployment.token0, "approve(address,uint256)", deployment.swap_router, 5)
+
+    def pays_out(self, to: str, amount: int = 1_000) -> None:
+        self.calls(self.warm.deployment.quote, "transfer(address,uint256)", to, amount)
+
+    def allowances(self) -> set[int]:
+        deployment, rpc = self.warm.deployment, self.warm.anvil.rpc
+        return {
+            read(rpc, token, "allowance(address,address)", ("uint256",), self.safe, spender)[0]
+            for token in (deployment.token0, deployment.token1)
+            for spender in (deployment.swap_router, deployment.position_manager)
+        }
+
+    def position(self, token_id: int) -> tuple[int, int]:
+        """The ticks of a position that the Safe really owns."""
+        manager, rpc = self.warm.deployment.position_manager, self.warm.anvil.rpc
+        (owner,) = read(rpc, manager, "ownerOf(uint256)", ("address",), token_id)
+        assert owner.lower() == self.safe.lower()
+        kinds = ("uint96", "address", "address", "address", "uint24", "int24", "int24")
+        found = read(rpc, manager, "positions(uint256)", kinds, token_id)
+        return found[5], found[6]
+
+    def singleton(self) -> str:
+        return "0x" + str(self.rpc("eth_getStorageAt", self.safe, "0x0", "latest"))[-40:]
+
+    def multisend(self) -> str:
+        return SAFE_RELEASES["1.4.1"].multi_send_call_only.address
 
     def nonce(self) -> int:
         answer = self.rpc("eth_call", {"to": self.safe, "data": "0xaffed0e0"}, "latest")
@@ -253,9 +315,15 @@ def make_treasury(
     return treasury
 
 
-def payment(treasury: Treasury, calls: Any, nonce: int) -> SafeTx:
-    """A transaction of the Safe that makes the calls."""
-    from keeper.known_safe import SAFE_RELEASES
-
-    to, value, data, operation = batch_of(calls, SAFE_RELEASES["1.4.1"].multi_send_call_only.address)
-    return SafeTx(CHAIN_ID, treasury.safe.lower(), to, value, data, operation, nonce)
+def whale_away(treasury: Treasury, ticks: int = 700) -> None:
+    """A whale moves the price out of the range, and the means follow."""
+    warm, rpc = treasury.warm, treasury.warm.anvil.rpc
+    venue = build_venue(HttpNode((warm.anvil.url,), chain_id=CHAIN_ID), treasury.contracts, warm.deployment.pool)
+    start = slot0(rpc, warm.deployment.pool)[1]
+    for number in range(1, 9):
+        tick = start + ticks * number // 8
+        step = Swap(tick < slot0(rpc, warm.deployment.pool)[1], WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick))
+        call = venue.call(step, warm.whale, FAR_DEADLINE)
+        send(rpc, warm.whale, call.to, "0x" + call.data.hex())
+        treasury.passes(120)
+    treasury.passes(1_900)

@@ -1,4 +1,4 @@
-"""Journals of schema 2 as its own version made them: its frozen SQL, filled with rows that ran through the keeper."""
+"""Journals of older schemas, by the frozen SQL of their own versions, with rows that ran through the keeper."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from tests.world.words import OWNER, START, USDC, decision
 
-FROZEN = Path(__file__).parent / "journal_schema_2"
 MINT = Mint((MintRange(199_500, 200_100, 1, 1, 0, 0, 1_000_000),), 199_600, 200_900)
 
 
@@ -41,15 +40,16 @@ def fill(journal: SqlJournal) -> None:
     journal.record_event(None, "alert", "the node lags", START)
 
 
-def make(url: str, folder: Path, *, artifacts: bool = True) -> dict[str, list[tuple[Any, ...]]]:
-    """A journal of schema 2 at ``url``, mode "wallet"; returns its rows by table, as :func:`rows_at` does."""
+def make(url: str, folder: Path, *, artifacts: bool = True, schema: int = 2) -> dict[str, list[tuple[Any, ...]]]:
+    """A journal of that schema at ``url``, mode "wallet"; returns its rows by table, as :func:`rows_at` does."""
     newest = folder / "newest.db"
     newest.unlink(missing_ok=True)
     journal = open_journal(f"sqlite:///{newest}", "wallet")
     fill(journal)
     journal.close()
     postgres = url.startswith("postgresql")
-    script = (FROZEN / ("postgresql.sql" if postgres else "sqlite.sql")).read_text()
+    frozen = Path(__file__).parent / f"journal_schema_{schema}"
+    script = (frozen / ("postgresql.sql" if postgres else "sqlite.sql")).read_text()
     statements = [each for each in script.split(";\n") if each.strip() and (artifacts or "artifacts" not in each)]
     source, target = create_engine(f"sqlite:///{newest}"), _plain_engine(url)
     with source.connect() as origin, target.begin() as old:
@@ -66,7 +66,7 @@ def make(url: str, folder: Path, *, artifacts: bool = True) -> dict[str, list[tu
             if postgres and "id" in names[table.name]:
                 sequence = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id)) FROM {table.name}"
                 old.exec_driver_sql(sequence)
-        old.exec_driver_sql("UPDATE meta SET value = '2' WHERE key = 'schema'")
+        old.exec_driver_sql(f"UPDATE meta SET value = '{schema}' WHERE key = 'schema'")
     source.dispose()
     target.dispose()
     if not postgres:

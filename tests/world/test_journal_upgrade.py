@@ -1,4 +1,4 @@
-"""A journal of schema 2 becomes one of the newest schema, whole or not at all."""
+"""A journal of an older schema becomes one of the newest schema, whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,26 +21,31 @@ from keeper.world.journal.schema import SCHEMA_VERSION
 from tests.world import old_journal
 from tests.world.words import OWNER, decision
 
-NEW_COLUMNS = {"strategies": 2, "transactions": 3, "attempts": 2, "positions": 1}
+NEW_COLUMNS = {
+    2: {"strategies": 2, "transactions": 4, "attempts": 2, "positions": 1},
+    3: {"transactions": 1},
+}
 WRITES = {"CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "COMMIT"}
-NEW_TABLES = {"signers", "code_pins", "reconciliations"}
+NEW_TABLES = {2: {"signers", "code_pins", "reconciliations", "proposals", "safe_pins"}, 3: {"proposals", "safe_pins"}}
 
 
-@pytest.mark.parametrize("artifacts", [True, False])
-def test_it_becomes_what_a_new_one_is_and_keeps_every_row(journal_url: str, tmp_path: Path, artifacts: bool) -> None:
-    before = old_journal.make(journal_url, tmp_path, artifacts=artifacts)
+@pytest.mark.parametrize(("schema", "artifacts"), [(2, True), (2, False), (3, True)])
+def test_it_becomes_what_a_new_one_is_and_keeps_every_row(
+    journal_url: str, tmp_path: Path, schema: int, artifacts: bool
+) -> None:
+    before = old_journal.make(journal_url, tmp_path, artifacts=artifacts, schema=schema)
     open_journal(journal_url, "wallet").close()
     fresh = f"sqlite:///{tmp_path}/fresh.db"
     if journal_url.startswith("sqlite"):
         open_journal(fresh, "wallet").close()
         assert old_journal.shape_at(journal_url) == old_journal.shape_at(fresh)
     after = old_journal.rows_at(journal_url)
-    assert after.keys() - before.keys() == NEW_TABLES | (set() if artifacts else {"artifacts"})
+    assert after.keys() - before.keys() == NEW_TABLES[schema] | (set() if artifacts else {"artifacts"})
     assert all(after[name] == [] for name in after.keys() - before.keys())
-    assert ("schema", str(SCHEMA_VERSION)) in after["meta"] and ("schema", "2") in before["meta"]
+    assert ("schema", str(SCHEMA_VERSION)) in after["meta"] and ("schema", str(schema)) in before["meta"]
     for name in before.keys() - {"meta"}:
         assert len(after[name]) == len(before[name]), name
-        added = NEW_COLUMNS.get(name, 0)
+        added = NEW_COLUMNS[schema].get(name, 0)
         for old, new in zip(before[name], after[name], strict=True):
             assert len(new) == len(old) + added and _is_within(old, new), name
 
@@ -51,10 +56,11 @@ def _is_within(old: tuple[object, ...], new: tuple[object, ...]) -> bool:
     return all(any(value == each for each in rest) for value in old)
 
 
-def test_the_shape_on_postgres_is_that_of_a_new_one(postgres_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", [2, 3])
+def test_the_shape_on_postgres_is_that_of_a_new_one(postgres_url: str, tmp_path: Path, schema: int) -> None:
     import psycopg
 
-    old_journal.make(postgres_url, tmp_path)
+    old_journal.make(postgres_url, tmp_path, schema=schema)
     open_journal(postgres_url, "wallet").close()
     upgraded = old_journal.shape_at(postgres_url)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
@@ -96,7 +102,7 @@ def test_a_copy_of_the_old_one_stays_beside_it(tmp_path: Path) -> None:
 
 def test_reading_says_what_to_do_and_changes_nothing(journal_url: str, tmp_path: Path) -> None:
     before = old_journal.make(journal_url, tmp_path)
-    refusal = "has schema 2, .* reads 3; stop what works on it, then `keeper run` or `keeper once` brings it there"
+    refusal = "has schema 2, .* reads 4; stop what works on it, then `keeper run` or `keeper once` brings it there"
     with pytest.raises(ConfigError, match=refusal), read_journal(journal_url):
         pytest.fail("it has other columns: it must not be read")
     with pytest.raises(ConfigError, match="belongs to mode 'wallet', not 'dry'"):
@@ -107,9 +113,9 @@ def test_reading_says_what_to_do_and_changes_nothing(journal_url: str, tmp_path:
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
-        ("1", "has schema 1, .* writes 3; use the version that made it, or start a new journal"),
-        ("4", "has schema 4, .* knows none after 3; install the version that wrote it"),
-        ("x", "has schema x, .* writes 3"),
+        ("1", "has schema 1, .* writes 4; use the version that made it, or start a new journal"),
+        ("5", "has schema 5, .* knows none after 4; install the version that wrote it"),
+        ("x", "has schema x, .* writes 4"),
     ],
 )
 def test_other_versions_are_refused(journal_url: str, schema: str, said: str) -> None:
@@ -131,7 +137,7 @@ def test_one_that_does_not_fit_is_left_as_it_is(journal_url: str, tmp_path: Path
     )
     old_journal.execute(journal_url, doubled)
     before = old_journal.rows_at(journal_url)
-    with pytest.raises(FatalError, match=r"cannot be brought from schema 2 to 3 .*nothing of it was changed"):
+    with pytest.raises(FatalError, match=r"cannot be brought from schema 2 to 4 .*nothing of it was changed"):
         open_journal(journal_url, "wallet")
     assert old_journal.rows_at(journal_url) == before
 
@@ -183,7 +189,7 @@ def _kill_and_complete(url: str, folder: Path, stride: int) -> None:
         write += stride
     assert write > 15, "the upgrade is not seen"
     found = old_journal.rows_at(url)
-    assert ("schema", "3") in found["meta"] and len(found["decisions"]) == len(before["decisions"])
+    assert ("schema", "4") in found["meta"] and len(found["decisions"]) == len(before["decisions"])
     if url.startswith("sqlite"):
         assert [path.name for path in folder.glob("keeper.db.schema*")] == ["keeper.db.schema-2.bak"]
     open_journal(url, "wallet").close()

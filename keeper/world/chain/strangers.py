@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
+import rlp  # type: ignore[import-untyped]
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
+
 from keeper.errors import RpcError
 from keeper.world.protocols import Node
 
+AUTHORIZATION_MAGIC: Final = b"\x05"
 _FURTHEST_BLOCKS = 1 << 14
 
 
 def used_by(node: Node, address: str, nonce: int, head_number: int) -> str | None:
-    """The hash of the transaction of ``address`` with that nonce, looked for in the blocks up to ``head_number``.
+    """The hash of the transaction of ``address`` with that nonce, or of anybody's that carries an authorization of the
+    address with it (EIP-7702), looked for in the blocks up to ``head_number``.
 
     None where the node cannot tell: it keeps no states so old, or shows the block without the transaction.
     TransientError where it does not answer.
@@ -22,9 +33,25 @@ def used_by(node: Node, address: str, nonce: int, head_number: int) -> str | Non
         for each in block["transactions"]:
             if str(each["from"]).lower() == address.lower() and int(each["nonce"], 16) == nonce:
                 return str(each["hash"]).lower()
+        for each in block["transactions"]:
+            if any(_is_by(address, nonce, given) for given in each.get("authorizationList") or ()):
+                return str(each["hash"]).lower()
     except (RpcError, KeyError, TypeError, ValueError):
         return None
     return None
+
+
+def _is_by(address: str, nonce: int, given: Mapping[str, Any]) -> bool:
+    """Whether an authorization is the address's own with that nonce; anybody can deliver it once it was published."""
+    chain_id, at, parity, r, s = (int(given[name], 16) for name in ("chainId", "nonce", "yParity", "r", "s"))
+    if at != nonce:
+        return False
+    digest = keccak(AUTHORIZATION_MAGIC + rlp.encode([chain_id, bytes.fromhex(given["address"][2:]), at]))
+    try:
+        key = Signature(vrs=(parity, r, s)).recover_public_key_from_msg_hash(digest)
+    except (BadSignature, ValidationError):
+        return False
+    return key.to_address() == address.lower()
 
 
 def sentence(nonce: int, address: str, by: str) -> str:

@@ -6,7 +6,7 @@ follows (``proposal_state.next_move``). What a board says of an execution is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -136,11 +136,11 @@ class SafeExecutor:
             return self._told(submission, error, sight)
         return made if isinstance(made, Refused) else self._settle(step, made, submission)
 
-    def _delegates(self, sight: Sight) -> Callable[[], frozenset[str]]:
+    def _delegates(self, sight: Sight) -> Callable[[], Collection[str]]:
         queue = self._queue
         if queue is None:  # whoever is at hand takes it from anybody
-            return lambda: frozenset({self._proposer.key})
-        return lambda: frozenset(queue.proposers()) if sight.state.owners else frozenset()
+            return lambda: (self._proposer.key,)
+        return lambda: queue.proposers(sight.state.owners)
 
     def _settle(
         self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission

@@ -27,8 +27,8 @@ class Queue(Protocol):
         """Hashes by nonce of everything that waits there from that nonce on. Errors as ``Board``."""
         ...
 
-    def proposers(self) -> Collection[str]:
-        """Who, besides owners, may put something up (lower case). Errors as ``Board``."""
+    def proposers(self, owners: Collection[str]) -> Collection[str]:
+        """Who, besides the owners, may put something up on behalf of one of them (lower case). Errors as ``Board``."""
         ...
 
 
@@ -76,8 +76,8 @@ class ServiceBoard:
             found.setdefault(record.tx.nonce, set()).add("0x" + safe_tx_hash(record.tx).hex())
         return {nonce: frozenset(hashes) for nonce, hashes in found.items()}
 
-    def proposers(self) -> Collection[str]:
-        return {each.delegate for each in self._service.delegates()}
+    def proposers(self, owners: Collection[str]) -> Collection[str]:
+        return {each.delegate for each in self._service.delegates() if each.delegator in owners}
 
     def _record(self, notice: Notice) -> ServiceRecord | None:
         digest = bytes.fromhex(notice.hash[2:])

@@ -17,6 +17,7 @@ from keeper.world.signers.abi_words import (
     expect,
     expect_end,
     padded_bytes,
+    uint,
     word_at,
 )
 
@@ -25,6 +26,7 @@ _MULTI_SEND: Final = bytes.fromhex("8d80ff0a")
 _EXECUTE: Final = bytes.fromhex("6a761202")
 _APPROVE_HASH: Final = bytes.fromhex("d4d9bdcd")
 _EXECUTE_HEAD: Final = 10 * WORD
+_uint8: Final = uint(8)
 # Of one call inside multiSend: operation, target, value and length of the data.
 _TARGET_AT, _VALUE_AT, _LENGTH_AT, _DATA_AT = 1, 21, 53, 85
 
@@ -126,7 +128,8 @@ def safe_call(data: bytes) -> ExecuteCall | ApproveHashCall:
     expect(body, 9 * WORD, signatures_at, "the offset of a Safe's signatures")
     signatures, end = padded_bytes(body, signatures_at)
     expect_end(body, end)
-    value, operation, gas, base_gas, price = (word_at(body, WORD * index) for index in (1, 3, 4, 5, 6))
+    value, gas, base_gas, price = (word_at(body, WORD * index) for index in (1, 4, 5, 6))
+    operation = _uint8(body[3 * WORD : 4 * WORD])
     to, gas_token, refund_receiver = (address_at(body, WORD * index) for index in (0, 7, 8))
     return ExecuteCall(to, value, inner, operation, gas, base_gas, price, gas_token, refund_receiver, signatures)
 

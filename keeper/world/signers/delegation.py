@@ -16,7 +16,7 @@ from keeper.world.signers.decoding import Authorization, DecodingError, Signatur
 from keeper.world.signers.envelope import authorization_preimage, delegating_bytes
 from keeper.world.signers.evidence import Evidence, Rules
 from keeper.world.signers.passed import Passed
-from keeper.world.signers.refusal import refuse, require_at_least, require_at_most, require_same
+from keeper.world.signers.refusal import refuse, refuse_unreadable, require_at_least, require_at_most, require_same
 from keeper.world.signers.returned import complaint, consent, require_ours
 
 NOBODY: Final = "0x" + "00" * 20
@@ -91,7 +91,7 @@ def _require_undelegation(unsigned: bytes, chain_id: int, signer: str, nonce: in
     try:
         transaction = decode_unsigned(unsigned)
     except DecodingError as error:
-        refuse("a part of the bytes", f"not what the keeper makes ({error})", "only its own calls, plainly encoded")
+        refuse_unreadable(error)
     require_same("the chain id", transaction.chain_id, chain_id)
     require_at_least("the chain id", chain_id, 1)
     require_same("the nonce", transaction.nonce, nonce)

@@ -18,7 +18,14 @@ from keeper.world.signers.delegation import check_authorization, preimage_of
 from keeper.world.signers.evidence import Evidence, Rules
 from keeper.world.signers.limits import check_limits, leaves
 from keeper.world.signers.passed import Passed, PassedMessage
-from keeper.world.signers.refusal import refuse, require_at_least, require_at_most, require_same, require_within
+from keeper.world.signers.refusal import (
+    refuse,
+    refuse_unreadable,
+    require_at_least,
+    require_at_most,
+    require_same,
+    require_within,
+)
 from keeper.world.signers.standing import check_deadline, check_standing
 from keeper.world.signers.wanted import require_calls, wanted_calls
 
@@ -78,7 +85,7 @@ def _examine(rules: Rules, evidence: Evidence, unsigned: bytes, *, signed: bool)
             debit_quote = 0 if evidence.attempts else check_step(rules, evidence)
         check_authorization(rules, evidence, transaction, signed=signed)
     except DecodingError as error:
-        refuse("a part of the bytes", f"not what the keeper makes ({error})", "only its own calls, plainly encoded")
+        refuse_unreadable(error)
     # Last, so that what is wrong is never taken for what is only dear.
     gas_units, tip_wei = transaction.gas_limit, transaction.max_priority_fee_wei
     require_within("the gas limit (signing.max_gas_units)", gas_units, rules.limits.max_gas_units)

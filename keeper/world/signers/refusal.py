@@ -19,6 +19,11 @@ def refuse(field: str, found: object, allowed: object) -> NoReturn:
     raise SigningRefusedError(f"the signing policy refused the transaction: {field} is {found}; allowed is {allowed}")
 
 
+def refuse_unreadable(error: Exception) -> NoReturn:
+    """SigningRefusedError for bytes that a decoder did not take."""
+    refuse("a part of the bytes", f"not what the keeper makes ({error})", "only its own calls, plainly encoded")
+
+
 def require_same(field: str, found: object, allowed: object) -> None:
     """SigningRefusedError unless the two are equal."""
     if found != allowed:

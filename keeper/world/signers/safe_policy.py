@@ -19,7 +19,7 @@ from keeper.world.signers.decoding import DecodingError, Unsigned
 from keeper.world.signers.evidence import Evidence, PastProposal, Rules
 from keeper.world.signers.limits import check_limits
 from keeper.world.signers.passed import PassedMessage
-from keeper.world.signers.refusal import refuse, require_at_least, require_at_most, require_same
+from keeper.world.signers.refusal import refuse, refuse_unreadable, require_at_least, require_at_most, require_same
 from keeper.world.signers.standing import check_deadline, check_standing
 from keeper.world.signers.wanted import require_calls, wanted_calls
 
@@ -55,7 +55,10 @@ def check_proposal(rules: Rules, evidence: Evidence, tx: SafeTx) -> AllowedPropo
         _check_rejection(evidence, tx)
     else:
         require_at_least("the nonce of the Safe's transaction", tx.nonce, evidence.lowest_safe_nonce)
-        debit_quote = _check_act(rules, evidence, tx) - _counted(evidence, tx)
+        try:
+            debit_quote = _check_act(rules, evidence, tx) - _counted(evidence, tx)
+        except DecodingError as error:
+            refuse_unreadable(error)
     check_limits(rules, evidence, gas_wei=0, swapped_quote=max(0, debit_quote))
     return AllowedProposal(passed.issue_message(signing_preimage(tx), typed_data(tx)), max(0, debit_quote))
 
@@ -145,15 +148,8 @@ def _check_act(rules: Rules, evidence: Evidence, tx: SafeTx) -> int:
     else:
         require_same("the operation of a batch", tx.operation, DELEGATE_CALL)
         require_same("the target of a DELEGATECALL", tx.to, rules.multisend)
-        require_calls(_batch(tx.data), wanted)
+        require_calls(multi_send(tx.data), wanted)
     return check_step(rules, evidence)
-
-
-def _batch(data: bytes) -> tuple[TargetCall, ...]:
-    try:
-        return multi_send(data)
-    except DecodingError as error:
-        refuse("the batch of the Safe", f"not what the keeper makes ({error})", "only plain calls, plainly encoded")
 
 
 def _counted(evidence: Evidence, tx: SafeTx) -> int:

@@ -9,6 +9,7 @@ import pytest
 from keeper.model.plan import (
     Addition,
     Approve,
+    Batch,
     Collect,
     Exit,
     Increase,
@@ -29,6 +30,9 @@ SELL, BUY = Swap(True, 100, 50, 55, 0), Swap(False, 100, 50, 55, 0)
 LIMITED = replace(SELL, sqrt_price_limit_x96=1 << 96)
 INCREASE = Increase((Addition(7, 100, 200, 90, 0), Addition(8, 10, 20, 9, 18)))
 APPROVE = Approve(TOKEN, "router", 9)
+
+# Takes 11 and 22 at least out, gives 100 of token0 for 50 of token1 at least, puts up to 110 and 220 in.
+BATCH = Batch((EXIT, APPROVE, SELL, MINT, replace(APPROVE, amount=0)))
 
 
 def moved(
@@ -57,6 +61,10 @@ def moved(
         (EXIT, moved(10**30, 10**30, positions=-1)),
         (Collect((7,)), NOTHING),
         (Collect((7,)), moved(1, 2)),
+        (BATCH, moved(11 - 100 - 110, 22 + 50 - 220, positions=1)),
+        (BATCH, replace(moved(10**30, 10**30, positions=1), left=(0, 0, 0, 0))),
+        (Batch((APPROVE, SELL)), moved(-100, 50)),
+        (Batch((Collect((7,)), INCREASE)), moved(-110, -220)),
     ],
 )
 def test_what_a_step_may_do(step: Step | None, deltas: Deltas) -> None:
@@ -93,6 +101,12 @@ def test_what_a_step_may_do(step: Step | None, deltas: Deltas) -> None:
         (EXIT, moved(11, -1, positions=-1), "1 of token1 would leave, where no more than 0 may"),
         (EXIT, moved(11, 22, positions=-2), "change by -2, not by -1"),
         (Collect((7,)), moved(-1), "1 of token0 would leave"),
+        (BATCH, moved(11 - 100 - 110 - 1, 0, positions=1), "200 of token0 would leave, where no more than 199 may"),
+        (BATCH, moved(0, 22 + 50 - 220 - 1, positions=1), "149 of token1 would leave, where no more than 148 may"),
+        (BATCH, moved(0, 0, positions=2), "change by +2, not by +1"),
+        (BATCH, replace(moved(positions=1), left=(0, 0, 3, 0)), "an allowance of 3 would be left over"),
+        (Batch((APPROVE, SELL)), moved(-99, 50), "99 of token0 would leave, where at least 100 must"),
+        (Batch((Collect((7,)), INCREASE)), moved(-98 + 1, -220, native=-1), "1 wei of native coin would leave"),
     ],
 )
 def test_what_it_may_not(step: Step | None, deltas: Deltas, words: str) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from eth_account import Account
+from eth_utils.crypto import keccak
 
-from keeper.chainlab.anvil import Anvil, AnvilOptions
+from keeper.chainlab.anvil import CHAIN_ID, Anvil, AnvilOptions
 from keeper.errors import RpcError
 from keeper.world.chain.node import HttpNode
 from keeper.world.chain.strangers import used_by
@@ -34,6 +36,24 @@ def test_the_transaction_of_every_nonce_is_found(anvil: Anvil) -> None:
     assert [used_by(node, one, nonce, head) for nonce in range(len(hashes))] == hashes
     assert used_by(node, one, len(hashes), head) is None, "not used yet"
     assert used_by(_WithoutOldStates(node, head - 3), one, 2, head) is None, "too old for this node"
+
+
+def test_an_authorization_that_somebody_else_delivered_is_found(anvil: Anvil) -> None:
+    """Its nonce is in no transaction of the address's own."""
+    authority, sponsor = (Account.from_key(keccak(text=name)) for name in ("authority", "sponsor"))
+    anvil.set_balance(sponsor.address, 10**18)
+    granted = authority.sign_authorization({"chainId": CHAIN_ID, "address": "0x" + "ab" * 20, "nonce": 0})
+    signed = sponsor.sign_transaction(
+        {"chainId": CHAIN_ID, "nonce": 0, "to": sponsor.address, "value": 0, "data": "0x", "gas": 200_000,
+         "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1, "authorizationList": [granted]}
+    )  # fmt: skip
+    digest = anvil.rpc("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex())
+    anvil.mine()
+    anvil.mine()
+    head, node = int(anvil.rpc("eth_blockNumber"), 16), HttpNode([anvil.url])
+    assert used_by(node, authority.address, 0, head) == digest
+    assert used_by(node, sponsor.address, 0, head) == digest
+    assert used_by(node, authority.address, 1, head) is None
 
 
 class _WithoutOldStates:

@@ -109,7 +109,9 @@ def test_its_gas_covers_the_authorization(bench: Bench) -> None:
     assert first - second >= delegation.AUTHORIZATION_GAS * 5 // 4 + fresh_slot - 10_000
 
 
-def test_killed_at_every_boundary_ends_as_if_it_had_not_been(anvil: Anvil, tmp_path_factory: Any) -> None:
+@pytest.mark.parametrize("stride", [2, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_at_every_boundary_ends_as_if_it_had_not_been(anvil: Anvil, tmp_path_factory: Any, stride: int) -> None:
+    """Before and after every exchange and every commit; each second of them in every run, which is one side of each."""
     boundary = 0
     while True:
         snapshot = anvil.snapshot()
@@ -125,7 +127,7 @@ def test_killed_at_every_boundary_ends_as_if_it_had_not_been(anvil: Anvil, tmp_p
         anvil.revert(snapshot)
         if survived:
             break
-        boundary += 1
+        boundary += stride
     assert boundary >= 20
 
 
@@ -186,6 +188,19 @@ def test_an_expired_one_is_taken_back_by_a_plain_self_send(bench: Bench) -> None
     assert nonces(bench)[1] == (1, 2, "FINAL_OK") and (bench.nonce(), expected(bench)) == (3, 3)
 
 
+def test_a_later_one_is_taken_back_from_an_account_that_runs_code(bench: Bench) -> None:
+    assert isinstance(bench.submit(*bench.open(BATCH)), Done)
+    bench.mine = False
+    assert isinstance(bench.submit(*bench.open(BATCH, number=2, lifetime_seconds=60)), Pending)
+    bench.anvil.rpc("anvil_dropAllTransactions")
+    bench.anvil.mine(bench.time() + 100)
+    bench.mine = True
+    outcome = bench.settle()
+    assert isinstance(outcome, Failed) and "took back its nonce" in outcome.reason
+    assert nonces(bench)[1] == (2, 1, "CANCELLED") and delegated(bench)
+    assert (bench.count(), bench.nonce(), bench.ledger_difference_wei(), expected(bench)) == (2, 3, 0, 3)
+
+
 def test_a_reverted_one_has_used_both_nonces_and_stays_delegated(bench: Bench) -> None:
     bench.venue.target = bench_module.CLAIM
     rival = bench.anvil.rpc("eth_accounts")[0]
@@ -213,6 +228,25 @@ def test_a_reorganisation_undoes_the_delegation_too(bench: Bench, depth: int) ->
     assert (bench.count(), bench.nonce(), bench.ledger_difference_wei(), expected(bench)) == (2, 2, 0, 2)
     recovered(bench)
     assert (bench.count(), bench.nonce()) == (2, 2)
+
+
+def test_undone_it_may_take_both_nonces_again(bench: Bench) -> None:
+    """Whichever of its attempts was mined: now all of them are out once more."""
+    bench.mine = False
+    assert isinstance(bench.submit(*bench.open(BATCH, lifetime_seconds=60)), Pending)
+    bench.anvil.rpc("anvil_dropAllTransactions")
+    bench.anvil.mine(bench.time() + 100)
+    bench.mine = True
+    assert isinstance(bench.settle(), Failed)
+    assert nonces(bench) == [(0, 1, "CANCELLED")] and expected(bench) == 1
+    bench.anvil.rpc("anvil_reorg", 1, [])
+    bench.restart()
+    bench.mine = False
+    assert isinstance(bench.executor().recover(STRATEGY), Pending)
+    assert nonces(bench) == [(0, 2, "CANCELLING")] and expected(bench) == 2
+    bench.mine = True
+    recovered(bench)
+    assert nonces(bench) == [(0, 1, "CANCELLED")] and (bench.nonce(), expected(bench)) == (1, 1)
 
 
 def test_what_was_sent_after_it_waits_for_it_again(bench: Bench) -> None:

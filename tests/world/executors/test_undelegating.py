@@ -87,8 +87,9 @@ def test_there_is_nothing_to_take_back_twice(bench: Bench) -> None:
     assert (len(bench.node.sent), bench.nonce()) == (1, 4)
 
 
-def test_killed_at_every_boundary_it_is_gone_on_with(anvil: Anvil, tmp_path_factory: Any) -> None:
-    """Meanwhile the keeper signs nothing, and takes none of the nonces for a stranger's."""
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_at_every_boundary_it_is_gone_on_with(anvil: Anvil, tmp_path_factory: Any, stride: int) -> None:
+    """Meanwhile the keeper signs nothing, and takes no nonce for a stranger's. Each third boundary in every run."""
     boundary = 0
     while True:
         snapshot = anvil.snapshot()
@@ -108,7 +109,7 @@ def test_killed_at_every_boundary_it_is_gone_on_with(anvil: Anvil, tmp_path_fact
         anvil.revert(snapshot)
         if survived:
             break
-        boundary += 1
+        boundary += stride
     assert boundary >= 15
 
 

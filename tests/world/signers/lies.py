@@ -9,7 +9,7 @@ from eth_account import Account
 
 from keeper.errors import KeeperError, SigningRefusedError, TransientError
 from tests.world.signers.scene import ATTACKER
-from tests.world.signers.web3signer import Answer, Request, signed
+from tests.world.signers.web3signer import Answer, Request, signed, signed_typed
 
 STRANGER = Account.from_key(b"\x0b" * 32)
 CANARY: Final = "canary0123456789abcdef"
@@ -77,4 +77,20 @@ LIES: dict[str, tuple[Answer, type[KeeperError], str]] = {
     "dropped": (drop, TransientError, "did not answer"),
     "slow": (hang, TransientError, "no answer in time"),
     "dripping": (drip, TransientError, "no answer in time"),
+}
+
+# The same where a Safe's transaction is to be signed.
+SAFE_LIES: dict[str, tuple[Answer, type[KeeperError], str]] = {
+    "another target": (result(lambda r: signed_typed(r, to=ATTACKER)), SigningRefusedError, "a signature of"),
+    "a delegated call": (result(lambda r: signed_typed(r, operation=0)), SigningRefusedError, "a signature of"),
+    "another nonce": (result(lambda r: signed_typed(r, nonce="77")), SigningRefusedError, "a signature of"),
+    "another key": (result(lambda r: signed_typed(r, STRANGER)), SigningRefusedError, STRANGER.address),
+    "a transaction": (result(lambda _: "0x02c0"), SigningRefusedError, "something else than a signature"),
+    "cut off": (result(lambda r: signed_typed(r)[:-2]), SigningRefusedError, "something else than a signature"),
+    "no text": (result(lambda _: None), SigningRefusedError, "something else than a signature"),
+    "not hex": (result(lambda _: "0xzz"), SigningRefusedError, "something else than a signature"),
+    "an error": (lambda r: r.reply({"error": {"code": -32602, "message": "bad"}}), TransientError, "refused: bad"),
+    "another request's": (lambda r: r.reply({"result": signed_typed(r)}, id=2), TransientError, "another request"),
+    "dropped": (drop, TransientError, "did not answer"),
+    "slow": (hang, TransientError, "no answer in time"),
 }

@@ -13,13 +13,13 @@ from keeper.config_mistakes import ConfigErrors
 from keeper.errors import ConfigError, TransientError
 from keeper.plugins import find
 from keeper.world.journal.journal import SqlJournal
-from keeper.world.signers import remote
+from keeper.world.signers import passed, remote
 from keeper.world.signers.keystore import KeystoreSigner
 from keeper.world.signers.remote import RemoteSigner, Settings
-from tests.world.signers import scene
-from tests.world.signers.lies import CANARY, STRANGER
+from tests.world.signers import batches, scene
+from tests.world.signers.lies import CANARY, SAFE_LIES, STRANGER
 from tests.world.signers.web3signer import Web3Signer
-from tests.world.signers.written import write
+from tests.world.signers.written import write, write_for
 
 
 @pytest.mark.parametrize("name", [*scene.PLANS])
@@ -32,6 +32,45 @@ def test_it_signs_the_same_bytes_as_the_key_itself(journal: SqlJournal, name: st
     written.signer.inner = KeystoreSigner(scene.KEY)
     assert raw == written.sign(scene.PLANS[name][1]).raw
     assert server.asked == ["eth_accounts", "eth_signTransaction"], "each signature is asked for once"
+
+
+def safe_proposal(journal: SqlJournal, server: Web3Signer) -> tuple[bytes, bytes]:
+    """The remote signature of a Safe's transaction, and the key's own."""
+    signer = remote.build(Settings(url=SecretStr(server.url), address=scene.OWNER, timeout_seconds=1))
+    written = write_for(journal, "safe", batches.REBALANCE, signer=signer)
+    tx = batches.safe_tx(batches.REBALANCE, written.deadline)
+    remotely = written.propose(tx).raw
+    written.signer.inner = KeystoreSigner(scene.KEY)
+    return remotely, written.propose(tx).raw
+
+
+def test_it_signs_a_safes_transaction_as_the_key_itself_does(journal: SqlJournal) -> None:
+    with Web3Signer(scene.KEY) as server:
+        remotely, itself = safe_proposal(journal, server)
+    assert remotely == itself
+    assert server.asked == ["eth_accounts", "eth_signTypedData"]
+
+
+@pytest.mark.parametrize("lie", [*SAFE_LIES])
+def test_a_signature_that_it_returns_for_a_safe_is_proved(journal: SqlJournal, lie: str) -> None:
+    answer, error, sentence = SAFE_LIES[lie]
+    with Web3Signer(scene.KEY, lie=answer) as server, pytest.raises(error, match=sentence):
+        safe_proposal(journal, server)
+    server.released.set()
+
+
+def test_it_cannot_delegate_an_account_and_says_so(journal: SqlJournal) -> None:
+    sentence = "kind remote cannot sign an EIP-7702 authorization; use a keystore with mode atomic"
+    with Web3Signer(scene.KEY) as server:
+        signer = remote.build(Settings(url=SecretStr(server.url), address=scene.OWNER))
+        written = write_for(journal, "delegated", batches.ENTER, signer=signer)
+        with pytest.raises(ConfigError, match=sentence):
+            written.ask(batches.delegating(batches.ENTER, written.deadline))
+        (case,) = [each for each in batches.key_cases() if each.name == "enter (delegating)"]
+        with pytest.raises(ConfigError, match=sentence):
+            signer.sign(passed.issue(case.unsigned))
+        written.ask(batches.delegated(batches.ENTER, written.deadline))
+    assert server.asked == ["eth_accounts", "eth_signTransaction"]
 
 
 def test_at_the_start_it_must_know_the_address() -> None:

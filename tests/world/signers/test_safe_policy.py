@@ -187,7 +187,7 @@ def test_a_row_of_the_journal_that_is_not_the_step_is_of_no_use() -> None:
     for change, sentence in (
         ({"to": ATTACKER}, "the target of a DELEGATECALL"),
         ({"operation": 0}, "the operation of a batch"),
-        ({"data": TX.data[:-1] + b"\1"}, "the batch of the Safe"),
+        ({"data": TX.data[:-1] + b"\1"}, "a part of the bytes"),
         ({"value_wei": 1}, "the value"),
         ({"gas_price": 1}, "the gas price"),
     ):

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
@@ -59,8 +60,20 @@ def signed(request: Request, account: LocalAccount | None = None, **changes: Any
     return "0x" + bytes(key.sign_transaction(fields).raw_transaction).hex()
 
 
+def signed_typed(request: Request, account: LocalAccount | None = None, **changes: Any) -> str:
+    """Sign EIP-712 data as Web3Signer does: of two parameters, the second a text that holds JSON."""
+    address, text = request.call["params"]
+    assert isinstance(text, str), "eth_signTypedData should have a list of 2 strings"
+    key = account or request.signer.account
+    assert address.lower() == str(request.signer.account.address).lower()
+    typed = json.loads(text)
+    typed["message"] |= changes
+    return "0x" + bytes(key.sign_message(encode_typed_data(full_message=typed)).signature).hex()
+
+
 def honest(request: Request) -> None:
-    request.reply({"result": signed(request)})
+    sign = signed_typed if request.call["method"] == "eth_signTypedData" else signed
+    request.reply({"result": sign(request)})
 
 
 class Web3Signer(ThreadingHTTPServer):
