@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from keeper.errors import RehearsalFailedError
-from keeper.model.ledger import Effects
+from keeper.model.ledger import Effects, together
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Batch, Plan, Step, singles
@@ -83,7 +83,7 @@ class WalletExecutor:
             if isinstance(step.step, Batch) and not ending.receipt["logs"]:
                 return Failed(submission, f"batch: transaction {ending.receipt['transactionHash']} {RAN_NOTHING}")
             effects.append(caused)
-        return Done(submission, _together(effects))
+        return Done(submission, together(effects))
 
     def _look_ahead(self, steps: tuple[StoredStep, ...], deadline_timestamp: int) -> str | None:
         """Why a later step would fail although nothing is signed yet; a single step the sender rehearses by itself."""
@@ -123,11 +123,3 @@ class WalletExecutor:
 
 def _invests(act: Step) -> bool:
     return any(each.kind in ("mint", "increase") for each in singles((act,)))
-
-
-def _together(effects: list[Effects]) -> Effects:
-    return Effects(
-        entries=tuple(entry for each in effects for entry in each.entries),
-        opened=tuple(opened for each in effects for opened in each.opened),
-        burned_token_ids=tuple(token_id for each in effects for token_id in each.burned_token_ids),
-    )
