@@ -121,13 +121,19 @@ class _Undelegation:
             )
 
     def _begin(self, head: sights.Head, watch: Watch) -> Attempt:
-        market, ceiling_wei = head.market, self._patience.ceiling_wei
-        caps = fees.offer(market.base_fee_wei, market.priority_fee_wei, ceiling_wei)
+        gas = fees.gas_limit(self._gas_units())
+        ceiling_wei, most_tip_wei = self._patience_for(gas).ceiling_wei, fees.with_room(self._patience.most_tip_wei)
+        market = head.market
+        tip_wei = market.priority_fee_wei if most_tip_wei is None else min(market.priority_fee_wei, most_tip_wei)
+        caps = fees.offer(market.base_fee_wei, tip_wei, ceiling_wei)
         if caps is None:
             raise TransientError(f"gas is above the ceiling of {ceiling_wei} wei (base fee {market.base_fee_wei} wei)")
-        attempt = self._signed(head.nonce, caps, fees.gas_limit(self._gas_units()), head.timestamp)
+        attempt = self._signed(head.nonce, caps, gas, head.timestamp)
         self._broadcast(attempt, watch)
         return attempt
+
+    def _patience_for(self, gas_units: int) -> Patience:
+        return send_state.within_bounds(self._patience, None, is_exit=False, gas_units=gas_units)
 
     def _gas_units(self) -> int:
         """Upon an account without code, as it is once the authorization has been taken in."""
@@ -165,7 +171,7 @@ class _Undelegation:
     def _make_move(self, transaction: StoredTransaction, watch: Watch) -> tuple[StoredTransaction, Ending | None]:
         look = sights.look_at(self._node, self._address, transaction, self._patience.confirmations)
         seen, last = watch.completed(look.seen), transaction.attempts[-1]
-        match send_state.next_move(sights.tried(transaction), NEVER, seen, self._patience):
+        match send_state.next_move(sights.tried(transaction), NEVER, seen, self._patience_for(last.gas_limit)):
             case Finish():
                 assert look.ending is not None
                 here = self._chain_id, self._address, transaction.nonce

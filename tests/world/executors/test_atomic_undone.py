@@ -1,5 +1,5 @@
-"""Mode atomic where several things go wrong one after another: a batch that ran nothing, or a delegation taken back, and
-then a reorganisation; and a node that is behind what the journal knows."""
+"""Mode atomic where several things go wrong one after another: a batch that ran nothing, or a delegation taken back,
+and then a reorganisation; and a node that is behind what the journal knows."""
 
 from __future__ import annotations
 
