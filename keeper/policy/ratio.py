@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.model.decision import Ladder
 from keeper.model.liquidity import amounts_on_burn, amounts_to_mint, liquidity_for_amounts
 from keeper.model.observation import PoolState, Position
 from keeper.model.swap import SwapResult, swap
-from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick
+from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick, tick_at_sqrt_price
 from keeper.policy.valuation import value_in_quote
 
 # Liquidity of the reference position that a range's token ratio is read from: large, so that rounding is nothing.
@@ -47,6 +47,13 @@ class Market:
             known_lower_tick=self.known_lower_tick,
             known_upper_tick=self.known_upper_tick,
         )
+
+    def at(self, sqrt_price_x96: int) -> Market:
+        """The same liquidity at another price, within the ticks that were read."""
+        tick = tick_at_sqrt_price(sqrt_price_x96)
+        risen = sum(net for at, net in self.ticks if self.tick < at <= tick)
+        fallen = sum(net for at, net in self.ticks if tick < at <= self.tick)
+        return replace(self, sqrt_price_x96=sqrt_price_x96, tick=tick, liquidity=self.liquidity + risen - fallen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from keeper.model import canonical
 from keeper.model.liquidity import position_amounts
 from keeper.model.observation import Account, Allowance, Observation, Position
 from keeper.model.plan import Approve, Batch, Exit, Increase, Mint, Plan, SingleStep, Step, Swap, is_way_out, singles
-from keeper.model.ticks import tick_at_sqrt_price
 from keeper.policy.at_once import at_once
 from keeper.policy.compound import plan_compound
 from keeper.policy.decide import decide
+from keeper.policy.ratio import charged, market_without
 from keeper.policy.rebalance import Draft, plan_change, plan_exit, plan_tidy
 from keeper.policy.settings import StrategySettings
 from tests.policy.test_decide import strategy
@@ -103,7 +103,7 @@ def test_gas_is_paid_once_and_nothing_is_lost_from_the_books() -> None:
     whole = moved_to(obs, 201_000, "delegated").plan
     assert whole.cost.gas_units < apart.cost.gas_units
     assert whole.cost.swap_fee_quote <= apart.cost.swap_fee_quote
-    assert whole.leftover_quote > apart.leftover_quote
+    assert whole.leftover_quote >= apart.leftover_quote
     none = moved_to(obs, 201_000, "delegated", settings(limits={"max_drift_bps": 0})).plan
     acts = tuple(each for each in none.acts if not isinstance(each, Approve))
     assert acts == tuple(each for each in apart.steps if not isinstance(each, Approve)), "no drift, nothing is cut"
@@ -139,28 +139,41 @@ def test_every_amount_is_there_wherever_the_price_goes(
     draft = moved_to(obs, tick + aside, "safe", chosen)
     assume(draft.plan.steps and not draft.objections)
     root = isqrt(obs.pool.sqrt_price_x96**2 * (BPS + round(drift_bps * place)) // BPS)
-    carry_out(draft.plan, obs, root, drift_bps)
+    carry_out(draft.plan, obs, root)
 
 
-def carry_out(plan: Plan, obs: Observation, root_x96: int, drift_bps: int) -> None:
+def carry_out(plan: Plan, obs: Observation, root_x96: int) -> None:
     """What the contracts would pay and take at this price, and no more than is there."""
-    have = [obs.wallet.balance_0, obs.wallet.balance_1]
+    have, market = [obs.wallet.balance_0, obs.wallet.balance_1], market_without(obs.pool, obs.positions).at(root_x96)
     for step in plan.acts:
         if isinstance(step, Exit):
-            tick = tick_at_sqrt_price(root_x96)
-            paid = position_amounts(root_x96, tick, OLD.lower_tick, OLD.upper_tick, OLD.liquidity, round_up=False)
+            ticks = OLD.lower_tick, OLD.upper_tick
+            paid = position_amounts(root_x96, market.tick, *ticks, OLD.liquidity, round_up=False)
             have = [have[0] + paid[0] + OLD.uncollected_0, have[1] + paid[1] + OLD.uncollected_1]
         if isinstance(step, Swap):
-            given, taken = (0, 1) if step.zero_for_one else (1, 0)
-            have[given] -= step.amount_in
-            # The pool pays in proportion to the price, which is within the drift of the observed one.
-            have[taken] += max(step.amount_out_min, step.expected_out * (BPS - drift_bps) // BPS)
+            sold = market.sell(step.zero_for_one, step.amount_in)
+            if -min(sold.amount0, sold.amount1) < step.amount_out_min:
+                return  # all of it reverts
+            have, market = [have[0] - sold.amount0, have[1] - sold.amount1], market.at(sold.sqrt_price_x96)
         if isinstance(step, Mint):
-            have[0] -= sum(each.amount_0_desired for each in step.ranges)
-            have[1] -= sum(each.amount_1_desired for each in step.ranges)
             for each in step.ranges:
-                assert each.amount_0_min <= each.amount_0_desired and each.amount_1_min <= each.amount_1_desired
+                desired = each.amount_0_desired, each.amount_1_desired
+                used = charged(each.lower_tick, each.upper_tick, market.sqrt_price_x96, *desired)
+                have = [have[0] - used[0], have[1] - used[1]]
+                assert each.amount_0_min <= desired[0] and each.amount_1_min <= desired[1] and any(desired)
         assert min(have) >= 0, (step, have)
+
+
+@pytest.mark.parametrize("tick", [198_300, 199_800, 201_300, 202_500])
+@pytest.mark.parametrize("drift_bps", [10, 100])
+def test_hardly_anything_is_left_idle_where_the_price_stays(tick: int, drift_bps: int) -> None:
+    """A range asks for less of just the token that an exit then pays less of."""
+    chosen = settings(limits={"max_drift_bps": drift_bps, "max_slippage_bps": 100})
+    obs = observation(tick=tick, positions=(OLD,))
+    apart = plan_change(obs, ladder(tick), (OLD,), chosen, leftover_bps=10).plan
+    whole = moved_to(obs, tick, "safe", chosen).plan
+    left_bps = (whole.leftover_quote - apart.leftover_quote) * BPS / whole.value_quote
+    assert left_bps <= drift_bps
 
 
 def test_compounding_collects_and_adds_in_one_act() -> None:
