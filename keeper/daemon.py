@@ -24,7 +24,7 @@ from keeper import telemetry
 from keeper.config_reload import Reload
 from keeper.daemon_fleet import Fleet, Runner
 from keeper.errors import ConfigError, FatalError, TransientError
-from keeper.model.outcome import Held, Outcome
+from keeper.model.outcome import Held, Outcome, Pending
 
 POLL_SECONDS = 5
 TRIGGER_GAP_SECONDS = 15.0  # a trigger that cannot be served (a node is down) must not become a busy loop
@@ -175,7 +175,7 @@ class Daemon:
                 outcome = self._cycle(name, runner)
                 if outcome is None or outcome.kind != "done":
                     break
-        if outcome is not None and outcome.kind == "pending" and not self._stop.is_set():
+        if isinstance(outcome, Pending) and outcome.waits_for == "chain" and not self._stop.is_set():
             self._bring_forward(name, PENDING_SECONDS)
 
     def _cycle(self, name: str, runner: Runner) -> Outcome | None:

@@ -45,12 +45,8 @@ class Recorder:
         return self._run(line)
 
     def _run(self, line: str) -> str:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(REPOSITORY),
-            "COLUMNS": "118",
-            "KEEPER_RUNTIME_DIR": str(self.folder),
-        }
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "KEEPER_PASSWORD": PASSWORD}
+        environment["KEEPER_RUNTIME_DIR"] = str(self.folder)
         program = f'keeper() {{ "{sys.executable}" -m keeper "$@"; }}; {line}'
         done = subprocess.run(
             ["/bin/bash", "-c", program], cwd=self.folder, env=environment, text=True, timeout=300,
@@ -101,6 +97,19 @@ def tell_of_files(recorder: Recorder) -> None:
     )
 
 
+def tell_of_atomic(story: Story, recorder: Recorder) -> None:
+    """Mode atomic, from a key."""
+    recorder.quietly("keeper once")
+    looked = "keeper check --online | grep 'the account'"
+    account = recorder.quietly(looked).rstrip()
+    story.move_price()
+    said = recorder.record(
+        "atomic", "keeper once", "keeper history", "keeper status | tail -1", "keeper wallet undelegate"
+    )
+    before, mark, after = said.partition("$ keeper wallet")
+    recorder.blocks["atomic"] = f"{before}$ {looked}\n{account}\n{mark}{after}"
+
+
 def write_page(blocks: dict[str, str]) -> None:
     """Put each block where its name stands. SystemExit where one has no place, or a place no block."""
     text = PAGE.read_text(encoding="utf-8")
@@ -126,13 +135,16 @@ def recorded(lab: Lab | None = None, *, mode: str = "safe", seed: int = 7) -> It
 
 
 def main() -> None:
-    """Both stories, then the page."""
+    """Every story on a chain whose clock is this machine's; then the page."""
     with recorded() as (story, recorder):
         tell(story, recorder)
         blocks = dict(recorder.blocks)
         with recorded(story.lab, mode="proposal_file", seed=8) as (_, files):
             tell_of_files(files)
             blocks |= files.blocks
+    with recorded(mode="atomic") as (story, recorder):
+        tell_of_atomic(story, recorder)
+        blocks |= recorder.blocks
     write_page(blocks)
     click.echo(f"{len(blocks)} blocks written to {PAGE}")
 

@@ -68,10 +68,12 @@ def test_an_act_is_followed_by_the_next_turn_at_once_but_not_for_ever() -> None:
 
 def test_what_is_pending_is_looked_at_again_soon_and_a_failure_is_not() -> None:
     pending, failed = Scripted([Pending(SUBMISSION, "sent")]), Scripted([Failed(SUBMISSION, "reverted")])
-    with running(Told({"a": pending, "b": failed})):
+    asked = Scripted([Pending(SUBMISSION, "proposed", waits_for="people")])
+    with running(Told({"a": pending, "b": failed, "c": asked})):
         until(lambda: pending.turns == 2 and failed.turns == 1)
         time.sleep(0.5)
     assert pending.turns == 2 and failed.turns == 1
+    assert asked.turns == 1, "people take their time"
 
 
 def test_a_move_of_the_price_brings_the_turn_forward_once() -> None:

@@ -53,7 +53,8 @@ def state_words(record: ProposalRecord, now: int) -> str:
     words = record.state
     if record.threshold and record.state in ("HASHED", "PROPOSED", "READY"):
         words += f", {record.confirmations} of {record.threshold} signatures"
-    return words if record.state not in ("HASHED", "PROPOSED", "READY") else f"{words}, {time_left(record, now)}"
+    is_bound = record.state in ("HASHED", "PROPOSED", "READY") and not _rejects(record)  # a rejection is good for ever
+    return f"{words}, {time_left(record, now)}" if is_bound else words
 
 
 def time_left(record: ProposalRecord, now: int) -> str:
@@ -105,7 +106,8 @@ def facts(record: ProposalRecord, now: int) -> Iterator[str]:
     yield f"{state_words(record, now)}: {_STATES.get(record.state, record.state)}"
     yield f"Safe {_checksum(record.safe)} on chain {record.chain_id}, nonce {record.nonce}"
     yield f"hash {record.hash}"
-    yield f"deadline {when(record.deadline_timestamp)}; decision {record.decision_id} (`keeper explain`)"
+    deadline = "no deadline" if _rejects(record) else f"deadline {when(record.deadline_timestamp)}"
+    yield f"{deadline}; decision {record.decision_id} (`keeper explain`)"
     if record.place:
         yield f"found at {record.place}"
     link = app_link(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,3 +48,13 @@ class Effects:
     entries: tuple[LedgerEntry, ...]
     opened: tuple[OpenedPosition, ...]
     burned_token_ids: tuple[int, ...]
+
+
+def together(parts: Iterable[Effects]) -> Effects:
+    """What several transactions did, as one, in their order."""
+    found = tuple(parts)
+    return Effects(
+        entries=tuple(entry for each in found for entry in each.entries),
+        opened=tuple(opened for each in found for opened in each.opened),
+        burned_token_ids=tuple(token_id for each in found for token_id in each.burned_token_ids),
+    )

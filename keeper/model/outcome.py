@@ -20,11 +20,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Something is in flight and its end is not known yet."""
+    """Something is in flight and its end is not known yet. ``waits_for``: who is to move next; people take their time,
+    so that nobody needs to look again at once."""
 
     submission: OpenSubmission
     note: str
     kind: Literal["pending"] = "pending"
+    waits_for: Literal["chain", "people"] = "chain"
 
 
 @dataclass(frozen=True, slots=True)

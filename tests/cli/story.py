@@ -13,8 +13,9 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 from eth_utils.address import to_checksum_address
 
-from keeper.chainlab.calls import call_data, read, send, transact
+from keeper.chainlab.calls import read, send, transact
 from keeper.chainlab.deploy import slot0
+from keeper.chainlab.deploy_account import place_batch_account
 from keeper.chainlab.deploy_safe import create_safe, place_safe_contracts
 from keeper.chainlab.lab import Lab
 from keeper.chainlab.owners import OwnersAtHand
@@ -97,8 +98,7 @@ class Story:
         rpc = self.lab.anvil.rpc
         rpc("anvil_impersonateAccount", self.safe)
         self.lab.anvil.set_balance(self.safe, 10**18)
-        data = call_data("changeThreshold(uint256)", threshold)
-        rpc("eth_sendTransaction", {"from": self.safe, "to": self.safe, "data": data, "gas": hex(200_000)})
+        transact(rpc, self.safe, self.safe, "changeThreshold(uint256)", threshold)
         rpc("anvil_stopImpersonatingAccount", self.safe)
         assert read(rpc, self.safe, "getThreshold()", ("uint256",)) == (threshold,)
 
@@ -132,9 +132,11 @@ def open_story(folder: Path, lab: Lab | None = None, *, mode: str = "safe", seed
         owners = OwnersAtHand.from_seed(seed, OWNERS)
         safe = create_safe(rpc, list(owners.addresses), THRESHOLD)
         base, quote = 10 * 10**18, 20_000 * 10**6
-        world.market.fund(safe, *((base, quote) if deployment.base_is_token0 else (quote, base)), 0)
         service = stack.enter_context(TransactionService(rpc, deployment.chain_id))
         key = keystore.import_key(folder / "key.json", PRIVATE_KEY, PASSWORD, scrypt_work=2)
+        holder, native_wei = (key, 10**19) if mode == "atomic" else (safe, 0)
+        world.market.fund(holder, *((base, quote) if deployment.base_is_token0 else (quote, base)), native_wei)
+        place_batch_account(rpc)
         _write_configuration(folder, world, mode, safe, service.url)
         for each, file in ((mode, "keeper.db"), ("dry", "keeper.dry.db")):
             watched(world, folder / file, each)
@@ -145,8 +147,8 @@ def _write_configuration(folder: Path, lab: Lab, mode: str, safe: str, service_u
     deployment = lab.deployment
     write_keeper_yaml(folder, deployment, lab.anvil.url)
     file = folder / "keeper.yaml"
-    section = f'execution: {{mode: {mode}}}\nsafe:\n  address: "{safe}"\n  service_url: "{service_url}"\n'
-    file.write_text(file.read_text().replace("execution: {mode: wallet}\n", section))
+    section = "" if mode == "atomic" else f'safe:\n  address: "{safe}"\n  service_url: "{service_url}"\n'
+    file.write_text(file.read_text().replace("execution: {mode: wallet}\n", f"execution: {{mode: {mode}}}\n{section}"))
     (folder / "strategies").mkdir()
     (folder / "strategies/treasury.yaml").write_text(f"""\
 name: {NAME}

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from keeper.chainlab.deploy_account import delegate_of, place_batch_account
+from keeper.chainlab.deploy_safe import create_safe, place_safe_contracts
 from keeper.chainlab.lab import Lab
 from keeper.known_safe import BATCH_ACCOUNT
 from tests.cli.operator import PASSWORD, PRIVATE_KEY, Operator, watched
@@ -95,6 +96,16 @@ def test_a_halt_met_by_hand_is_durable_and_resumed_by_hand(operator: Operator, l
     assert "was halted: the chain counts" in keeper("resume", "eth").out
     assert keeper("once", "eth").code == 0
     assert keeper("status", "--json").json["halted_signers"] == []
+
+
+def test_check_online_asks_no_gas_money_of_a_safe(operator: Operator, lab: Lab) -> None:
+    place_safe_contracts(lab.anvil.rpc)
+    safe = create_safe(lab.anvil.rpc, [operator.address, "0x" + "77" * 20], 2)
+    operator.rewrite("keeper.yaml", "mode: wallet}", f'mode: proposal_file}}\nsafe: {{address: "{safe}"}}')
+    answer = operator.keeper("check", "--online")
+    assert answer.code == 0, answer.out + answer.err
+    assert f"ok    eth: {safe} holds 0 WETH and 0 USDC, 0 native coin" in answer.out
+    assert f"Safe {safe} 1.4.1, 2 of 2 owners" in answer.out and "no key is needed" in answer.out
 
 
 def test_a_delegation_is_shown_until_it_is_taken_back(operator: Operator, lab: Lab) -> None:

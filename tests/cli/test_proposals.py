@@ -94,7 +94,8 @@ def test_closed_ones_come_after_and_only_when_asked(keeper: Keeper, made: Propos
     both = shown(keeper, made, "--all")
     assert both.index("reject what expired at nonce 7") < both.index("EXPIRED: not executed before its deadline")
     assert "note: the owners did not sign" in both and both.count("What it does") == 1
-    assert "nothing but use up nonce 7" in both and "READY, 2 of 2 signatures" in both
+    assert "nothing but use up nonce 7" in both and "READY, 2 of 2 signatures: " in both
+    assert "no deadline; decision 1" in both, "a rejection can be executed at any time"
 
 
 def test_an_executed_one_names_its_transaction_and_what_the_executor_paid(keeper: Keeper, made: Proposed) -> None:

@@ -13,6 +13,8 @@ import pytest
 from keeper import cli
 from keeper.chainlab.demo import DemoEnd, DemoSettings, run_demo
 from keeper.chainlab.demo_owner import Mode
+from keeper.world.journal import decisions
+from keeper.world.journal.reading import read_journal
 
 # A day and a half in which it enters, compounds and rebalances.
 SEED, DAYS = 4, 1.5
@@ -86,9 +88,21 @@ def test_proposals_go_all_the_way(told: dict[str, dict[str, Any]]) -> None:
 
 
 def test_who_carries_it_out_changes_no_amount(told: dict[str, dict[str, Any]]) -> None:
-    """Deciding costs what gas costs, which differs: with margins as wide as here it changes nothing."""
+    """Gas, which differs, enters the verdict alone: where no verdict hangs on those few units (as here), everything
+    that is decided is the same, and so is every line of the tokens' ledger."""
     atomic, safe = (rows(told[mode]["journal"], TOKEN_LINES) for mode in ("atomic", "safe"))
     assert atomic == safe and len(atomic) > 10
+    thought = [_thought(told[mode]["journal"]) for mode in ("atomic", "safe")]
+    assert thought[0] == thought[1]
+
+
+def _thought(journal: str) -> list[tuple[Any, ...]]:
+    with read_journal(f"sqlite:///{journal}") as query:
+        made = [stored.decision for stored in decisions.stored_decisions(query)]
+    return [
+        (each.target, each.plan.steps, each.verdict.action, [objection.code for objection in each.verdict.objections])
+        for each in made
+    ]
 
 
 def test_gas_of_every_mode_on_the_same_chain(told: dict[str, dict[str, Any]]) -> None:

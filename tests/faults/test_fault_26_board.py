@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from keeper.errors import HaltedError
+from keeper.errors import HaltedError, TransientError
 from keeper.model.outcome import Outcome, Pending
 from tests.faults.treasury import Keeper, Treasury
 from tests.safe import transaction_service as faults
 from tests.safe.transaction_service import TransactionService
 
-_POST = {"method": "POST", "path": "multisig-transactions"}
+_POST: dict[str, Any] = {"method": "POST", "path": "multisig-transactions"}
 
 
 def note_of(outcome: Outcome) -> str:
-    assert isinstance(outcome, Pending), outcome
+    assert isinstance(outcome, Pending) and outcome.waits_for == "people", outcome
     return outcome.note
 
 
@@ -56,11 +56,25 @@ def test_26_what_the_service_will_not_take_waits(
 @pytest.mark.usefixtures("quick")
 def test_26_nothing_is_proposed_while_the_queue_is_not_known(keeper: Keeper, service: TransactionService) -> None:
     service.on(faults.down(), method="GET")
-    with pytest.raises(Exception, match="did not answer"):
+    with pytest.raises(TransientError, match="did not answer"):
         keeper.cycle()
     assert keeper.proposals() == ()
     service.calm()
     assert keeper.cycle().kind == "pending" and len(keeper.proposals()) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_26_what_could_not_be_proposed_for_long_is_decided_anew(
+    keeper: Keeper, treasury: Treasury, service: TransactionService
+) -> None:
+    service.on(faults.down(), method="GET")
+    with pytest.raises(TransientError):
+        keeper.cycle()
+    treasury.passes(1_000)
+    service.calm()
+    outcome = keeper.cycle()
+    assert outcome.kind == "failed" and "it is made anew" in outcome.reason
+    assert keeper.cycle().kind == "pending"
 
 
 @pytest.mark.usefixtures("quick")
@@ -94,26 +108,32 @@ def test_26_a_reply_is_lost(keeper: Keeper, service: TransactionService) -> None
     assert len(service.board.proposals) == 1 and keeper.act().state == "PROPOSED"
 
 
+LIES = {
+    "to": faults.edited(to="0x" + "99" * 20),
+    "operation": faults.edited(operation=0),
+    "value": faults.edited(value="1"),
+    "data": faults.edited(data="0x1234"),
+    "nonce": faults.edited(nonce="7"),
+    "hash": faults.edited(safeTxHash="0x" + "12" * 32),
+    "refund": faults.edited(gasPrice="1", refundReceiver="0x" + "99" * 20),
+}
+OFTEN = [("posting", "to"), ("posting", "hash"), ("counting", "operation"), ("counting", "refund")]
+
+
 @pytest.mark.parametrize(
-    "lie",
+    ("when", "lie"),
     [
-        faults.edited(to="0x" + "99" * 20),
-        faults.edited(operation=0),
-        faults.edited(value="1"),
-        faults.edited(data="0x1234"),
-        faults.edited(nonce="7"),
-        faults.edited(safeTxHash="0x" + "12" * 32),
-        faults.edited(gasPrice="1", refundReceiver="0x" + "99" * 20),
+        pytest.param(when, lie, marks=() if (when, lie) in OFTEN else pytest.mark.soak)
+        for when in ("posting", "counting")
+        for lie in LIES
     ],
-    ids=["to", "operation", "value", "data", "nonce", "hash", "refund"],
 )
-@pytest.mark.parametrize("when", ["posting", "counting"])
 def test_26_a_board_that_shows_something_else_halts(
-    keeper: Keeper, service: TransactionService, lie: Any, when: str
+    keeper: Keeper, service: TransactionService, when: str, lie: str
 ) -> None:
     if when == "counting":
         keeper.proposed()
-    service.on(lie, method="GET", path="/api/v2/multisig-transactions/")
+    service.on(LIES[lie], method="GET", path="/api/v2/multisig-transactions/")
     with pytest.raises(HaltedError, match="shows another transaction"):
         keeper.cycle()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,15 @@ def test_the_execution_of_a_file_is_taken_back(keeper: Keeper, treasury: Treasur
     assert keeper.cycle().kind == "pending" and keeper.journal.memory("treasury").held == ()
     treasury.executes_it(tx, 0, 1)
     assert keeper.cycle().kind == "held" and set(keeper.difference().values()) == NOTHING
+
+
+def test_people_may_set_a_gas_limit_and_then_it_may_fail_inside(keeper: Keeper, treasury: Treasury) -> None:
+    """Where the gas field is not zero a failure inside does not revert: the nonce is used, and nothing was done."""
+    keeper.cycle()
+    tx = replace(imported(treasury, treasury.proposals_folder / "treasury-1.json", 0), safe_tx_gas=500_000)
+    whale_away(treasury, 3_000)  # out of the batch's own bounds
+    treasury.executes_it(tx, 0, 1)
+    outcome = keeper.cycle()
+    assert outcome.kind == "failed" and "was executed, and failed inside the Safe" in outcome.reason
+    assert keeper.journal.memory("treasury").held == () and set(keeper.difference().values()) == NOTHING
+    assert treasury.nonce() == 1 and keeper.act().state == "FINAL"

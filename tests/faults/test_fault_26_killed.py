@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,21 +16,23 @@ from tests.faults.treasury import Keeper, Treasury, whale_away
 NOTHING = {0}
 
 
-class Killed(BaseException):
-    """As SIGKILL: nothing may catch it, nothing runs after it."""
+def killed(treasury: Treasury, where: Any, name: str, *, after: bool) -> None:
+    """One cycle in a process of its own, which kills itself before or after that call."""
+    child = os.fork()
+    if child == 0:
+        really = getattr(where, name)
 
+        def deadly(*arguments: Any, **named: Any) -> None:
+            if after:
+                really(*arguments, **named)
+            os.kill(os.getpid(), signal.SIGKILL)
 
-def dies(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, *, after: bool) -> Callable[[], None]:
-    """From now on the process dies before or after that call; returns what undoes it."""
-    really = getattr(where, name)
-
-    def deadly(*arguments: Any, **named: Any) -> Any:
-        if after:
-            really(*arguments, **named)
-        raise Killed
-
-    monkeypatch.setattr(where, name, deadly)
-    return monkeypatch.undo
+        setattr(where, name, deadly)
+        with suppress(BaseException), treasury.at_work() as keeper:
+            keeper.cycle()
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, "it came to the end, or never began"
 
 
 POINTS = {
@@ -41,18 +45,20 @@ POINTS = {
 }
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_26_killed_while_proposing(treasury: Treasury, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+OFTEN = ("before it is written down", "after it is written down", "after it is posted")
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(each, marks=() if each in OFTEN else pytest.mark.soak) for each in POINTS]
+)
+def test_26_killed_while_proposing(treasury: Treasury, point: str) -> None:
     where, name, after = POINTS[point]
-    alive = dies(monkeypatch, where, name, after=after)
-    with treasury.at_work() as keeper, pytest.raises(Killed):
-        keeper.cycle()
-    alive()
+    killed(treasury, where, name, after=after)
     with treasury.at_work() as keeper:
         before = keeper.proposals()
         assert len(before) == (0 if point == "before it is written down" else 1)
-        if before:  # never a byte at the service that the journal does not hold
-            assert set(treasury.service.board.proposals) <= {before[0].hash}
+        at_service = set(treasury.service.board.proposals)
+        assert at_service <= {each.hash for each in before}, "not a byte leaves that the journal does not hold"
         assert keeper.cycle().kind == "pending"
         (found,) = keeper.proposals()
         assert not before or (found.hash, found.signature) == (before[0].hash, before[0].signature)
@@ -68,15 +74,12 @@ END_POINTS = {
 
 
 @pytest.mark.parametrize("point", END_POINTS)
-def test_26_killed_while_booking(treasury: Treasury, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+def test_26_killed_while_booking(treasury: Treasury, point: str) -> None:
     where, name, after = END_POINTS[point]
     with treasury.at_work() as keeper:
         found = keeper.proposed()
-        treasury.executes_it(found.transaction, 0, 1)
-        alive = dies(monkeypatch, where, name, after=after)
-        with pytest.raises(Killed):
-            keeper.cycle()
-    alive()
+    treasury.executes_it(found.transaction, 0, 1)
+    killed(treasury, where, name, after=after)
     with treasury.at_work() as keeper:
         assert keeper.cycle().kind == "done"
         assert set(keeper.difference().values()) == NOTHING
@@ -84,14 +87,11 @@ def test_26_killed_while_booking(treasury: Treasury, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("name", ["record_hashed", "record_ended"])
-def test_26_killed_while_it_expires(treasury: Treasury, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_26_killed_while_it_expires(treasury: Treasury, name: str) -> None:
     with treasury.at_work() as keeper:
         keeper.proposed()
-        treasury.passes(86_400 + 60)
-        alive = dies(monkeypatch, ProposalLog, name, after=True)
-        with pytest.raises(Killed):
-            keeper.cycle()
-    alive()
+    treasury.passes(86_400 + 60)
+    killed(treasury, ProposalLog, name, after=True)
     with treasury.at_work() as keeper:
         assert keeper.cycle().kind == "failed"
         act, rejecting = keeper.proposals()

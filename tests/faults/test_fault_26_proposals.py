@@ -57,6 +57,7 @@ def test_26_what_others_have_queued_is_not_overtaken(keeper: Keeper, treasury: T
 
 def test_26_never_signed(keeper: Keeper, treasury: Treasury) -> None:
     first = keeper.proposed()
+    assert first.nonce == treasury.nonce()
     expire(keeper)
     outcome = keeper.cycle()
     assert outcome.kind == "failed" and "not executed before its deadline" in outcome.reason

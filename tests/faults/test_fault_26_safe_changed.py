@@ -62,7 +62,12 @@ CHANGES: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+OFTEN = ("owner", "module", "guard")
+
+
+@pytest.mark.parametrize(
+    "change", [pytest.param(each, marks=() if each in OFTEN else pytest.mark.soak) for each in CHANGES]
+)
 def test_26_a_change_halts_and_a_person_accepts_it(keeper: Keeper, treasury: Treasury, change: str) -> None:
     assert keeper.cycle().kind == "pending"
     before = len(treasury.service.asked)

@@ -237,7 +237,7 @@ class Keeper:
             for step in ids
             for kind in ("act", "rejection")
             if (each := self.journal.proposals.of_step(step, kind))
-        ]  # type: ignore[arg-type]
+        ]
         return tuple(sorted(found, key=lambda each: each.id))
 
     def act(self) -> StoredProposal:

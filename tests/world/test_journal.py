@@ -178,7 +178,7 @@ def test_effects_written_twice_count_once(journal_url: str) -> None:
     submission = journal.open_plan(journal.record_decision(made), made.plan)
     (step,) = journal.transactions.steps(submission.plan_id)
     journal.transactions.record_attempt(step.id, 31337, OWNER, 4, Attempt("0x01", b"raw", 21_000, 1 << 70, 1))
-    receipt = {"blockNumber": "0x1", "blockHash": "0xab"}
+    receipt = {"blockNumber": "0x1", "blockHash": "0xab", "transactionHash": "0x01"}
     journal.transactions.record_ending(1, Ending("FINAL_OK", receipt, START + 300), minted(1))
     journal.close_plan(submission, Done(submission, minted(1)))
     with journal.reading() as query:

@@ -12,7 +12,7 @@ from typing import Final
 
 from keeper import __version__
 from keeper.errors import ServiceRefusedError, TransientError
-from keeper.model.ledger import Effects
+from keeper.model.ledger import Effects, together
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Plan, is_way_out, singles
@@ -37,6 +37,7 @@ Describe = Callable[[int, str], tuple[str, str]]
 """(decision, what the simulation showed) -> title and text for people."""
 
 _MOST_MOVES: Final = 4
+_STALE_SECONDS: Final = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ class Executed:
 
     execution: Execution
     effects: Effects
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """It is with the owners, or with those who bring it to them."""
+
+    note: str
+
+
+Ended = Executed | Refused | Unknown | Asked
 
 
 class SafeExecutor:
@@ -84,8 +95,8 @@ class SafeExecutor:
             submission, proposal = undone[0]
             step = next(each for each in self._transactions.steps(submission.plan_id) if each.id == proposal.step_id)
             ended = self._settle(step, proposal, submission)
-            if isinstance(ended, Unknown):
-                return Pending(submission, ended.note)
+            if isinstance(ended, Unknown | Asked):
+                return _pending(submission, ended)
         return None if self._sending is None else self._sending.finish_undone(strategy)
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth
@@ -103,22 +114,22 @@ class SafeExecutor:
         for step in self._transactions.steps(submission.plan_id):
             proposal = self._log.of_step(step.id)
             ended = self._begin(step, submission) if proposal is None else self._settle(step, proposal, submission)
-            if isinstance(ended, Unknown):
-                return Pending(submission, ended.note)
+            if isinstance(ended, Unknown | Asked):
+                return _pending(submission, ended)
             if isinstance(ended, Refused):
                 return Failed(submission, f"{step.step.kind}: {ended.reason}")
             if not ended.execution.succeeded:
                 where = f"transaction {ended.execution.transaction_hash}"
                 return Failed(submission, f"{step.step.kind}: {where} was executed, and failed inside the Safe")
             effects.append(ended.effects)
-        return Done(submission, _together(effects))
+        return Done(submission, together(effects))
 
     def _look(self) -> Sight:
         sight = self._watch.look()
         self._checks.check(sight.state)
         return sight
 
-    def _begin(self, step: StoredStep, submission: OpenSubmission) -> Executed | Refused | Unknown:
+    def _begin(self, step: StoredStep, submission: OpenSubmission) -> Ended:
         state = self._transactions.strategy_state(submission.strategy)
         if state in ("paused", "halted") or (state in ("exiting", "exited") and _puts_in(step)):
             return Refused(f"the strategy is {state}: nothing new is begun")
@@ -127,6 +138,8 @@ class SafeExecutor:
         sight = self._look()
         if sight.timestamp > submission.deadline_timestamp:
             return Refused("the plan's deadline has passed")
+        if sight.timestamp - self._log.decided_timestamp(submission.decision_id) > _STALE_SECONDS:
+            return Refused("nothing was proposed in the quarter of an hour after it was decided: it is made anew")
         try:
             if self._proposer.key:
                 delegates = None if self._proposer.terms.approves_on_chain else self._delegates(sight)
@@ -142,9 +155,7 @@ class SafeExecutor:
             return lambda: (self._proposer.key,)
         return lambda: queue.proposers(sight.state.owners)
 
-    def _settle(
-        self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission
-    ) -> Executed | Refused | Unknown:
+    def _settle(self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission) -> Ended:
         if proposal.execution is not None:
             return Executed(proposal.execution, self._effects(proposal.execution))
         if not proposal.is_open:
@@ -223,7 +234,7 @@ class SafeExecutor:
 
     def _count(
         self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission, sight: Sight
-    ) -> Executed | Refused | Unknown | None:
+    ) -> Unknown | Asked | None:
         """Who has consented; and where that is enough and ours to do, the execution. None: look again."""
         owners, threshold = sight.state.owners, sight.state.threshold
         given, note = self._given(step, proposal, submission, sight)
@@ -245,7 +256,7 @@ class SafeExecutor:
             note = note if sent is None else f"not executed: {sent.reason}"
         if proposal.nonce > sight.state.nonce:
             have += f"; nonces {sight.state.nonce} to {proposal.nonce - 1} come before it"
-        return Unknown("; ".join(each for each in (have, note) if each))
+        return Asked("; ".join(each for each in (have, note) if each))
 
     def _given(
         self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission, sight: Sight
@@ -257,10 +268,10 @@ class SafeExecutor:
             return [], self._told(submission, error, sight).note
         return [Confirmation(owner, signature) for owner, signature in found.items()], ""
 
-    def _told(self, submission: OpenSubmission, error: TransientError | ServiceRefusedError, sight: Sight) -> Unknown:
+    def _told(self, submission: OpenSubmission, error: TransientError | ServiceRefusedError, sight: Sight) -> Asked:
         if isinstance(error, ServiceRefusedError):
             self._log.record_event_once(submission.strategy, "board_refused", str(error), sight.timestamp)
-        return Unknown(str(error))
+        return Asked(str(error))
 
     def _notice(self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission) -> Notice:
         title, text = self._describe(submission.decision_id, proposal.report)
@@ -279,13 +290,9 @@ class SafeExecutor:
         return self._venue.effects(execution.receipt, self._proposer.terms.safe, execution.block_timestamp)
 
 
+def _pending(submission: OpenSubmission, waiting: Unknown | Asked) -> Pending:
+    return Pending(submission, waiting.note, waits_for="people" if isinstance(waiting, Asked) else "chain")
+
+
 def _puts_in(step: StoredStep) -> bool:
     return any(each.kind in ("mint", "increase") for each in singles((step.step,)))
-
-
-def _together(effects: list[Effects]) -> Effects:
-    return Effects(
-        entries=tuple(entry for each in effects for entry in each.entries),
-        opened=tuple(opened for each in effects for opened in each.opened),
-        burned_token_ids=tuple(token_id for each in effects for token_id in each.burned_token_ids),
-    )

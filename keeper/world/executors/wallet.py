@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from keeper.errors import RehearsalFailedError
-from keeper.model.ledger import Effects
+from keeper.model.ledger import Effects, together
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Done, Failed, Outcome, Pending
 from keeper.model.plan import Batch, Plan, Step, singles
@@ -87,7 +87,7 @@ class WalletExecutor:
                 name = ending.receipt["transactionHash"]
                 return Failed(submission, f"{step.step.kind}: transaction {name} {_why(ending)}")
             effects.append(caused)
-        return Done(submission, _together(effects))
+        return Done(submission, together(effects))
 
     def _look_ahead(self, steps: tuple[StoredStep, ...], deadline_timestamp: int) -> str | None:
         """Why a later step would fail although nothing is signed yet; a single step the sender rehearses by itself."""
@@ -142,11 +142,3 @@ def _why(ending: Ending) -> str:
 
 def _invests(act: Step) -> bool:
     return any(each.kind in ("mint", "increase") for each in singles((act,)))
-
-
-def _together(effects: list[Effects]) -> Effects:
-    return Effects(
-        entries=tuple(entry for each in effects for entry in each.entries),
-        opened=tuple(opened for each in effects for opened in each.opened),
-        burned_token_ids=tuple(token_id for each in effects for token_id in each.burned_token_ids),
-    )

@@ -12,6 +12,7 @@ from keeper.world.journal import tape_tables
 from keeper.world.journal.attempts import TransactionState
 from keeper.world.journal.database_errors import damaged
 from keeper.world.journal.location import Location
+from keeper.world.journal.proposal_rows import ProposalState
 from keeper.world.journal.sql import query_on
 
 # What must not be there, as a query for its first case.
@@ -39,7 +40,11 @@ _IMPOSSIBLE: Final = (
     ),
 )
 
-_STATES: Final = {"strategies": get_args(StrategyState), "transactions": get_args(TransactionState)}
+_STATES: Final = {
+    "strategies": get_args(StrategyState),
+    "transactions": get_args(TransactionState),
+    "proposals": get_args(ProposalState),
+}
 
 
 def check_contents(connection: Connection, location: Location) -> None:

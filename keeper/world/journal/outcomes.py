@@ -5,7 +5,8 @@ Everything here runs inside the caller's transaction, and writing the same effec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, update
 
@@ -54,16 +55,15 @@ def write_effects(
     connection: Connection, account: Account, decision: Decision, effects: Effects, timestamp: int
 ) -> None:
     """Ledger lines, positions opened (with the plan's triggers and shares) and positions burned."""
-    write_entries(connection, account, effects.entries)
     pool = decision.observation.pool.address.lower()
     mints = [step for step in singles(decision.plan.steps) if isinstance(step, Mint)]
-    for opened in effects.opened:
+    shares = {(each.lower_tick, each.upper_tick): each.share_ppm for mint in mints for each in mint.ranges}
+    # Owners of a Safe may open positions of their own in the very transaction: these are not the plan's.
+    planned = [each for each in effects.opened if (each.lower_tick, each.upper_tick) in shares]
+    own = {each.token_id for each in effects.opened} - {each.token_id for each in planned}
+    write_entries(connection, account, tuple(_as_owners(entry, own) for entry in effects.entries))
+    for opened in planned:
         mint = mints[0]
-        share = next(
-            each.share_ppm
-            for each in mint.ranges
-            if (each.lower_tick, each.upper_tick) == (opened.lower_tick, opened.upper_tick)
-        )
         row = {
             "chain_id": account.chain_id,
             "pool": pool,
@@ -73,7 +73,7 @@ def write_effects(
             "upper_tick": opened.upper_tick,
             "trigger_lower_tick": mint.trigger_lower_tick,
             "trigger_upper_tick": mint.trigger_upper_tick,
-            "share_ppm": share,
+            "share_ppm": shares[opened.lower_tick, opened.upper_tick],
             "liquidity": str(opened.liquidity),
             "amount_0": str(opened.amount_0),
             "amount_1": str(opened.amount_1),
@@ -83,6 +83,12 @@ def write_effects(
         connection.execute(insert_missing(connection, tables.positions), row)
     for token_id in effects.burned_token_ids:
         _close_position(connection, account, pool, token_id, timestamp)
+
+
+def _as_owners(entry: LedgerEntry, token_ids: Collection[int]) -> LedgerEntry:
+    """What went into a position of the owners' own was taken from the strategy by them."""
+    is_theirs = entry.kind == "mint" and entry.token_id in token_ids
+    return replace(entry, kind="withdrawal", token_id=None) if is_theirs else entry
 
 
 def _close_position(connection: Connection, account: Account, pool: str, token_id: int, timestamp: int) -> None:

@@ -107,6 +107,12 @@ class ProposalLog:
                 pairs.append((OpenSubmission(row.id, row.decision_id, strategy, row.deadline_timestamp), proposal))
         return tuple(pairs)
 
+    def decided_timestamp(self, decision_id: int) -> int:
+        """The chain's time at which a decision was made."""
+        table = tables.decisions
+        with self._engine.begin() as connection:
+            return int(connection.execute(select(table.c.timestamp).where(table.c.id == decision_id)).scalar_one())
+
     def record_hashed(self, step_id: int, draft: Draft) -> StoredProposal:
         """Transaction, hash, signature and debit in one commit, before anything is posted.
 

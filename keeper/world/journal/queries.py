@@ -47,7 +47,7 @@ class PositionRecord:
 class ActRecord:
     """A plan and how it ended; ``state`` is open, done, failed or simulated; ``cost_quote`` is None while open.
 
-    ``transactions`` are the hashes signed for it, in the order of its steps.
+    ``transactions`` are the hashes signed for it, in the order of its steps, and those that others executed it by.
     """
 
     plan_id: int
@@ -151,6 +151,12 @@ def acts(query: Query, strategy: str | None = None) -> list[ActRecord]:
         "JOIN steps s ON s.id = t.step_id ORDER BY s.plan_id, s.ordinal, a.id"
     ):
         hashes.setdefault(plan_id, []).append(transaction_hash)
+    for plan_id, transaction_hash in query(
+        "SELECT s.plan_id, p.transaction_hash FROM proposals p JOIN steps s ON s.id = p.step_id "
+        "WHERE p.kind = 'act' AND p.state = 'FINAL' ORDER BY s.plan_id, s.ordinal"
+    ):
+        if transaction_hash not in hashes.setdefault(plan_id, []):
+            hashes[plan_id].append(transaction_hash)
     rows = query(
         "SELECT p.id, p.decision_id, p.strategy, d.timestamp, p.action, p.state, p.note, p.cost_quote "
         "FROM plans p JOIN decisions d ON d.id = p.decision_id "

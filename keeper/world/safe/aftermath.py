@@ -29,7 +29,7 @@ class Aftermath:
         for proposal in self._watch.moved(watched, sight.number):
             self._log.record_undone(proposal.id)
         for proposal in watched:
-            if proposal.state != "EXPIRED":
+            if proposal.state != "EXPIRED" or self._is_forgotten(proposal, sight):
                 continue
             use = self._watch.use_of(proposal, sight)
             if use.by == "ours":  # nothing in it was bound to the deadline: it counts all the same
@@ -63,6 +63,10 @@ class Aftermath:
         except (TransientError, ServiceRefusedError):
             return
         self._log.record_posted(proposal.id, self._board.place)
+
+    def _is_forgotten(self, proposal: StoredProposal, sight: Sight) -> bool:
+        """A nonce that is used closes a proposal; what is known by its calls alone has none, and is let go in time."""
+        return self._watch.by_payload and (proposal.block_number or 0) + _WATCHED_BLOCKS < sight.number
 
     def _is_final(self, use: Use, sight: Sight) -> bool:
         number = use.seen(sight).used_in

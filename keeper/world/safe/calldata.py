@@ -22,6 +22,9 @@ def selector(signature: str) -> bytes:
     return bytes(keccak(text=signature)[:4])
 
 
+EXECUTE_SELECTOR: Final = selector(_EXECUTE)
+
+
 def dynamic(data: bytes) -> bytes:
     """``bytes`` as the ABI puts them into a tail: their length, then they, padded to whole words."""
     return codec.word(len(data)) + data.ljust(-(-len(data) // codec.WORD) * codec.WORD, b"\0")
@@ -31,7 +34,7 @@ def execute_calldata(tx: SafeTx, signatures: bytes) -> bytes:
     """``execTransaction``: signatures as :func:`packed_signatures` makes them. The nonce is the Safe's own."""
     tail = dynamic(tx.data)
     head = _head(tx) + codec.word(codec.WORD * _HEAD_WORDS + len(tail))
-    return selector(_EXECUTE) + head + tail + dynamic(signatures)
+    return EXECUTE_SELECTOR + head + tail + dynamic(signatures)
 
 
 def hash_calldata(tx: SafeTx) -> bytes:

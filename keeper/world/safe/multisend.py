@@ -10,7 +10,7 @@ from keeper.world.chain import codec
 from keeper.world.protocols import Call
 from keeper.world.safe.calldata import dynamic, selector
 
-_MULTI_SEND: Final = "multiSend(bytes)"
+MULTI_SEND_SELECTOR: Final = selector("multiSend(bytes)")
 
 
 def multi_send(calls: Sequence[Call]) -> bytes:
@@ -25,7 +25,7 @@ def multi_send(calls: Sequence[Call]) -> bytes:
         b"\0" + bytes.fromhex(call.to[2:]) + codec.word(call.value_wei) + codec.word(len(call.data)) + call.data
         for call in calls
     )
-    return selector(_MULTI_SEND) + codec.word(codec.WORD) + dynamic(packed)
+    return MULTI_SEND_SELECTOR + codec.word(codec.WORD) + dynamic(packed)
 
 
 def batch_of(calls: Sequence[Call], multisend_address: str) -> tuple[str, int, bytes, Operation]:

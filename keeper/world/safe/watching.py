@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from keeper.errors import RpcError
-from keeper.model.safe import DELEGATE_CALL, SafeExecution, SafeState, SafeTx, rejection
-from keeper.world.chain import codec, sights
+from keeper.model.safe import SafeExecution, SafeState, SafeTx, rejection
+from keeper.world.chain import sights
 from keeper.world.journal.proposal_rows import Execution, StoredProposal
 from keeper.world.protocols import Node
+from keeper.world.safe.carried import carries
 from keeper.world.safe.contract import SafeReader
+from keeper.world.safe.executions import FAILURE_TOPIC, SUCCESS_TOPIC
 from keeper.world.safe.hashing import safe_tx_hash
 from keeper.world.safe.proposal_state import Seen, User
-
-# Selector, offset and length in front of what ``multiSend`` carries out.
-_PACKED_AT = 4 + 2 * codec.WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class SafeWatch:
     def __init__(self, node: Node, reader: SafeReader, *, confirmations: int, by_payload: bool = False) -> None:
         self._node, self._reader, self.by_payload = node, reader, by_payload
         self.confirmations = max(1, confirmations)
-        self._foreign: set[tuple[int, str]] = set()
+        self._foreign: set[tuple[int, str, str]] = set()
 
     def look(self) -> Sight:
         """The Safe at the newest block. Errors as ``SafeReader`` too."""
@@ -74,7 +73,7 @@ class SafeWatch:
             return Use(is_used=False)
         found = self._reader.executions(proposal.since_block, sight.number)
         if self.by_payload:
-            return self._use_by_payload(proposal, found)
+            return self._use_by_payload(proposal, found, sight.state.nonce)
         ours = next((each for each in found if each.safe_tx_hash == proposal.hash), None)
         if ours is not None:
             return Use(True, "ours", self._evidence(ours))
@@ -85,7 +84,7 @@ class SafeWatch:
         user, tx = found[-since], proposal.transaction
         if user.safe_tx_hash == "0x" + safe_tx_hash(rejection(tx.chain_id, tx.safe, tx.nonce)).hex():
             return Use(True, "rejection", self._evidence(user))
-        by: User = "ours" if self._carries(user, tx) else "other"
+        by: User = "ours" if self._carries(user, tx, (tx.nonce,)) else "other"
         return Use(True, by, self._evidence(user))
 
     def approvals(self, digest: bytes, sight: Sight) -> frozenset[str]:
@@ -119,22 +118,23 @@ class SafeWatch:
                 "before: it lags behind, or the chain is being reorganised"
             )
 
-    def _use_by_payload(self, proposal: StoredProposal, found: Iterable[SafeExecution]) -> Use:
+    def _use_by_payload(self, proposal: StoredProposal, found: Sequence[SafeExecution], next_nonce: int) -> Use:
+        # Every execution uses one nonce, so these have used the last ones before the next.
+        nonces = range(max(0, next_nonce - len(found)), next_nonce)
         for each in found:
-            key = (proposal.id, each.transaction_hash)
+            key = (proposal.id, each.transaction_hash, each.safe_tx_hash)
             if key in self._foreign:
                 continue
-            if self._carries(each, proposal.transaction):
+            if self._carries(each, proposal.transaction, nonces):
                 return Use(True, "ours", self._evidence(each))
             self._foreign.add(key)
         return Use(is_used=False)
 
-    def _carries(self, execution: SafeExecution, tx: SafeTx) -> bool:
-        """Whether the transaction made exactly the calls of ours: they hold the deadline, so no other has them."""
+    def _carries(self, execution: SafeExecution, tx: SafeTx, nonces: Iterable[int]) -> bool:
+        """Whether it made exactly the calls of ours: they hold the deadline, so no other proposal has them."""
         with sights.plain_answers():
             sent = self._node.request("eth_getTransactionByHash", [execution.transaction_hash])
-            given = bytes.fromhex(sent["input"][2:])
-        return all(part in given for part in payload(tx))
+            return carries(execution, bytes.fromhex(sent["input"][2:]), tx, nonces)
 
     def _evidence(self, execution: SafeExecution) -> Execution:
         """The receipt, where its block is the canonical one at its height. RpcError where it is not."""
@@ -145,22 +145,23 @@ class SafeWatch:
                     ("eth_getBlockByNumber", [hex(execution.block_number), False]),
                 ]
             )
-            _require_same(receipt, block, execution)
+            _require_same(receipt, block, execution, self._reader.safe)
             evidence = Execution(receipt, int(block["timestamp"], 16), execution.succeeded)
             if evidence.gas_wei < 0 or int(receipt["status"], 16) != 1:
                 raise ValueError("a receipt")
             return evidence
 
 
-def payload(tx: SafeTx) -> tuple[bytes, ...]:
-    """The bytes that whoever makes the same calls must send, however he puts them into a transaction of the Safe."""
-    if tx.operation == DELEGATE_CALL:
-        length = int.from_bytes(tx.data[_PACKED_AT - codec.WORD : _PACKED_AT], "big")
-        return (tx.data[_PACKED_AT : _PACKED_AT + length],)
-    return (bytes.fromhex(tx.to[2:]), tx.data)
+def _event(log: Mapping[str, Any]) -> tuple[str, str, int]:
+    return log["address"].lower(), log["topics"][0].lower() if log["topics"] else "", int(log["logIndex"], 16)
 
 
-def _require_same(receipt: Mapping[str, Any], block: Mapping[str, Any], execution: SafeExecution) -> None:
+def _require_same(receipt: Mapping[str, Any], block: Mapping[str, Any], execution: SafeExecution, safe: str) -> None:
+    shown = [_event(log) for log in receipt["logs"]]
+    topic = SUCCESS_TOPIC if execution.succeeded else FAILURE_TOPIC
+    # A node may make up a log; it is a receipt's own, or none.
+    if (safe.lower(), topic, execution.log_index) not in shown:
+        raise RpcError(f"the receipt of transaction {execution.transaction_hash} does not hold what its logs told of")
     told = (receipt["transactionHash"].lower(), receipt["blockHash"].lower(), block["hash"].lower())
     if told != (execution.transaction_hash, execution.block_hash, execution.block_hash):
         raise RpcError(f"the node contradicts itself about transaction {execution.transaction_hash}")

@@ -137,6 +137,14 @@ def test_nothing_is_spent_twice() -> None:
     refused(both, "the allowance that is changed", seen=holding(2_000 * 10**6, 0))
 
 
+def test_what_is_deposited_is_gone() -> None:
+    """The mint takes 1,000 and 1.7, the additions 200 and 0.2."""
+    twice = Batch((*batches.batch(MINT).steps, *batches.batch(INCREASE).steps))
+    check(replace(batches.evidence("delegated", twice), observation=holding(1_200 * 10**6, 19 * 10**17)))
+    refused(twice, "the amount of token0 is 200000000; allowed is at most 199999999",
+            seen=holding(1_200 * 10**6 - 1, 19 * 10**17))  # fmt: skip
+
+
 def test_what_a_swap_is_said_to_pay_counts_no_further_than_the_price_goes() -> None:
     lie = replace(SWAP, expected_out=10**19)
     seen = holding(2_000 * 10**6, 0)

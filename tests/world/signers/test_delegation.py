@@ -17,7 +17,14 @@ from keeper.world.journal.journal import SqlJournal
 from keeper.world.protocols import Signer
 from keeper.world.signers import policy
 from keeper.world.signers.decoding import Authorization, Signature, Unsigned, decode_signed, decode_unsigned
-from keeper.world.signers.delegation import NOBODY, UNSIGNED, UndelegationLimits, check_undelegation, sign_undelegation
+from keeper.world.signers.delegation import (
+    NOBODY,
+    UNSIGNED,
+    UndelegationLimits,
+    check_authorization,
+    check_undelegation,
+    sign_undelegation,
+)
 from keeper.world.signers.envelope import authorization_preimage, delegating_bytes, unsigned_bytes, with_signature
 from keeper.world.signers.evidence import Evidence, PastAttempt
 from keeper.world.signers.keystore import KeystoreSigner
@@ -89,6 +96,13 @@ def test_the_strategys_own_delegate_and_nobody_else() -> None:
         with pytest.raises(SigningRefusedError):
             policy.check(replace(batches.rules(account), delegate=DELEGATE), known,
                          delegating_bytes(FIELDS, consent()))  # fmt: skip
+
+
+def test_a_consent_for_any_chain_is_none() -> None:
+    """Not even where the rules themselves said so."""
+    anywhere = decode_unsigned(delegating_bytes(FIELDS | {"chainId": 0}, consent(chainId=0)))
+    with pytest.raises(SigningRefusedError, match="the chain id of the authorization is 0; allowed is at least 1"):
+        check_authorization(batches.rules("delegated", chain_id=0), KNOWN, anywhere, signed=True)
 
 
 def test_only_with_a_batch_and_never_to_take_a_nonce_back() -> None:
