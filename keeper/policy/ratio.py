@@ -48,13 +48,6 @@ class Market:
             known_upper_tick=self.known_upper_tick,
         )
 
-    def at(self, sqrt_price_x96: int) -> Market:
-        """The same liquidity at another price, within the ticks that were read."""
-        tick = tick_at_sqrt_price(sqrt_price_x96)
-        risen = sum(net for at, net in self.ticks if self.tick < at <= tick)
-        fallen = sum(net for at, net in self.ticks if tick < at <= self.tick)
-        return replace(self, sqrt_price_x96=sqrt_price_x96, tick=tick, liquidity=self.liquidity + risen - fallen)
-
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -91,6 +84,14 @@ def market_without(pool: PoolState, positions: tuple[Position, ...]) -> Market:
         known_lower_tick=pool.known_lower_tick,
         known_upper_tick=pool.known_upper_tick,
     )
+
+
+def market_at(market: Market, sqrt_price_x96: int) -> Market:
+    """The market after others have moved its price there."""
+    tick, before = tick_at_sqrt_price(sqrt_price_x96), market.tick
+    entered = sum(net for at, net in market.ticks if before < at <= tick)
+    left = sum(net for at, net in market.ticks if tick < at <= before)
+    return replace(market, sqrt_price_x96=sqrt_price_x96, tick=tick, liquidity=market.liquidity + entered - left)
 
 
 def needs(ladder: Ladder, sqrt_price_x96: int, quote_is_token0: bool) -> list[tuple[int, int]]:
