@@ -208,7 +208,7 @@ class SafeExecutor:
         match move:
             case Expire(is_withdrawn=is_withdrawn):
                 why = "taken back, for the strategy is to leave" if is_withdrawn else "not executed before its deadline"
-                rejecting = self._proposer.reject(proposal, sight)
+                rejecting = None if use.is_used else self._proposer.reject(proposal, sight)
                 self._log.record_ended(proposal.id, "EXPIRED", why, block_number=sight.number)
                 if rejecting is not None:
                     self._aftermath.post_rejection(rejecting)

@@ -65,8 +65,11 @@ class Aftermath:
         self._log.record_posted(proposal.id, self._board.place)
 
     def _is_forgotten(self, proposal: StoredProposal, sight: Sight) -> bool:
-        """A nonce that is used closes a proposal; what is known by its calls alone has none, and is let go in time."""
-        return self._watch.by_payload and (proposal.block_number or 0) + _WATCHED_BLOCKS < sight.number
+        """A nonce that is used closes a proposal; what is known by its calls alone has none, and is let go in time:
+        never before its own deadline, for one that was taken back can be executed until then."""
+        if not self._watch.by_payload or sight.final_timestamp <= proposal.deadline_timestamp:
+            return False
+        return (proposal.block_number or 0) + _WATCHED_BLOCKS < sight.number
 
     def _is_final(self, use: Use, sight: Sight) -> bool:
         number = use.seen(sight).used_in

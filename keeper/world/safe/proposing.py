@@ -126,7 +126,7 @@ class Proposer:
         """The lowest nonce from the chain's on at which nothing of others waits. Where only proposals of ours stand
         that came to nothing, the same nonce is used once more, so that at most one of them can ever be executed."""
         terms, nonce = self.terms, sight.state.nonce
-        queued = {} if self._queue is None else self._queue.queued(nonce)
+        queued = {} if self._queue is None else self._queue.queued(nonce, self.key)
         live = {each.nonce for each in self._log.live(terms.chain_id, terms.safe)}
         while nonce in live or self._is_foreign(nonce, queued.get(nonce, frozenset())):
             nonce += 1
