@@ -160,3 +160,35 @@ def test_26_killed_between_sending_and_booking(treasury: Treasury, monkeypatch: 
 
 def _die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_26_overtaken_while_its_own_is_stuck(treasury: Treasury, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's execution is ours by its hash: the key's own would only revert, and its nonce is taken back."""
+    treasury.executes = "always"
+    with treasury.at_work() as keeper:
+        proposal = keeper.proposed()
+        treasury.confirms(proposal, 0, 1)
+        treasury.rpc("evm_setAutomine", False)
+        monkeypatch.setattr(Treasury, "mine", lambda self: self.rpc("anvil_dropAllTransactions"))
+        assert keeper.cycle().kind == "pending"
+        monkeypatch.undo()
+        treasury.rpc("anvil_dropAllTransactions")
+        treasury.rpc("evm_setAutomine", True)
+        treasury.executes_it(proposal.transaction, 0, 1)
+        assert keeper.cycle().kind == "done"
+        assert keeper.act().state == "FINAL" and set(keeper.difference().values()) == NOTHING
+        with keeper.journal.reading() as query:
+            assert query("SELECT state FROM transactions") == [("CANCELLED",)], "taken back, not paid for twice"
+            assert query("SELECT cancels FROM attempts ORDER BY id")[-1] == (True,)
+        assert gas_of_key(treasury) <= 21_000 * 10**11 and keeper.runner.state() == "running"
+
+
+def test_26_the_only_owner_s_signature_is_not_a_delegate_s_to_pay_for(
+    world: Warm, tmp_path: Path, service: TransactionService
+) -> None:
+    """auto: the key pays where its own signature is enough, and that is never so for a delegate."""
+    treasury = made(world, tmp_path, service, threshold=1)
+    with treasury.at_work() as keeper:
+        treasury.confirms(keeper.proposed(), 0)
+        assert keeper.cycle().kind == "pending" and gas_of_key(treasury) == 0
+        assert keeper.act().state == "READY"

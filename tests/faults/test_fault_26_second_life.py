@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from keeper.errors import KeeperError, RpcError, TransientError
-from keeper.model.safe import SafeState
-from keeper.world.chain.node import HttpNode
+from keeper.chainlab.calls import send
+from keeper.errors import ConfigError, RpcError
+from keeper.model.safe import SafeExecution, SafeState
 from keeper.world.safe.contract import SafeReader
-from tests.faults.site import CHAIN_ID
-from tests.faults.treasury import Keeper, Treasury, make_treasury, whale_away
+from keeper.world.safe.hashing import safe_tx_hash
+from tests.faults.treasury import Keeper, Treasury, make_treasury
 from tests.policy.desk import Warm
-from tests.safe import transaction_service as faults
 from tests.safe.transaction_service import TransactionService
 
 NOTHING = {0}
@@ -49,15 +46,9 @@ def test_26_a_file_that_was_taken_back_is_executed_hours_later(
         keeper.cycle()
         treasury.executes_it(replace(file, nonce=treasury.nonce()), 0, 1)
         keeper.cycle()
-        found = next(each for each in keeper.proposals() if each.hash == "0x" + file_hash(file))
+        found = next(each for each in keeper.proposals() if each.hash == "0x" + safe_tx_hash(file).hex())
         assert found.state == "FINAL", "it is the strategy's, and no stranger's"
         assert set(keeper.difference().values()) == NOTHING
-
-
-def file_hash(tx: Any) -> str:
-    from keeper.world.safe.hashing import safe_tx_hash
-
-    return safe_tx_hash(tx).hex()
 
 
 def test_26_a_node_that_lags_makes_a_proposal_of_a_used_nonce(
@@ -96,3 +87,50 @@ def test_26_the_journal_is_an_older_copy(treasury: Treasury) -> None:
         assert keeper.cycle().kind == "failed"
         outcome = keeper.cycle()
         assert outcome.kind == "held", "the position that nobody knows is not added to"
+
+
+def test_26_another_safe_says_nothing_of_this_ones_nonces(
+    treasury: Treasury, world: Warm, service: TransactionService, tmp_path: Path
+) -> None:
+    """An operator who changes safe.address while something waits is told so; put back, all goes on."""
+    with treasury.at_work() as keeper:
+        first = keeper.proposed()
+    mine, other = treasury.safe, make_treasury(world, tmp_path / "other", service)
+    treasury.executes_it(first.transaction, 0, 1)
+    treasury.safe = other.safe
+    for _ in range(2):
+        with treasury.at_work() as keeper, pytest.raises(ConfigError, match="is not settled, and the strategy now has"):
+            keeper.cycle()
+    treasury.safe = mine
+    with treasury.at_work() as keeper:
+        assert keeper.cycle().kind == "done" and set(keeper.difference().values()) == NOTHING
+
+
+def test_26_an_expired_one_of_another_safe_is_left_alone(
+    treasury: Treasury, world: Warm, service: TransactionService, tmp_path: Path
+) -> None:
+    with treasury.at_work() as keeper:
+        keeper.proposed()
+        treasury.passes(86_400 + 60)
+        keeper.cycle()
+    other = make_treasury(world, tmp_path / "other", service)
+    treasury.safe = other.safe
+    treasury.delegates()
+    treasury.rival(0)
+    with treasury.at_work() as keeper:
+        keeper.cycle()
+        assert [each.state for each in keeper.proposals()][:2] == ["EXPIRED", "PROPOSED"]
+
+
+def test_26_logs_that_no_receipt_holds(keeper: Keeper, treasury: Treasury, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that makes an execution up, and shows a real transaction for it."""
+    proposal = keeper.proposed()
+    receipt = send(treasury.warm.anvil.rpc, str(treasury.rpc("eth_accounts")[5]), treasury.safe, "0x")
+    number, block = int(receipt["blockNumber"], 16), receipt["blockHash"]
+    forged = SafeExecution(proposal.hash, True, receipt["transactionHash"], number, block, 0)
+    really = SafeReader.state
+    monkeypatch.setattr(SafeReader, "state", lambda self, at: replace(really(self, at), nonce=1))
+    monkeypatch.setattr(SafeReader, "executions", lambda *_: (forged,))
+    with pytest.raises(RpcError, match="does not hold what its logs told of"):
+        keeper.cycle()
+    assert keeper.act().state == "PROPOSED"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from keeper import __version__
@@ -25,7 +26,7 @@ class Aftermath:
     def review(self, strategy: str, sight: Sight) -> None:
         """What ended otherwise than the chain now shows is open again; what expired, and whose nonce others then used,
         is closed. TransientError where the node lags behind."""
-        watched = self._log.watched(strategy, self._chain_id, _WATCHED_BLOCKS)
+        watched = self._of_this(self._log.watched(strategy, self._chain_id, _WATCHED_BLOCKS))
         for proposal in self._watch.moved(watched, sight.number):
             self._log.record_undone(proposal.id)
         for proposal in watched:
@@ -40,7 +41,7 @@ class Aftermath:
 
     def tend_rejections(self, strategy: str, sight: Sight) -> None:
         """Those that the board did not take are posted; those whose nonce is gone are closed. Never in the way."""
-        for proposal in self._log.open_rejections(strategy):
+        for proposal in self._of_this(self._log.open_rejections(strategy)):
             use = self._watch.use_of(proposal, sight)
             if not use.is_used and proposal.state == "HASHED":
                 self.post_rejection(proposal)
@@ -63,6 +64,11 @@ class Aftermath:
         except (TransientError, ServiceRefusedError):
             return
         self._log.record_posted(proposal.id, self._board.place)
+
+    def _of_this(self, proposals: Iterable[StoredProposal]) -> list[StoredProposal]:
+        """Without those of a Safe that the strategy had before: this one's nonces say nothing of them."""
+        this = self._chain_id, self._watch.safe
+        return [each for each in proposals if (each.transaction.chain_id, each.transaction.safe) == this]
 
     def _is_forgotten(self, proposal: StoredProposal, sight: Sight) -> bool:
         """A nonce that is used closes a proposal; what is known by its calls alone has none, and is let go in time:

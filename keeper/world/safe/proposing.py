@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from keeper.errors import HaltedError, RehearsalFailedError, SigningLimitError
+from keeper.errors import ConfigError, HaltedError, RehearsalFailedError, SigningLimitError
 from keeper.model.plan import Step, singles
-from keeper.model.safe import SafeTx, rejection
+from keeper.model.safe import SafeState, SafeTx, rejection
 from keeper.world.chain.rehearsal import ForesightedRehearsal
 from keeper.world.chain.sent import Refused
 from keeper.world.journal.proposal_rows import StoredProposal
@@ -36,9 +36,10 @@ class SafeTerms:
     executes: Executes = "auto"
     approves_on_chain: bool = False
 
-    def sends(self, threshold: int) -> bool:
-        """Whether the key is to execute what is signed."""
-        return self.executes == "always" or (self.executes == "auto" and threshold == 1)
+    def sends(self, key: str, state: SafeState) -> bool:
+        """Whether the key (lower case) is to execute what is signed."""
+        is_enough = state.threshold == 1 and key in state.owners
+        return self.executes == "always" or (self.executes == "auto" and is_enough)
 
 
 class Proposer:
@@ -74,6 +75,15 @@ class Proposer:
         """The transaction that carries out the step on a nonce."""
         to, value, data, operation = batch_of(self.calls(step, deadline_timestamp), self.terms.multisend)
         return SafeTx(self.terms.chain_id, self.terms.safe, to, value, data, operation, nonce)
+
+    def require_own(self, proposal: StoredProposal) -> None:
+        """ConfigError where it is another Safe's: what is seen of this one says nothing of it."""
+        tx, terms = proposal.transaction, self.terms
+        if (tx.chain_id, tx.safe) != (terms.chain_id, terms.safe):
+            raise ConfigError(
+                f"nonce {tx.nonce} of the Safe {tx.safe} on chain {tx.chain_id} is not settled, and the strategy now "
+                f"has chain {terms.chain_id} and the Safe {terms.safe}: put them back until it is"
+            )
 
     def propose(self, step_id: int, step: Step, deadline_timestamp: int, sight: Sight) -> StoredProposal | Refused:
         """Everything up to the journal; nobody has been told yet.
@@ -149,7 +159,7 @@ class Proposer:
 
     def _signature(self, tx: SafeTx, purpose: Purpose, sight: Sight) -> tuple[bytes | None, int]:
         """None where nobody signs: there is no key, or it is to consent on chain."""
-        if self._signer is None or (self.terms.approves_on_chain and not self.terms.sends(sight.state.threshold)):
+        if self._signer is None or (self.terms.approves_on_chain and not self.terms.sends(self.key, sight.state)):
             return None, 0
         signed = self._signer.sign_safe(tx, purpose)
         return signed.raw, signed.debit_quote

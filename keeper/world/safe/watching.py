@@ -17,7 +17,6 @@ from keeper.world.safe.executions import FAILURE_TOPIC, SUCCESS_TOPIC
 from keeper.world.safe.hashing import safe_tx_hash
 from keeper.world.safe.proposal_state import Seen, User
 
-
 _LAG_BLOCKS: Final = 128
 
 
@@ -58,6 +57,11 @@ class SafeWatch:
         self._node, self._reader, self.by_payload = node, reader, by_payload
         self.confirmations = max(1, confirmations)
         self._foreign: set[tuple[int, str, str]] = set()
+
+    @property
+    def safe(self) -> str:
+        """The Safe's address, in lower case."""
+        return self._reader.safe
 
     def look(self) -> Sight:
         """The Safe at the newest block. Errors as ``SafeReader`` too."""
