@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from keeper.errors import ConfigError, HaltedError, RehearsalFailedError, SigningLimitError
 from keeper.model.plan import Step, singles
@@ -42,8 +42,17 @@ class SafeTerms:
         return self.executes == "always" or (self.executes == "auto" and is_enough)
 
 
+class Examines(Protocol):
+    """The signing policy for what people sign by themselves."""
+
+    def examine(self, transaction: SafeTx, purpose: Purpose) -> int:
+        """What it counts against the limits, raw quote units; SigningRefusedError or SigningLimitError."""
+        ...
+
+
 class Proposer:
-    """Makes what the owners are asked for. ``signer`` None: nobody signs, people put it together by themselves.
+    """Makes what the owners are asked for. ``signer`` None: nobody signs, people put it together by themselves;
+    ``examiner`` is the policy for what is not signed here (None: nothing is shown to anybody).
 
     ``rehearsal_as`` gives a rehearsal in which the owner that it is given consents for all of them.
     """
@@ -57,10 +66,12 @@ class Proposer:
         rehearsal_as: Callable[[str], ForesightedRehearsal],
         *,
         signer: SafeLook | None,
+        examiner: Examines | None = None,
         queue: Queue | None = None,
     ) -> None:
         self.terms, self._venue, self._log, self._reader = terms, venue, log, reader
         self._rehearsal_as, self._signer, self._queue = rehearsal_as, signer, queue
+        self._examiner = examiner
 
     @property
     def key(self) -> str:
@@ -158,8 +169,8 @@ class Proposer:
         return "0x" + local.hex()
 
     def _signature(self, tx: SafeTx, purpose: Purpose, sight: Sight) -> tuple[bytes | None, int]:
-        """None where nobody signs: there is no key, or it is to consent on chain."""
+        """None where nobody signs: there is no key, or it is to consent on chain. The policy looks all the same."""
         if self._signer is None or (self.terms.approves_on_chain and not self.terms.sends(self.key, sight.state)):
-            return None, 0
+            return None, 0 if self._examiner is None else self._examiner.examine(tx, purpose)
         signed = self._signer.sign_safe(tx, purpose)
         return signed.raw, signed.debit_quote
