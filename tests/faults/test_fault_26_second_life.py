@@ -134,3 +134,20 @@ def test_26_logs_that_no_receipt_holds(keeper: Keeper, treasury: Treasury, monke
     with pytest.raises(RpcError, match="does not hold what its logs told of"):
         keeper.cycle()
     assert keeper.act().state == "PROPOSED"
+
+
+def test_26_executed_after_the_exit_it_is_told_and_taken_out_again(keeper: Keeper, treasury: Treasury) -> None:
+    """Owners sign what was taken back, before its deadline: nobody is left to think that everything is out."""
+    entering = keeper.proposed()
+    keeper.journal.set_state("treasury", "exiting", "asked", 0)
+    assert "taken back" in str(keeper.cycle())
+    treasury.mine()
+    assert keeper.cycle().kind == "held" and keeper.runner.state() == "exited"
+    treasury.executes_it(entering.transaction, 0, 1)
+    leaving = keeper.proposed()
+    assert leaving.id > entering.id and len(keeper.journal.memory("treasury").held) == 1
+    assert keeper.runner.state() == "exiting" and set(keeper.difference().values()) == NOTHING
+    assert any(kind == "executed_late" and entering.hash in message for kind, message in keeper.events())
+    treasury.executes_it(leaving.transaction, 0, 1)
+    assert keeper.cycle().kind == "done" and keeper.journal.memory("treasury").held == ()
+    assert keeper.runner.state() == "exited" and set(keeper.difference().values()) == NOTHING

@@ -33,8 +33,13 @@ class Aftermath:
             if proposal.state != "EXPIRED" or self._is_forgotten(proposal, sight):
                 continue
             use = self._watch.use_of(proposal, sight)
-            if use.by == "ours":  # nothing in it was bound to the deadline: it counts all the same
+            if use.by == "ours" and use.execution is not None:  # taken back, or not bound to the deadline: it counts
                 self._log.record_undone(proposal.id)
+                sentence = (
+                    f"proposal {proposal.hash}, which had ended ({proposal.note}), was executed all the same in "
+                    f"transaction {use.execution.transaction_hash}; it is booked as the strategy's own"
+                )
+                self._log.record_event_once(strategy, "executed_late", sentence, sight.timestamp)
             elif use.execution is not None and self._is_final(use, sight):
                 state: ProposalState = "REJECTED" if use.by == "rejection" else "REPLACED"
                 self._log.record_ended(proposal.id, state, proposal.note, use.execution)
