@@ -20,7 +20,7 @@ from keeper.model.safe import SafeTx
 from keeper.world.chain.fees import Fees
 from keeper.world.journal.opening import open_journal
 from keeper.world.safe.calldata import approve_hash_calldata, execute_calldata
-from keeper.world.signers.delegation import sign_undelegation
+from keeper.world.signers.delegation import UndelegationLimits, sign_undelegation
 from keeper.world.signers.keystore import KeystoreSigner
 from tests.world.signers import batches, scene
 from tests.world.signers.written import write_for
@@ -121,6 +121,7 @@ def test_01_a_delegated_account_acts_for_its_key_alone_and_is_itself_again(anvil
     with pytest.raises(RpcError, match="not from self or EntryPoint"):
         rpc("eth_call", {"from": THIEF, "to": me, "data": "0x" + stolen.hex()}, "latest")
 
-    ended = raw_send(anvil, sign_undelegation(KeystoreSigner(KEY), 31337, before + 4, Fees(10**11, 1), 60_000))
+    dear = UndelegationLimits(tip_wei=1, gas_wei=10**16)
+    ended = raw_send(anvil, sign_undelegation(KeystoreSigner(KEY), 31337, before + 4, Fees(10**11, 1), 60_000, dear))
     assert (ended["status"], ended["type"], nonce(anvil)) == ("0x1", "0x4", before + 6)
     assert delegate_of(rpc, me) is None and rpc("eth_getCode", me, "latest") == "0x"
