@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from keeper.model.observation import Account
-from keeper.policy.settings import StrategySettings
+from keeper.policy.settings import Signing, StrategySettings
 from keeper.world.chain.contracts import Contracts
+from keeper.world.signers.delegation import UndelegationLimits
 from keeper.world.signers.evidence import Rules, SpendingLimits
 from keeper.world.v3.identity import PoolIdentity
 
@@ -96,6 +97,12 @@ def _spending_limits(settings: StrategySettings, quote_decimals: int, chain_id: 
         transactions_per_day=signing.max_transactions_per_day,
         exit_reserve_transactions=_EXIT_RESERVE_TRANSACTIONS,
     )
+
+
+def undelegation_limits(chain_id: int) -> UndelegationLimits:
+    """What taking a delegation back may cost: as a strategy's way out where nothing is written, for it is nobody's."""
+    tip_wei = _raw(Signing().max_priority_fee_gwei, _GWEI_DIGITS)
+    return UndelegationLimits(tip_wei, _raw(_GAS_PER_EXIT * _TIMES_ETHER.get(chain_id, 1), _WEI_DIGITS))
 
 
 def _raw(human: Decimal, decimals: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from keeper import plugins
 from keeper.assembly import connect
 from keeper.assembly_chain import ChainAccess, access
+from keeper.assembly_signing import undelegation_limits
 from keeper.assembly_wallet import wei_per_gas
 from keeper.config import LoadedConfig
 from keeper.config_mistakes import suggestion
@@ -21,7 +22,7 @@ from keeper.world.chain.undelegating import Undelegated, Waiting, undelegate
 from keeper.world.journal.lock import hold_lock
 from keeper.world.journal.opening import open_journal
 from keeper.world.protocols import Signer
-from keeper.world.signers.delegation import sign_undelegation
+from keeper.world.signers.delegation import UndelegationLimits, sign_undelegation
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def take_delegation_back(loaded: LoadedConfig, chain: str | None, waiting: Waiti
     if loaded.mode in ("dry", "proposal_file"):
         raise ConfigError(f"mode {loaded.mode} signs nothing: set another execution.mode", path=str(loaded.file))
     reach = access(loaded.keeper.chains[name])
+    limits = undelegation_limits(reach.chain_id)
     signer = _signer(loaded)
     url = loaded.journal_url
     with hold_lock(url, signer.address):
@@ -56,10 +58,10 @@ def take_delegation_back(loaded: LoadedConfig, chain: str | None, waiting: Waiti
             result = undelegate(
                 node if relay is None else PrivatelySent(node, relay),
                 journal.transactions,
-                lambda nonce, caps, gas: sign_undelegation(signer, reach.chain_id, nonce, caps, gas),
+                lambda nonce, caps, gas: sign_undelegation(signer, reach.chain_id, nonce, caps, gas, limits),
                 signer.address,
                 reach.chain_id,
-                _patience(loaded, reach),
+                _patience(loaded, reach, limits),
                 waiting or Waiting(time.sleep, time.monotonic),
             )
         finally:
@@ -78,11 +80,14 @@ def _the_chain(loaded: LoadedConfig, chain: str | None) -> str:
     return chain
 
 
-def _patience(loaded: LoadedConfig, chain: ChainAccess) -> Patience:
+def _patience(loaded: LoadedConfig, chain: ChainAccess, limits: UndelegationLimits) -> Patience:
     return Patience(
         confirmations=max(1, chain.confirmations),
         bump_after_seconds=chain.bump_after_seconds,
         ceiling_wei=wei_per_gas(loaded.keeper.limits.max_gas_gwei),
+        # What the signing policy would refuse is not asked for.
+        most_tip_wei=limits.tip_wei,
+        most_gas_wei=limits.gas_wei,
     )
 
 

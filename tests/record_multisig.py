@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from keeper.chainlab.lab import Lab
+from tests.cli.operator import PASSWORD
 from tests.cli.story import REPOSITORY, Story, open_story
 
 PAGE = REPOSITORY / "docs/multisig.md"

@@ -30,7 +30,7 @@ class OwnersBoard:
     """Implements ``Board`` and ``Queue``. Nothing stays up that the Safe itself hashes to something else.
 
     ``delay_seconds`` is how long the owners leave a proposal lying before they look at it. Of three owners two sign, in
-    turn; ``executor``, an account that the node signs for, pays for the execution. ``proposer``, no owner, may put
+    turn; ``executor``, an account that the node signs for, pays for the execution. ``proposer``, no owner, puts
     things up. ``executions`` are the executor's transactions; ``refused`` counts how often one would have failed.
     """
 
@@ -77,8 +77,9 @@ class OwnersBoard:
                 found.setdefault(_nonce(each), set()).add(digest)
         return {nonce: frozenset(hashes) for nonce, hashes in found.items()}
 
-    def proposers(self, owners: Collection[str]) -> Collection[str]:  # noqa: ARG002  # the key is at hand
-        return {self._proposer.lower()}
+    def proposers(self, owners: Collection[str]) -> Collection[str]:
+        """The first of the owners has named it, and it counts as long as he is one."""
+        return {self._proposer.lower()} if self._owners.addresses[0].lower() in owners else set()
 
     def work(self) -> bool:
         """The owners' next move: to sign what has lain there long enough, or to have executed what is signed. False

@@ -59,7 +59,8 @@ def plan_compound(
         objections = (*objections, Objection("compounding_costs_too_much", "compounding now costs too much", figures))
     deadline = observation.block.timestamp + settings.limits.plan_lifetime_seconds
     leftover = max(0, _worth(observation, amounts) - added - cost.swap_fee_quote - cost.price_impact_quote)
-    return Draft(Plan("compound", tuple(steps), deadline, added, leftover, cost), objections)
+    plan = Plan("compound", tuple(steps), deadline, added, leftover, cost)
+    return Draft(plan, objections, fit.sqrt_price_x96 if fit.amount_in else None)
 
 
 def _fit_additions(

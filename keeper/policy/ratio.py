@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.model.decision import Ladder
 from keeper.model.liquidity import amounts_on_burn, amounts_to_mint, liquidity_for_amounts
 from keeper.model.observation import PoolState, Position
 from keeper.model.swap import SwapResult, swap
-from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick
+from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick, tick_at_sqrt_price
 from keeper.policy.valuation import value_in_quote
 
 # Liquidity of the reference position that a range's token ratio is read from: large, so that rounding is nothing.
@@ -84,6 +84,14 @@ def market_without(pool: PoolState, positions: tuple[Position, ...]) -> Market:
         known_lower_tick=pool.known_lower_tick,
         known_upper_tick=pool.known_upper_tick,
     )
+
+
+def market_at(market: Market, sqrt_price_x96: int) -> Market:
+    """The market after others have moved its price there."""
+    tick, before = tick_at_sqrt_price(sqrt_price_x96), market.tick
+    entered = sum(net for at, net in market.ticks if before < at <= tick)
+    left = sum(net for at, net in market.ticks if tick < at <= before)
+    return replace(market, sqrt_price_x96=sqrt_price_x96, tick=tick, liquidity=market.liquidity + entered - left)
 
 
 def needs(ladder: Ladder, sqrt_price_x96: int, quote_is_token0: bool) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from keeper.model import canonical
+from keeper.model.decision import Ladder, TargetRange
 from keeper.model.liquidity import position_amounts
 from keeper.model.observation import Account, Allowance, Observation, Position
 from keeper.model.plan import Approve, Batch, Exit, Increase, Mint, Plan, SingleStep, Step, Swap, is_way_out, singles
@@ -20,6 +21,7 @@ from keeper.model.ticks import tick_at_sqrt_price
 from keeper.policy.at_once import at_once
 from keeper.policy.compound import plan_compound
 from keeper.policy.decide import decide
+from keeper.policy.ratio import charged, market_without
 from keeper.policy.rebalance import Draft, plan_change, plan_exit, plan_tidy
 from keeper.policy.settings import StrategySettings
 from tests.policy.test_decide import strategy
@@ -103,7 +105,7 @@ def test_gas_is_paid_once_and_nothing_is_lost_from_the_books() -> None:
     whole = moved_to(obs, 201_000, "delegated").plan
     assert whole.cost.gas_units < apart.cost.gas_units
     assert whole.cost.swap_fee_quote <= apart.cost.swap_fee_quote
-    assert whole.leftover_quote > apart.leftover_quote
+    assert whole.leftover_quote == apart.leftover_quote, "nothing is missing anywhere within the drift: nothing is cut"
     none = moved_to(obs, 201_000, "delegated", settings(limits={"max_drift_bps": 0})).plan
     acts = tuple(each for each in none.acts if not isinstance(each, Approve))
     assert acts == tuple(each for each in apart.steps if not isinstance(each, Approve)), "no drift, nothing is cut"
@@ -121,46 +123,90 @@ def test_a_safe_needs_no_gas_of_its_own_and_decides_in_one_act() -> None:
 @examples(max_examples=150, deadline=None)
 @given(
     tick=st.integers(198_100, 201_500),
-    balances=st.tuples(st.integers(0, 10**12), st.integers(0, 10**21)),
-    drift_bps=st.sampled_from([0, 10, 100, 500]),
+    width=st.sampled_from([60, 120, 600, 3_000]),
+    balances=st.tuples(st.integers(0, 10**11), st.integers(0, 10**20)),
+    drift_bps=st.sampled_from([0, 10, 100, 300]),
     place=st.floats(-1, 1),
-    aside=st.sampled_from([0, 1_500, -1_500]),
+    aside=st.sampled_from([0, 600, -600, 1_500, -1_500]),
+    rungs=st.integers(1, 3),
     quote_is_token0=st.booleans(),
 )
 def test_every_amount_is_there_wherever_the_price_goes(
-    tick: int, balances: tuple[int, int], drift_bps: int, place: float, aside: int, quote_is_token0: bool
-) -> None:
-    """Carried out at any price within the drift: nothing is taken that is not held by then."""
+    tick: int, width: int, balances: tuple[int, int], drift_bps: int, place: float, aside: int, rungs: int,
+    quote_is_token0: bool,
+) -> None:  # fmt: skip
+    """Carried out at any price within the drift, by the pool's own arithmetic: nothing is taken that is not held."""
+    assume(drift_bps <= 2 * width)
     chosen = settings(
         quote="token0" if quote_is_token0 else "token1",
-        limits={"max_drift_bps": drift_bps, "max_slippage_bps": 100, "max_twap_deviation_ticks": 600},
+        limits={"max_drift_bps": drift_bps, "max_slippage_bps": 1_000, "max_twap_deviation_ticks": 600},
     )
     obs = observation(tick=tick, positions=(OLD,), balances=balances, quote_is_token0=quote_is_token0)
-    draft = moved_to(obs, tick + aside, "safe", chosen)
+    wanted = wide(tick + aside, width, rungs)
+    draft = at_once(plan_change(obs, wanted, obs.positions, chosen, leftover_bps=10), owned_by(obs, "safe"), chosen)
     assume(draft.plan.steps and not draft.objections)
-    root = isqrt(obs.pool.sqrt_price_x96**2 * (BPS + round(drift_bps * place)) // BPS)
-    carry_out(draft.plan, obs, root, drift_bps)
+    for root in (place, -1.0, 0.0, 1.0):
+        carry_out(draft.plan, obs, isqrt(obs.pool.sqrt_price_x96**2 * (BPS + round(drift_bps * root)) // BPS))
 
 
-def carry_out(plan: Plan, obs: Observation, root_x96: int, drift_bps: int) -> None:
-    """What the contracts would pay and take at this price, and no more than is there."""
-    have = [obs.wallet.balance_0, obs.wallet.balance_1]
+def wide(tick: int, width: int, rungs: int) -> Ladder:
+    """Nested ranges around the tick, of equal shares."""
+    middle, share = tick // 60 * 60, 1_000_000 // rungs
+    shares = [share] * (rungs - 1) + [1_000_000 - share * (rungs - 1)]
+    ranges = (TargetRange(middle - width * n, middle + width * n, part) for n, part in enumerate(shares, 1))
+    return Ladder("test", tuple(ranges), middle - width, middle + width, "made up")
+
+
+def carry_out(plan: Plan, obs: Observation, root_x96: int) -> None:
+    """What the contracts pay and take from this price on, and no more than is there."""
+    have, tick = [obs.wallet.balance_0, obs.wallet.balance_1], tick_at_sqrt_price(root_x96)
+    market = market_without(replace(obs.pool, sqrt_price_x96=root_x96, tick=tick), ())
     for step in plan.acts:
         if isinstance(step, Exit):
-            tick = tick_at_sqrt_price(root_x96)
             paid = position_amounts(root_x96, tick, OLD.lower_tick, OLD.upper_tick, OLD.liquidity, round_up=False)
             have = [have[0] + paid[0] + OLD.uncollected_0, have[1] + paid[1] + OLD.uncollected_1]
+            market = replace(market_without(replace(obs.pool, sqrt_price_x96=root_x96), (OLD,)), tick=tick)
         if isinstance(step, Swap):
-            given, taken = (0, 1) if step.zero_for_one else (1, 0)
-            have[given] -= step.amount_in
-            # The pool pays in proportion to the price, which is within the drift of the observed one.
-            have[taken] += max(step.amount_out_min, step.expected_out * (BPS - drift_bps) // BPS)
-        if isinstance(step, Mint):
-            have[0] -= sum(each.amount_0_desired for each in step.ranges)
-            have[1] -= sum(each.amount_1_desired for each in step.ranges)
-            for each in step.ranges:
-                assert each.amount_0_min <= each.amount_0_desired and each.amount_1_min <= each.amount_1_desired
+            sold = market.sell(step.zero_for_one, step.amount_in)
+            assert -min(sold.amount0, sold.amount1) >= step.amount_out_min, "the slippage allowed is beyond the drift"
+            have, root_x96 = [have[0] - sold.amount0, have[1] - sold.amount1], sold.sqrt_price_x96
+        for part in step.ranges if isinstance(step, Mint) else ():
+            desired = part.amount_0_desired, part.amount_1_desired
+            taken = charged(part.lower_tick, part.upper_tick, root_x96, *desired)
+            assert taken[0] >= part.amount_0_min and taken[1] >= part.amount_1_min
+            have = [have[0] - taken[0], have[1] - taken[1]]
         assert min(have) >= 0, (step, have)
+
+
+@pytest.mark.parametrize("drift_bps", [10, 100])
+@pytest.mark.parametrize("width", [200, 500, 2_000])
+@pytest.mark.parametrize("balances", [(0, 0), (10**9, 0), (0, 10**18)])
+def test_what_may_drift_costs_nothing_where_it_does_not(width: int, drift_bps: int, balances: tuple[int, int]) -> None:
+    """Amounts that move with the price are not cut one by one: what the range takes moves with them."""
+    chosen = settings(limits={"max_drift_bps": drift_bps, "max_slippage_bps": 100})
+    for edge in (0, width // 2, width - 5, width + 5, 3 * width):
+        lower = (200_005 + edge - width) // 10 * 10
+        old = Position(7, lower, lower + 2 * width, 10**17, 0, 0)
+        obs = observation(tick=200_005, spacing=10, positions=(old,), balances=balances, pool_liquidity=10**19)
+        target = Ladder("test", (TargetRange(200_000 - width, 200_000 + width, 1_000_000),), 0, 300_000, "made up")
+        apart = plan_change(obs, target, (old,), chosen, leftover_bps=10)
+        plan = at_once(apart, owned_by(obs, "safe"), chosen).plan
+        assert (plan.leftover_quote - apart.plan.leftover_quote) * 1_000 <= plan.value_quote, edge
+
+
+def test_a_drift_that_is_wider_than_the_range_moves_nothing() -> None:
+    """No swap of nothing and no range of nothing, which no chain takes: it is said what is too large."""
+    chosen = settings(limits={"max_drift_bps": 100, "max_slippage_bps": 100})
+    old = Position(7, 199_990, 200_030, 10**17, 0, 0)
+    obs = observation(tick=200_005, spacing=10, positions=(old,), pool_liquidity=10**19)
+    target = Ladder("test", (TargetRange(199_980, 200_020, 1_000_000),), 199_980, 200_020, "made up")
+    draft = at_once(plan_change(obs, target, (old,), chosen, leftover_bps=10), owned_by(obs, "safe"), chosen)
+    for step in draft.plan.acts:
+        assert not isinstance(step, Swap) or step.amount_in > 0
+        for part in step.ranges if isinstance(step, Mint) else ():
+            assert part.amount_0_desired + part.amount_1_desired > 0
+    assert [each.code for each in draft.objections] == ["too_little_to_place"] and draft.plan.steps == ()
+    assert "max_drift_bps" in draft.objections[0].message
 
 
 def test_compounding_collects_and_adds_in_one_act() -> None:

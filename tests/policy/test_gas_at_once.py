@@ -34,7 +34,7 @@ def ladder(count: int) -> dict[str, object]:
 
 
 def busy(warm: Warm, account: Account, count: int) -> Actor:
-    often = {"min_fees_quote": "5", "max_cost_pct": 100}
+    often = {"min_fees_quote": "2", "max_cost_pct": 100}
     return actor(warm, account, base=25 * 10**18, stable=0, range=ladder(count), compound=often)
 
 

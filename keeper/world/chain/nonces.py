@@ -19,12 +19,7 @@ def next_nonce(log: TransactionLog, chain_id: int, address: str, counted: int, *
     Raises:
         TransientError: the node lags behind the journal, or what is out must be settled first.
     """
-    settled = log.highest_settled_nonce(chain_id, address)
-    if settled is not None and counted <= settled:
-        raise TransientError(
-            f"the node counts {counted} transactions of {address}, but nonce {settled} is mined: it lags "
-            "behind, or the chain is being reorganised; nothing was signed"
-        )
+    require_not_behind(log, chain_id, address, counted)
     for nonce, strategy in log.out_for_halted(chain_id, address, counted):
         raise TransientError(
             f"nonce {nonce} of {address} is out for strategy {strategy}, which is halted, and not mined: "
@@ -40,6 +35,16 @@ def next_nonce(log: TransactionLog, chain_id: int, address: str, counted: int, *
     return counted if live is None else max(counted, live + 1)
 
 
+def require_not_behind(log: TransactionLog, chain_id: int, address: str, counted: int) -> None:
+    """TransientError where the node counts fewer transactions than the journal has evidence of."""
+    settled = log.highest_settled_nonce(chain_id, address)
+    if settled is not None and counted <= settled:
+        raise TransientError(
+            f"the node counts {counted} transactions of {address}, but nonce {settled} is mined: it lags "
+            "behind, or the chain is being reorganised; nothing was signed"
+        )
+
+
 def holds_up_others(log: TransactionLog, transaction: StoredTransaction) -> bool:
     """Whether it takes two nonces and others of ours, signed for later ones, wait behind it after a reorganisation.
 
@@ -48,5 +53,7 @@ def holds_up_others(log: TransactionLog, transaction: StoredTransaction) -> bool
     """
     if transaction.attempts[-1].nonces == 1:
         return False
-    out = log.out(transaction.chain_id, transaction.sender)
-    return any(nonce > transaction.nonce for nonce, _, _ in out)
+    place = transaction.chain_id, transaction.sender
+    undelegation = log.undelegations.live(*place)
+    out = [nonce for nonce, _, _ in log.out(*place)] + ([] if undelegation is None else [undelegation[0]])
+    return any(nonce > transaction.nonce for nonce in out)

@@ -16,7 +16,7 @@ from keeper.errors import HaltedError, RpcError, TransientError
 from keeper.world.chain import fees, send_state, sights, strangers
 from keeper.world.chain.delegation import AUTHORIZATION_GAS, delegation_of
 from keeper.world.chain.fees import Fees
-from keeper.world.chain.nonces import NEVER
+from keeper.world.chain.nonces import NEVER, require_not_behind
 from keeper.world.chain.send_state import Finish, Include, Lose, Patience, Replace, Resend, Wait
 from keeper.world.chain.sent import Watch
 from keeper.world.journal.attempts import Attempt, Ending, StoredTransaction
@@ -67,11 +67,11 @@ def undelegate(
     return _Undelegation(node, log, sign, address, chain_id, patience, waiting).run()
 
 
-def require_none_out(node: Node, log: TransactionLog, chain_id: int, address: str) -> None:
-    """TransientError while one is out: until it is settled nobody can tell which nonce is next."""
-    _revive(node, log.undelegations, chain_id, address)
+def require_none_out(log: TransactionLog, chain_id: int, address: str, *, before: int = NEVER) -> None:
+    """TransientError while one is out at a nonce below ``before``: what comes after it waits, and until it is settled
+    nobody can tell which nonce is next."""
     out = log.undelegations.live(chain_id, address)
-    if out is not None:
+    if out is not None and out[0] < before:
         raise TransientError(
             f"the delegation of {address} is being taken back at nonce {out[0]}, which is not settled: "
             "`keeper wallet undelegate` settles it"
@@ -95,19 +95,25 @@ class _Undelegation:
     def run(self) -> Undelegated:
         log, here = self._log.undelegations, (self._chain_id, self._address)
         head = sights.read_head(self._node, self._address, self._chain_id)
-        _revive(self._node, log, *here)
+        revive(self._node, log, *here)
         delegate = delegation_of(self._node, self._address)
         out = log.live(*here)
         watch = Watch(resend_from=self._waiting.now())
         if out is None:
             if delegate is None:
                 return Undelegated(None, None)
-            self._require_nothing_else_out()
+            self._require_nothing_else_out(head)
             out = head.nonce, (self._begin(head, watch),)
+        elif head.nonce < out[0]:
+            raise TransientError(
+                f"a reorganisation of the chain took back transactions of {self._address} from before nonce {out[0]}, "
+                "at which its delegation is taken back: let the keeper settle those first (`keeper once`)"
+            )
         ending = self._settle(_as_transaction(self._chain_id, self._address, *out), watch)
         return Undelegated(delegate, str(ending.receipt["transactionHash"]))
 
-    def _require_nothing_else_out(self) -> None:
+    def _require_nothing_else_out(self, head: sights.Head) -> None:
+        require_not_behind(self._log, self._chain_id, self._address, head.nonce)
         for nonce, _, strategy in self._log.out(self._chain_id, self._address):
             raise TransientError(
                 f"nonce {nonce} of {self._address} is out for strategy {strategy} and not settled: let the keeper "
@@ -115,13 +121,19 @@ class _Undelegation:
             )
 
     def _begin(self, head: sights.Head, watch: Watch) -> Attempt:
-        market, ceiling_wei = head.market, self._patience.ceiling_wei
-        caps = fees.offer(market.base_fee_wei, market.priority_fee_wei, ceiling_wei)
+        gas = fees.gas_limit(self._gas_units())
+        ceiling_wei, most_tip_wei = self._patience_for(gas).ceiling_wei, fees.with_room(self._patience.most_tip_wei)
+        market = head.market
+        tip_wei = market.priority_fee_wei if most_tip_wei is None else min(market.priority_fee_wei, most_tip_wei)
+        caps = fees.offer(market.base_fee_wei, tip_wei, ceiling_wei)
         if caps is None:
             raise TransientError(f"gas is above the ceiling of {ceiling_wei} wei (base fee {market.base_fee_wei} wei)")
-        attempt = self._signed(head.nonce, caps, fees.gas_limit(self._gas_units()), head.timestamp)
+        attempt = self._signed(head.nonce, caps, gas, head.timestamp)
         self._broadcast(attempt, watch)
         return attempt
+
+    def _patience_for(self, gas_units: int) -> Patience:
+        return send_state.within_bounds(self._patience, None, is_exit=False, gas_units=gas_units)
 
     def _gas_units(self) -> int:
         """Upon an account without code, as it is once the authorization has been taken in."""
@@ -159,7 +171,7 @@ class _Undelegation:
     def _make_move(self, transaction: StoredTransaction, watch: Watch) -> tuple[StoredTransaction, Ending | None]:
         look = sights.look_at(self._node, self._address, transaction, self._patience.confirmations)
         seen, last = watch.completed(look.seen), transaction.attempts[-1]
-        match send_state.next_move(sights.tried(transaction), NEVER, seen, self._patience):
+        match send_state.next_move(sights.tried(transaction), NEVER, seen, self._patience_for(last.gas_limit)):
             case Finish():
                 assert look.ending is not None
                 here = self._chain_id, self._address, transaction.nonce
@@ -197,7 +209,7 @@ class _Undelegation:
         raise HaltedError(strangers.sentence(transaction.nonce, self._address, by or "another transaction"))
 
 
-def _revive(node: Node, log: UndelegationLog, chain_id: int, address: str) -> None:
+def revive(node: Node, log: UndelegationLog, chain_id: int, address: str) -> None:
     """Make the last one live again where a reorganisation took it out of the chain: the count then shows it."""
     last = log.last_final(chain_id, address)
     if last is None or log.live(chain_id, address) is not None:

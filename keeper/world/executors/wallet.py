@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from keeper.errors import RehearsalFailedError
 from keeper.model.ledger import Effects, together
 from keeper.model.memory import OpenSubmission
@@ -18,8 +20,9 @@ from keeper.world.journal.attempts import Ending, StoredStep
 from keeper.world.journal.transactions import TransactionLog
 from keeper.world.protocols import Node, Venue
 
-# A call of an account without code succeeds and does nothing: no step that is worth doing leaves no log.
-RAN_NOTHING = "did nothing: the account ran no code when it was mined"
+# A call of an account without code succeeds and does nothing, and foreign code may take any call: no step that is worth
+# doing leaves no log of another contract's.
+RAN_NOTHING = "did nothing: the account ran no code when it was mined, or another contract's"
 
 
 class WalletExecutor:
@@ -48,14 +51,17 @@ class WalletExecutor:
         TransientError while the account's delegation is being taken back.
         """
         chain_id, address = self._sender.chain_id, self._sender.address
-        undelegating.require_none_out(self._node, self._log, chain_id, address)
+        undelegating.revive(self._node, self._log.undelegations, chain_id, address)
         recovery.revive_undone(self._node, self._log, strategy, chain_id)
         while undone := self._log.undone(strategy):  # read anew each time: an end may bring others down
             submission, step = undone[0]
+            assert step.transaction is not None
+            undelegating.require_none_out(self._log, chain_id, address, before=step.transaction.nonce)
             sent = self._carry_out(step, submission, step.step)
             if not isinstance(sent, Mined):
                 return Pending(submission, sent.note if isinstance(sent, Unknown) else sent.reason)
-            self._book(sent)  # and with it ends what was decided upon another end of it
+            self._book(step.step, sent)  # and with it ends what was decided upon another end of it
+        undelegating.require_none_out(self._log, chain_id, address)
         return None
 
     def submit(self, submission: OpenSubmission, plan: Plan) -> Outcome:  # noqa: ARG002  # its rows are the truth
@@ -75,13 +81,11 @@ class WalletExecutor:
                 return Pending(submission, sent.note)
             if isinstance(sent, Refused):
                 return Failed(submission, f"{step.step.kind}: {sent.reason}")
-            ending = sent.ending
-            caused = self._book(sent) if step.state == "READY" else self._effects(ending)
+            ending = self._judged(step.step, sent.ending)
+            caused = self._book(step.step, sent) if step.state == "READY" else self._effects(ending)
             if ending.state != "FINAL_OK":
-                why = "reverted" if ending.state == "FINAL_REVERTED" else "took back its nonce: the plan had expired"
-                return Failed(submission, f"{step.step.kind}: transaction {ending.receipt['transactionHash']} {why}")
-            if isinstance(step.step, Batch) and not ending.receipt["logs"]:
-                return Failed(submission, f"batch: transaction {ending.receipt['transactionHash']} {RAN_NOTHING}")
+                name = ending.receipt["transactionHash"]
+                return Failed(submission, f"{step.step.kind}: transaction {name} {_why(ending)}")
             effects.append(caused)
         return Done(submission, together(effects))
 
@@ -97,10 +101,19 @@ class WalletExecutor:
             return str(error)
         return None
 
-    def _book(self, mined: Mined) -> Effects:
-        caused = self._effects(mined.ending)
-        self._log.record_ending(mined.transaction_id, mined.ending, caused)
+    def _book(self, step: Step, mined: Mined) -> Effects:
+        ending = self._judged(step, mined.ending)
+        caused = self._effects(ending)
+        self._log.record_ending(mined.transaction_id, ending, caused)
         return caused
+
+    def _judged(self, step: Step, ending: Ending) -> Ending:
+        """A batch that did nothing has failed, whatever its receipt says, and stays failed whenever it is looked at."""
+        if ending.state != "FINAL_OK" or not isinstance(step, Batch):
+            return ending
+        own = self._sender.address.lower()
+        did = any(str(log["address"]).lower() != own for log in ending.receipt["logs"])
+        return ending if did else replace(ending, state="FINAL_REVERTED")
 
     def _effects(self, ending: Ending) -> Effects:
         return self._venue.effects(ending.receipt, self._sender.address, ending.block_timestamp)
@@ -119,6 +132,12 @@ class WalletExecutor:
             # The signing policy goes by the settings of now and would take the difference for a fault.
             return Refused("its settings were edited after the plan was made: it is made anew")
         return self._sender.send(stored.id, stored.step, call, deadline)
+
+
+def _why(ending: Ending) -> str:
+    if ending.state == "CANCELLED":
+        return "took back its nonce: the plan had expired"
+    return RAN_NOTHING if int(ending.receipt["status"], 16) else "reverted"
 
 
 def _invests(act: Step) -> bool:

@@ -6,6 +6,7 @@ all the rest of the transaction has passed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from keeper.model.plan import Batch
@@ -16,7 +17,14 @@ from keeper.world.signers.decoding import Authorization, DecodingError, Signatur
 from keeper.world.signers.envelope import authorization_preimage, delegating_bytes
 from keeper.world.signers.evidence import Evidence, Rules
 from keeper.world.signers.passed import Passed
-from keeper.world.signers.refusal import refuse, refuse_unreadable, require_at_least, require_at_most, require_same
+from keeper.world.signers.refusal import (
+    refuse,
+    refuse_unreadable,
+    require_at_least,
+    require_at_most,
+    require_same,
+    require_within,
+)
 from keeper.world.signers.returned import complaint, consent, require_ours
 
 NOBODY: Final = "0x" + "00" * 20
@@ -55,21 +63,35 @@ def preimage_of(given: Authorization) -> bytes:
     return authorization_preimage(given.chain_id, given.address, given.nonce)
 
 
-def check_undelegation(unsigned: bytes, *, chain_id: int, signer: str, nonce: int) -> Passed:
+@dataclass(frozen=True, slots=True)
+class UndelegationLimits:
+    """The most that taking a delegation back may cost: the tip in wei per gas, and all its gas in wei."""
+
+    tip_wei: int
+    gas_wei: int
+
+
+def check_undelegation(
+    unsigned: bytes, *, chain_id: int, signer: str, nonce: int, limits: UndelegationLimits
+) -> Passed:
     """A transaction that does nothing but end the delegation of the signer's own account.
 
     Raises:
         SigningRefusedError: it is anything else.
+        SigningLimitError: it would cost more than ``limits`` allow: what it offers is by the node's word.
     """
-    _require_undelegation(unsigned, chain_id, signer, nonce, signed=True)
+    _require_undelegation(unsigned, chain_id, signer, nonce, limits, signed=True)
     return passed.issue(unsigned)
 
 
-def sign_undelegation(signer: Signer, chain_id: int, nonce: int, fees: Fees, gas_units: int) -> bytes:
+def sign_undelegation(
+    signer: Signer, chain_id: int, nonce: int, fees: Fees, gas_units: int, limits: UndelegationLimits
+) -> bytes:
     """The raw transaction of type 4 by which the signer's account runs nobody's code any more; it takes two nonces.
 
     Raises:
         SigningRefusedError: it would be something else, or the signer returned something else.
+        SigningLimitError: as ``check_undelegation``.
         ConfigError: this kind of signer cannot sign an authorization.
         TransientError: a remote signer did not answer.
     """
@@ -78,15 +100,19 @@ def sign_undelegation(signer: Signer, chain_id: int, nonce: int, fees: Fees, gas
         "gas": gas_units, "maxFeePerGas": fees.max_fee_wei, "maxPriorityFeePerGas": fees.max_priority_fee_wei,
     }  # fmt: skip
     wanted = authorization_of(chain_id, NOBODY, nonce)
-    _require_undelegation(delegating_bytes(transaction, wanted), chain_id, signer.address, nonce, signed=False)
+    _require_undelegation(delegating_bytes(transaction, wanted), chain_id, signer.address, nonce, limits, signed=False)
     given = consent(signer, passed.issue_message(preimage_of(wanted)), wanted)
     unsigned = delegating_bytes(transaction, given)
-    raw = signer.sign(check_undelegation(unsigned, chain_id=chain_id, signer=signer.address, nonce=nonce))
+    raw = signer.sign(
+        check_undelegation(unsigned, chain_id=chain_id, signer=signer.address, nonce=nonce, limits=limits)
+    )
     require_ours(raw, unsigned, signer.address)
     return raw
 
 
-def _require_undelegation(unsigned: bytes, chain_id: int, signer: str, nonce: int, *, signed: bool) -> None:
+def _require_undelegation(
+    unsigned: bytes, chain_id: int, signer: str, nonce: int, limits: UndelegationLimits, *, signed: bool
+) -> None:
     signer = signer.lower()
     try:
         transaction = decode_unsigned(unsigned)
@@ -105,6 +131,9 @@ def _require_undelegation(unsigned: bytes, chain_id: int, signer: str, nonce: in
         refuse("the authorization", "missing", f"one of {NOBODY}")
     _check_terms(transaction.authorization, chain_id, NOBODY, nonce)
     _check_consent(transaction.authorization, signer, signed=signed)
+    # Last, so that what is wrong is never taken for what is only dear.
+    require_within("the priority fee, wei per gas,", transaction.max_priority_fee_wei, limits.tip_wei)
+    require_within("the gas cost, wei,", transaction.gas_limit * transaction.max_fee_wei, limits.gas_wei)
 
 
 def _check_terms(given: Authorization, chain_id: int, delegate: str, nonce: int) -> None:

@@ -69,8 +69,8 @@ def _examine(rules: Rules, evidence: Evidence, unsigned: bytes, *, signed: bool)
         transaction = decode_unsigned(unsigned)
         asked = safe_policy.asked_for(rules, evidence, transaction)
         takes_back = asked is not None and asked.rejects
-        # A Safe's plan may be over while the nonce of our own key is still to be taken back.
-        outlives = takes_back or (rules.account == "safe" and evidence.cancels)
+        # A Safe's plan may be over, by somebody else's hand, while the nonce of our own key is still to be settled.
+        outlives = takes_back or (rules.account == "safe" and bool(evidence.attempts))
         check_standing(rules, evidence, takes_back=outlives)
         _check_envelope(rules, evidence, transaction, takes_back=takes_back)
         _check_nonce(evidence, transaction)

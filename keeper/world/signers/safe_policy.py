@@ -24,8 +24,6 @@ from keeper.world.signers.standing import check_deadline, check_standing
 from keeper.world.signers.wanted import require_calls, wanted_calls
 
 _ASKED: Final = ("HASHED", "PROPOSED", "READY")
-# Carried out already, in a block that may be taken back while our transaction is still to be paid better.
-_CARRIED_OUT: Final = "EXECUTED"
 _EXPIRED: Final = "EXPIRED"
 _SIGNATURE_BYTES: Final = 65
 _MOST_SIGNATURE_BYTES: Final = 8_192
@@ -75,8 +73,8 @@ def asked_for(rules: Rules, evidence: Evidence, transaction: Unsigned) -> PastPr
         return None
     require_same("the target", transaction.to, rules.owner)
     call = safe_call(transaction.data)
-    states = (*_ASKED, _CARRIED_OUT) if evidence.attempts else _ASKED
-    standing = [each for each in evidence.proposals if each.state in states]
+    # What is out already is only paid better, though the Safe may have moved on: somebody else was quicker.
+    standing = [each for each in evidence.proposals if evidence.attempts or each.state in _ASKED]
     if not standing:
         refuse("what the owners were asked for", "nothing that stands", "a proposal of the step")
     if isinstance(call, ApproveHashCall):
@@ -104,8 +102,10 @@ def check_sent(rules: Rules, evidence: Evidence, asked: PastProposal) -> int:
     if asked.rejects:
         require_same("a rejection", asked.transaction.is_rejection, True)
         return 0
-    worth_quote = _check_act(rules, evidence, asked.transaction)
-    return 0 if evidence.attempts else max(0, worth_quote - asked.debit_quote)
+    if evidence.attempts:  # word for word what has passed already
+        check_deadline(rules, evidence)
+        return 0
+    return max(0, _check_act(rules, evidence, asked.transaction) - asked.debit_quote)
 
 
 def _check_fields(rules: Rules, tx: SafeTx) -> None:
@@ -138,7 +138,7 @@ def _check_act(rules: Rules, evidence: Evidence, tx: SafeTx) -> int:
     for each in evidence.proposals:
         if not each.rejects:  # two nonces would carry the step out twice
             require_same("what the owners were asked for the step", tx, each.transaction)
-            if each.state not in (*_ASKED, _CARRIED_OUT):
+            if each.state not in _ASKED:
                 refuse("what the owners were asked for the step", each.state, "still to be carried out")
     check_deadline(rules, evidence)
     wanted = wanted_calls(rules, evidence.step, evidence.deadline_timestamp)

@@ -11,12 +11,13 @@ from sqlalchemy import event
 
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.chainlab.deploy_account import delegate_of, place_batch_account
-from keeper.errors import HaltedError, TransientError
+from keeper.errors import HaltedError, RpcError, TransientError
 from keeper.known_safe import BATCH_ACCOUNT
 from keeper.model.outcome import Done, Pending
 from keeper.world.chain.fees import Fees
 from keeper.world.chain.send_state import Patience
 from keeper.world.chain.undelegating import Undelegated, Waiting, undelegate
+from keeper.world.signers.decoding import decode_signed
 from tests.world import words
 from tests.world.executors.bench import CHAIN_ID, STRATEGY, Bench, Killed
 from tests.world.executors.test_atomic import BATCH, expected, made, replaced
@@ -50,7 +51,7 @@ def delegated(anvil: Anvil, folder: Path) -> Bench:
     return bench
 
 
-def taken_back(bench: Bench, ceiling_wei: int | None = None) -> Undelegated:
+def taken_back(bench: Bench, ceiling_wei: int | None = None, most_tip_wei: int | None = None) -> Undelegated:
     """As the command does it."""
 
     def sign(nonce: int, caps: Fees, gas: int) -> bytes:
@@ -60,7 +61,7 @@ def taken_back(bench: Bench, ceiling_wei: int | None = None) -> Undelegated:
             "maxPriorityFeePerGas": caps.max_priority_fee_wei,
         })  # fmt: skip
 
-    patience = Patience(confirmations=1, bump_after_seconds=bench.bump_after_seconds, ceiling_wei=ceiling_wei)
+    patience = Patience(1, bench.bump_after_seconds, ceiling_wei, most_tip_wei=most_tip_wei)
     waiting = Waiting(bench.pause, lambda: bench.clock, 1.0, 10.0)
     return undelegate(bench.node, bench.journal.transactions, sign, bench.signer.address, CHAIN_ID, patience, waiting)
 
@@ -147,6 +148,29 @@ def test_not_above_the_ceiling(bench: Bench) -> None:
     with pytest.raises(TransientError, match="above the ceiling"):
         taken_back(bench, ceiling_wei=1)
     assert bench.node.sent == [] and runs(bench) is not None
+
+
+def test_a_tip_that_only_the_node_thinks_usual_is_cut(bench: Bench) -> None:
+    inner = bench.node.inner
+
+    class Greedy:
+        """Keeps no history of fees, and advises a tip that is all that the account has."""
+
+        def request(self, method: str, params: Any) -> Any:
+            return hex(10**15) if method == "eth_maxPriorityFeePerGas" else inner.request(method, params)
+
+        def batch(self, requests: Any) -> list[Any]:
+            if requests[0][0] == "eth_feeHistory":
+                raise RpcError("not here")
+            return inner.batch(requests)
+
+        def send_raw_transaction(self, raw: bytes) -> str:
+            return inner.send_raw_transaction(raw)
+
+    bench.node.inner = Greedy()  # type: ignore[assignment]
+    assert taken_back(bench, most_tip_wei=10**9).transaction_hash is not None
+    (sent,) = set(bench.node.sent)
+    assert 0 < decode_signed(sent).unsigned.max_priority_fee_wei < 10**9
 
 
 def test_stuck_it_is_offered_more(bench: Bench) -> None:

@@ -10,7 +10,7 @@ import pytest
 from eth_account.typed_transactions.set_code_transaction import Authorization as LibraryAuthorization
 from eth_utils.crypto import keccak
 
-from keeper.errors import SigningRefusedError
+from keeper.errors import SigningLimitError, SigningRefusedError
 from keeper.model.plan import Approve
 from keeper.world.chain.fees import Fees
 from keeper.world.journal.journal import SqlJournal
@@ -20,6 +20,7 @@ from keeper.world.signers.decoding import Authorization, Signature, Unsigned, de
 from keeper.world.signers.delegation import (
     NOBODY,
     UNSIGNED,
+    UndelegationLimits,
     check_authorization,
     check_undelegation,
     sign_undelegation,
@@ -195,6 +196,7 @@ def test_a_consent_that_is_not_ours_is_thrown_away(journal: SqlJournal, lie: str
 # The way back.
 
 FEES = Fees(3 * 10**9, 10**8)
+MOST = UndelegationLimits(10**9, 10**15)
 UNDELEGATION: dict[str, Any] = {
     "type": 4, "chainId": 31337, "nonce": 5, "to": OWNER, "value": 0, "data": b"", "gas": 60_000,
     "maxFeePerGas": FEES.max_fee_wei, "maxPriorityFeePerGas": FEES.max_priority_fee_wei,
@@ -203,12 +205,12 @@ UNDELEGATION: dict[str, Any] = {
 
 def ended(given: Authorization, chain_id: int = 31337, **changes: Any) -> Passed:
     unsigned = delegating_bytes(UNDELEGATION | changes, given)
-    return check_undelegation(unsigned, chain_id=chain_id, signer=KEY.address, nonce=5)
+    return check_undelegation(unsigned, chain_id=chain_id, signer=KEY.address, nonce=5, limits=MOST)
 
 
 def test_a_delegation_is_ended_by_the_key_alone() -> None:
     signer = CountingSigner()
-    raw = sign_undelegation(signer, 31337, 5, FEES, 60_000)
+    raw = sign_undelegation(signer, 31337, 5, FEES, 60_000, MOST)
     nobody = consent(address=NOBODY)
     assert decode_signed(raw).unsigned == decode_unsigned(delegating_bytes(UNDELEGATION, nobody))
     assert signer.reached == [authorization_preimage(31337, NOBODY, 6), ended(nobody).unsigned]
@@ -231,9 +233,11 @@ def test_and_by_nothing_else() -> None:
         (lambda: ended(nobody, gas=100_001), "the gas limit"),
         (lambda: ended(nobody, gas=20_999), "the gas limit"),
         (lambda: ended(nobody, maxPriorityFeePerGas=10**10), "the priority fee"),
-        (lambda: check_undelegation(unsigned_bytes(UNDELEGATION | {"type": 2}), chain_id=31337, signer=OWNER, nonce=5),
+        (lambda: check_undelegation(unsigned_bytes(UNDELEGATION | {"type": 2}), chain_id=31337, signer=OWNER, nonce=5,
+                                    limits=MOST),
          "the authorization is missing"),
-        (lambda: check_undelegation(b"\4", chain_id=31337, signer=OWNER, nonce=5), "a part of the bytes"),
+        (lambda: check_undelegation(b"\4", chain_id=31337, signer=OWNER, nonce=5,
+                                    limits=MOST), "a part of the bytes"),
     ]  # fmt: skip
     for make, sentence in wrong:
         with pytest.raises(SigningRefusedError, match=sentence):
@@ -241,5 +245,19 @@ def test_and_by_nothing_else() -> None:
     signer: Signer = CountingSigner()
     for chain_id, gas in ((0, 60_000), (31337, 1_000_000)):
         with pytest.raises(SigningRefusedError):
-            sign_undelegation(signer, chain_id, 5, FEES, gas)
+            sign_undelegation(signer, chain_id, 5, FEES, gas, MOST)
     assert isinstance(signer, CountingSigner) and signer.reached == []
+
+
+def test_a_nodes_word_on_fees_does_not_spend_the_gas_money() -> None:
+    """A tip is paid in full: whoever says what is usual must not be able to give the account's coin to a miner."""
+    for fees, said in (
+        (Fees(2 * 10**9, 10**9 + 1), "the priority fee"),
+        (Fees(10**15 // 60_000 + 1, 10**8), "the gas cost"),
+    ):
+        signer = CountingSigner()
+        with pytest.raises(SigningLimitError, match=said):
+            sign_undelegation(signer, 31337, 5, fees, 60_000, MOST)
+        assert signer.reached == [], "not even the consent is asked for"
+    least = Fees(10**15 // 60_000, 10**9)
+    assert decode_signed(sign_undelegation(CountingSigner(), 31337, 5, least, 60_000, MOST)).unsigned.nonce == 5

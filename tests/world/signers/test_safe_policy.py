@@ -228,11 +228,15 @@ def test_the_keys_consent_as_a_sender_is_not_enough() -> None:
 def test_what_is_out_is_replaced_word_for_word_and_its_nonce_taken_back() -> None:
     raised: dict[str, Any] = {"maxFeePerGas": 33 * 10**8, "maxPriorityFeePerGas": 11 * 10**7}
     first = with_signature(unsigned_bytes(envelope(SAFE, EXECUTE)), 0, 7, 8)
-    for state in ("READY", "EXECUTED"):
+    for state in ("READY", "EXECUTED", "FINAL", "REPLACED", "REJECTED", "EXPIRED"):
         out = replace(
             KNOWN, proposals=(asked(TX, state),), nonce=5, lowest_nonce=6, attempts=(PastAttempt(first, False),)
         )
         assert send(EXECUTE, out, **raised).debit_quote == 0
+        # Somebody else was quicker, and the plan is over.
+        assert send(EXECUTE, replace(out, plan_state="done", step_state="DONE"), **raised).debit_quote == 0
+        not_sent("the strategy's state is halted", EXECUTE, replace(out, strategy_state="halted"), **raised)
+        not_sent("the deadline", EXECUTE, replace(out, head_timestamp=DEADLINE + 1), **raised)
         not_sent("the calldata of a replacement", execute_calldata(TX, SIGNATURES[65:]), out, **raised)
         not_sent("the calldata of a replacement", APPROVE, out, **raised)
         back = replace(out, cancels=True, plan_state="failed", step_state="FAILED")
