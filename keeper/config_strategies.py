@@ -234,8 +234,8 @@ def _warn_of_haste(document: Document, settings: StrategySettings, mode: str) ->
     if mode in SAFE_MODES and "plan_lifetime_seconds" in settings.limits.model_fields_set and seconds < _HASTY_SECONDS:
         document.warn(
             ("limits", "plan_lifetime_seconds"),
-            f"a proposal is void after {seconds} s, which is little for owners to sign and execute it: leave the key out "
-            "for a day",
+            f"a proposal is void after {seconds} s, which is little for owners to sign and execute it: leave the key "
+            "out for a day",
         )
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from keeper.chainlab.bare_owners import Sent
+from keeper.chainlab.calls import transact
 from keeper.chainlab.deploy import slot0
 from keeper.model.observation import Account
 from keeper.model.plan import Approve, Batch, Mint, MintRange
@@ -34,8 +35,10 @@ def ladder(count: int) -> dict[str, object]:
 
 
 def busy(warm: Warm, account: Account, count: int) -> Actor:
-    often = {"min_fees_quote": "2", "max_cost_pct": 100}
-    return actor(warm, account, base=25 * 10**18, stable=0, range=ladder(count), compound=often)
+    often = {"min_fees_quote": "5", "max_cost_pct": 100}
+    # Inside its trigger it compounds: the next day pays no move for a little more.
+    stays = {"horizon_days": 1, "kappa": 100, "hurdle": 0, "haircut": 1, "min_fee_history_hours": 2}
+    return actor(warm, account, base=25 * 10**18, stable=0, range=ladder(count), compound=often, profit=stays)
 
 
 def life(who: Actor, *, leaves: bool = False) -> list[tuple[str, int, int]]:
@@ -59,6 +62,9 @@ def test_estimates_hold_and_are_near(warm: Warm, account: Account, count: int) -
     who = busy(warm, account, count)
     lived = life(who)
     who.earn()
+    lived += life(who)
+    gift = warm.deployment.quote, "mint(address,uint256)", who.owner.address, 500 * 10**6
+    transact(warm.anvil.rpc, warm.deployment.deployer, *gift)  # of one token: it is swapped before it is added
     lived += life(who)
     who.whale.moves(who.whale.tick + 700)
     lived += life(who)

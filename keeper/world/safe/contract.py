@@ -89,8 +89,8 @@ class SafeReader:
         return state
 
     def nonce_at(self, block_number: int) -> int:
-        """The Safe's next nonce after a block; 0 where it was not there yet. RpcError where the node has not that block's
-        state any more."""
+        """The Safe's next nonce after a block; 0 where it was not there yet. RpcError where the node has that block's
+        state no more."""
         call = {"to": self.safe, "data": "0x" + selector("nonce()").hex()}
         answer = self._node.request("eth_call", [call, hex(max(0, block_number))])
         try:
