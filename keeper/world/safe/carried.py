@@ -2,7 +2,7 @@
 
 People choose nonces and gas fields, and put calls of their own beside ours; executors wrap an execution into whatever
 they like. Bytes that merely stand somewhere in a transaction prove nothing: anybody can append them. So what was sent
-is searched for ``execTransaction``, and that is believed only where its fields have the hash of the Safe's event.
+is searched for ``execTransaction``, and that is believed only where its fields have the hash of the event.
 """
 
 from __future__ import annotations
