@@ -35,7 +35,7 @@ from keeper.world.safe.contract import SafeReader
 from keeper.world.safe.proposing import Executes, Proposer, SafeTerms
 from keeper.world.safe.service import SafeService
 from keeper.world.safe.watching import SafeWatch
-from keeper.world.signers.policed import PolicedSigner
+from keeper.world.signers.policed import Examiner, PolicedSigner
 from keeper.world.venues.uniswap_v3 import UniswapV3
 
 SAFE_LIMITS = {"plan_lifetime_seconds": 86_400, "max_drift_bps": 100}
@@ -110,9 +110,9 @@ def safe_executor(
             chain.chain_id, chain.contracts, settings, venue.pool, signer.address,
             owner=safe.address, account="safe", multisend=safe.multisend,
         )  # fmt: skip
-        look = PolicedSigner(signer, rules, journal.signing)
+        look, examiner = PolicedSigner(signer, rules, journal.signing), Examiner(rules, journal.signing)
         chosen, waiting = (board, queue) if board is not None else parts.board()
-        proposer = parts.proposer(look, waiting)
+        proposer = parts.proposer(look, waiting, examiner)
         sending = None
         if safe.executes != "never" or safe.approves_on_chain:
             acting = ActingNode(node, safe.address, signer.address)
@@ -139,8 +139,13 @@ def file_executor(
 
     def make(node: HttpNode, venue: UniswapV3) -> Executor:
         parts = _Parts(chain, settings, journal, safe, node, venue)
+        rules = signing_rules(
+            chain.chain_id, chain.contracts, settings, venue.pool, safe.address,
+            account="safe", multisend=safe.multisend,
+        )  # fmt: skip
+        proposer = parts.proposer(None, None, Examiner(rules, journal.signing))
         return proposal_file_executor(
-            safe.proposals_folder, parts.proposer(None, None), parts.watch(by_payload=True), parts.checks(), venue,
+            safe.proposals_folder, proposer, parts.watch(by_payload=True), parts.checks(), venue,
             journal.transactions, journal.proposals, parts.describe(describe), settings_digest=parts.settings_digest,
         )  # fmt: skip
 
@@ -184,7 +189,7 @@ class _Parts:
         self.pins: CodePins | None = code_pins(node, venue, journal.pins, chain.chain_id, strategy) if pinned else None
         self.settings_digest = settings_digest(completed(settings))
 
-    def proposer(self, look: SafeLook | None, queue: Queue | None) -> Proposer:
+    def proposer(self, look: SafeLook | None, queue: Queue | None, examiner: Examiner | None = None) -> Proposer:
         node, venue, safe = self._node, self._venue, self._safe.address
         return Proposer(
             self.terms,
@@ -193,6 +198,7 @@ class _Parts:
             self._reader,
             lambda owner: rehearsal(ActingNode(node, safe, owner, with_consent=True), venue, safe, self.pins),
             signer=look,
+            examiner=examiner,
             queue=queue,
         )
 

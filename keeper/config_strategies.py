@@ -29,6 +29,7 @@ from keeper.redaction import redact
 PLUGIN_SECTIONS = ("forecaster", "regime", "range")
 # The smallest fee ever enabled on Uniswap v3 is 100; below this, per cent or basis points were meant.
 _SMALLEST_LIKELY_FEE = 50
+_HASTY_SECONDS = 3_600
 NO_STRATEGY = "no strategy in this folder; `keeper new-strategy NAME` writes one"
 
 
@@ -220,8 +221,22 @@ def _check_names(document: Document, settings: StrategySettings, loaded: LoadedC
             f"mode {mode} differs from that of {loaded.file} ({loaded.mode}), and one process has one mode and one "
             "journal: leave it out, or run this strategy from a keeper.yaml of its own",
         )
-    if mode in SAFE_MODES and loaded.safe_of(settings.execution, settings.safe) is None:
-        document.report(("safe",), f"mode {mode} needs a Safe: write safe: {{address: …}} here or in {loaded.file}")
+    # Also for a dry run: it is that of the mode which is written down.
+    written = (settings.execution or {}).get("mode") or loaded.keeper.execution.mode
+    if written in SAFE_MODES and loaded.safe_of(settings.execution, settings.safe) is None:
+        document.report(("safe",), f"mode {written} needs a Safe: write safe: {{address: …}} here or in {loaded.file}")
+    _warn_of_haste(document, settings, written)
+
+
+def _warn_of_haste(document: Document, settings: StrategySettings, mode: str) -> None:
+    """A limit that was written with a key in mind leaves a Safe's owners no time to sign."""
+    seconds = settings.limits.plan_lifetime_seconds
+    if mode in SAFE_MODES and "plan_lifetime_seconds" in settings.limits.model_fields_set and seconds < _HASTY_SECONDS:
+        document.warn(
+            ("limits", "plan_lifetime_seconds"),
+            f"a proposal is void after {seconds} s, which is little for owners to sign and execute it: leave the key "
+            "out for a day",
+        )
 
 
 def conflicts(strategies: Sequence[StrategyFile], loaded: LoadedConfig | None) -> list[Mistake]:

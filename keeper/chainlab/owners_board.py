@@ -70,7 +70,7 @@ class OwnersBoard:
             raise TransientError(f"{self.place} does not know {notice.hash}")
         return {owner.lower(): signature for owner, signature in posted.signatures.items()}
 
-    def queued(self, nonce_from: int) -> Mapping[int, frozenset[str]]:
+    def queued(self, nonce_from: int, own: str = "") -> Mapping[int, frozenset[str]]:  # noqa: ARG002
         found: dict[int, set[str]] = {}
         for digest, each in self._posted.items():
             if _nonce(each) >= nonce_from:

@@ -44,7 +44,7 @@ _STATES = {
     "FINAL": "executed",
     "REPLACED": "another transaction was executed at its nonce",
     "REJECTED": "its nonce was used up by an empty transaction",
-    "EXPIRED": "not executed before its deadline",
+    "EXPIRED": "not executed before its deadline, or taken back",
 }
 
 

@@ -39,8 +39,9 @@ def describe_rejection(decision: Decision, decision_id: int, nonce: int) -> tupl
     """Title and description of the empty transaction that takes a proposal's nonce away from it."""
     text = (
         f"Does nothing but use up nonce {nonce} of the Safe: a call of the Safe by itself with no value and no data. "
-        f"What was proposed there for {decision.strategy} (decision {decision_id}, {decision.plan.action}) was not "
-        f"carried out before {when(decision.plan.deadline_timestamp)} and reverts by now, whoever executes it."
+        f"What was proposed there for {decision.strategy} (decision {decision_id}, {decision.plan.action}) is not "
+        f"wanted any more. From {when(decision.plan.deadline_timestamp)} on it reverts, whoever executes it; before "
+        "that, whoever holds the owners' signatures can still execute it."
     )
     return f"{decision.strategy}: reject what expired at nonce {nonce}", text
 

@@ -141,6 +141,21 @@ limits: {max_gas_gwei: 80, max_cost_quote_per_day: 100, gas_reserve_native: 0.05
 """
 
 
+def test_a_limit_that_leaves_owners_no_time_is_warned_of(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_RPC", "https://node.example/v2/key")
+    monkeypatch.setenv("TELEGRAM_URL", "tgram://canary/1")
+    Path("strategies").mkdir()
+    Path("strategies/a.yaml").write_text(STRATEGY + "limits: {plan_lifetime_seconds: 600}\n")
+    found = {}
+    for mode in ("safe", "proposal_file", "dry", "wallet"):
+        Path("keeper.yaml").write_text(SAMPLE.replace("mode: dry", f"mode: {mode}"))
+        found[mode] = [
+            each["sentence"] for each in keeper("check", "--json").json["warnings"] if each["file"] != "keeper.yaml"
+        ]
+    assert found["dry"] == found["wallet"] == [] and found["safe"] == found["proposal_file"] != []
+    assert found["safe"][0].startswith("a proposal is void after 600 s, which is little for owners")
+
+
 def test_keys_that_this_version_does_not_use_are_named(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BASE_RPC", "https://node.example/v2/key")
     monkeypatch.setenv("TELEGRAM_URL", "tgram://canary/1")
@@ -155,14 +170,16 @@ def test_keys_that_this_version_does_not_use_are_named(keeper: Keeper, monkeypat
     shown = keeper("check", "--json")
     assert shown.code == 0 and shown.json["ok"] is True and "canary" not in shown.out
     assert [(each["file"], each["line"], each["sentence"]) for each in shown.json["warnings"]] == [
-        ("keeper.yaml", 7, "safe is not used by this version"),
         ("keeper.yaml", 8, "alerts is not used by this version"),
         ("keeper.yaml", 9, "dashboard is not used by this version"),
         ("keeper.yaml", 10, "metrics is not used by this version"),
-        ("strategies/a.yaml", 14, "safe is not used by this version"),
     ]
     text = keeper("check")
-    assert text.code == 0 and "warning: strategies/a.yaml:14: safe is not used by this version" in text.out
+    assert text.code == 0 and "warning: keeper.yaml:8: alerts is not used by this version" in text.out
+    Path("keeper.yaml").write_text(SAMPLE.replace("mode: dry", "mode: wallet"))
+    sentences = [(each["file"], each["line"], each["sentence"]) for each in keeper("check", "--json").json["warnings"]]
+    assert ("keeper.yaml", 7, "safe is not used with mode wallet") in sentences
+    assert ("strategies/a.yaml", 14, "safe is not used with mode wallet") in sentences
     strategy.write_text(STRATEGY + "view: neutral\nrewards: []\nregime: {kind: neutral, act: false}\nsafe: null\n")
     Path("keeper.yaml").write_text(KEEPER + "alerts: []\nmetrics: null\n")
     assert keeper("check", "--json").json["warnings"] == [], "what asks for nothing needs no warning"

@@ -125,3 +125,21 @@ def test_people_may_set_a_gas_limit_and_then_it_may_fail_inside(keeper: Keeper, 
     assert outcome.kind == "failed" and "was executed, and failed inside the Safe" in outcome.reason
     assert keeper.journal.memory("treasury").held == () and set(keeper.difference().values()) == NOTHING
     assert treasury.nonce() == 1 and keeper.act().state == "FINAL"
+
+
+def test_a_file_has_the_limits_of_a_signature(world: Warm, service: TransactionService, tmp_path: Path) -> None:
+    """Nothing is signed here: what is put before people is held against the policy all the same."""
+    bounds = {"max_swapped_quote_per_transaction": "1"}
+    treasury = make_treasury(world, tmp_path / "bounded", service, mode="proposal_file", signing=bounds)
+    with treasury.at_work() as keeper:
+        outcome = keeper.cycle()
+        assert outcome.kind == "failed" and "signing.max_swapped_quote_per_transaction" in outcome.reason
+        assert keeper.proposals() == () and not treasury.proposals_folder.exists()
+
+
+def test_a_file_counts_against_the_limits_of_the_day(keeper: Keeper, treasury: Treasury) -> None:
+    keeper.cycle()
+    with keeper.journal.reading() as query:
+        ((counted,),) = query("SELECT debit_quote FROM proposals")
+    assert int(counted) > 0
+    del treasury

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from keeper.errors import ConfigError
+from keeper.world.journal import decisions
 from tests.faults.treasury import Keeper, Treasury, make_treasury, whale_away
 from tests.policy.desk import Warm
 from tests.safe.transaction_service import TransactionService
@@ -20,6 +21,16 @@ def made(world: Warm, tmp_path: Path, service: TransactionService, **how: object
 
 def gas_of_key(treasury: Treasury) -> int:
     return 10**19 - int(treasury.rpc("eth_getBalance", treasury.key, "latest"), 16)
+
+
+def cost_of(keeper: Keeper, plan_id: int, *gas_wei: int) -> int:
+    """What a plan with a swap has cost, where so much gas was paid for it; raw quote units."""
+    with keeper.journal.reading() as query:
+        ((decision_id,),) = query("SELECT decision_id FROM plans WHERE id = ?", (plan_id,))
+        decision = decisions.bare_decision(query, decision_id)
+    planned = decision.plan.cost
+    price = decision.observation.gas.native_price
+    return price.quote_amount_rounding_up(sum(gas_wei)) + planned.swap_fee_quote + planned.price_impact_quote
 
 
 def test_26_threshold_one_and_an_owner_s_key(world: Warm, tmp_path: Path, service: TransactionService) -> None:
@@ -101,6 +112,10 @@ def test_26_an_owner_s_key_approves_on_chain(world: Warm, tmp_path: Path, servic
         assert keeper.act().state == "READY"
         treasury.executes_approved(proposal.transaction, treasury.key, treasury.owners.addresses[1])
         assert keeper.cycle().kind == "done" and set(keeper.difference().values()) == NOTHING
+        executed = keeper.act().execution
+        with keeper.journal.reading() as query:
+            ((plan_id, cost),) = query("SELECT id, cost_quote FROM plans")
+        assert executed is not None and cost_of(keeper, plan_id, executed.gas_wei, gas_of_key(treasury)) == int(cost)
 
 
 def test_26_on_chain_only_an_owner_may_propose(treasury: Treasury) -> None:
@@ -160,3 +175,38 @@ def test_26_killed_between_sending_and_booking(treasury: Treasury, monkeypatch: 
 
 def _die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_26_overtaken_while_its_own_is_stuck(treasury: Treasury, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's execution is ours by its hash: the key's own would only revert, and its nonce is taken back."""
+    treasury.executes = "always"
+    with treasury.at_work() as keeper:
+        proposal = keeper.proposed()
+        treasury.confirms(proposal, 0, 1)
+        treasury.rpc("evm_setAutomine", False)
+        monkeypatch.setattr(Treasury, "mine", lambda self: self.rpc("anvil_dropAllTransactions"))
+        assert keeper.cycle().kind == "pending"
+        monkeypatch.undo()
+        treasury.rpc("anvil_dropAllTransactions")
+        treasury.rpc("evm_setAutomine", True)
+        treasury.executes_it(proposal.transaction, 0, 1)
+        assert keeper.cycle().kind == "done"
+        assert keeper.act().state == "FINAL" and set(keeper.difference().values()) == NOTHING
+        with keeper.journal.reading() as query:
+            assert query("SELECT state FROM transactions") == [("CANCELLED",)], "taken back, not paid for twice"
+            assert query("SELECT cancels FROM attempts ORDER BY id")[-1] == (True,)
+            paid = [int(wei) for (wei,) in query("SELECT gas_wei FROM proposals WHERE state = 'FINAL'")]
+            ((plan_id, cost),) = query("SELECT id, cost_quote FROM plans")
+        assert 0 < gas_of_key(treasury) <= 21_000 * 10**11 and keeper.runner.state() == "running"
+        assert cost_of(keeper, plan_id, *paid, gas_of_key(treasury)) == int(cost), "both are costs of the plan"
+
+
+def test_26_the_only_owner_s_signature_is_not_a_delegate_s_to_pay_for(
+    world: Warm, tmp_path: Path, service: TransactionService
+) -> None:
+    """auto: the key pays where its own signature is enough, and that is never so for a delegate."""
+    treasury = made(world, tmp_path, service, threshold=1)
+    with treasury.at_work() as keeper:
+        treasury.confirms(keeper.proposed(), 0)
+        assert keeper.cycle().kind == "pending" and gas_of_key(treasury) == 0
+        assert keeper.act().state == "READY"

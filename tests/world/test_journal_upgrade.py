@@ -26,7 +26,8 @@ NEW_COLUMNS = {
     3: {"transactions": 1},
 }
 WRITES = {"CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "COMMIT"}
-NEW_TABLES = {2: {"signers", "code_pins", "reconciliations", "proposals", "safe_pins"}, 3: {"proposals", "safe_pins"}}
+_OF_4 = {"proposals", "safe_pins", "undelegations"}
+NEW_TABLES = {2: {"signers", "code_pins", "reconciliations"} | _OF_4, 3: _OF_4}
 
 
 @pytest.mark.parametrize(("schema", "artifacts"), [(2, True), (2, False), (3, True)])

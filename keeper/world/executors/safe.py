@@ -160,8 +160,9 @@ class SafeExecutor:
             return Executed(proposal.execution, self._effects(proposal.execution))
         if not proposal.is_open:
             return Refused(proposal.note)
+        self._proposer.require_own(proposal)
         if self._sending is not None:
-            sent = self._sending.finish(step, submission.deadline_timestamp)
+            sent = self._sending.finish(step, submission.deadline_timestamp, lambda: self._is_over(proposal))
             if isinstance(sent, Unknown):
                 return sent
         note = ""
@@ -190,6 +191,9 @@ class SafeExecutor:
             step, proposal = self._read_again(step, submission)
         return Unknown(note or "it is being executed")
 
+    def _is_over(self, proposal: StoredProposal) -> bool:
+        return self._watch.use_of(proposal, self._look()).is_used
+
     def _read_again(self, step: StoredStep, submission: OpenSubmission) -> tuple[StoredStep, StoredProposal]:
         """The rows as they are after a move: a step that has its transaction never gets another."""
         steps = self._transactions.steps(submission.plan_id)
@@ -208,7 +212,7 @@ class SafeExecutor:
         match move:
             case Expire(is_withdrawn=is_withdrawn):
                 why = "taken back, for the strategy is to leave" if is_withdrawn else "not executed before its deadline"
-                rejecting = self._proposer.reject(proposal, sight)
+                rejecting = None if use.is_used else self._proposer.reject(proposal, sight)
                 self._log.record_ended(proposal.id, "EXPIRED", why, block_number=sight.number)
                 if rejecting is not None:
                     self._aftermath.post_rejection(rejecting)
@@ -275,15 +279,10 @@ class SafeExecutor:
 
     def _notice(self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission) -> Notice:
         title, text = self._describe(submission.decision_id, proposal.report)
+        calls = self._proposer.calls(step.step, proposal.deadline_timestamp)
+        made = origin(__version__, submission.strategy, submission.decision_id)
         return Notice(
-            proposal.transaction,
-            proposal.hash,
-            proposal.proposer,
-            proposal.signature,
-            self._proposer.calls(step.step, proposal.deadline_timestamp),
-            origin(__version__, submission.strategy, submission.decision_id),
-            title,
-            text,
+            proposal.transaction, proposal.hash, proposal.proposer, proposal.signature, calls, made, title, text
         )
 
     def _effects(self, execution: Execution) -> Effects:

@@ -6,7 +6,7 @@ proposal is for the Safe's own events to say, so nothing but the end of the nonc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from keeper.model.ledger import Effects
 from keeper.model.outcome import Outcome, Pending
@@ -44,14 +44,18 @@ class SafeSending:
                 return Pending(submission, unfinished.note)
         return None
 
-    def finish(self, step: StoredStep, deadline_timestamp: int) -> Unknown | None:
-        """Find the end of what was sent for the step; None when it is in the books, or nothing was sent."""
+    def finish(
+        self, step: StoredStep, deadline_timestamp: int, is_over: Callable[[], bool] = lambda: False
+    ) -> Unknown | None:
+        """Find the end of what was sent for the step; None when it is in the books, or nothing was sent. Where it can
+        only revert any more (``is_over``: the Safe's nonce is used), its own nonce is taken back."""
         transaction = step.transaction
         if transaction is None or transaction.ending is not None:
             return None
         first = decode_signed(next(each.raw for each in transaction.attempts if not each.cancels)).unsigned
         call = Call(first.to, first.data, first.value_wei)
-        return self._booked(self._sender.settle(transaction, step.step, call, deadline_timestamp))
+        until = 0 if is_over() else deadline_timestamp
+        return self._booked(self._sender.settle(transaction, step.step, call, until))
 
     def help_along(
         self,
@@ -71,7 +75,7 @@ class SafeSending:
 
     def _call(self, proposal: StoredProposal, consents: Mapping[str, bytes | None], sight: Sight) -> Call | None:
         key, state = self._sender.address.lower(), sight.state
-        if self._terms.sends(state.threshold):
+        if self._terms.sends(key, state):
             if len(consents) < state.threshold or proposal.nonce != state.nonce:
                 return None
             return Call(self._terms.safe, execute_calldata(proposal.transaction, packed_signatures(consents)))

@@ -5,6 +5,8 @@ Everything here runs inside the caller's transaction, and writing the same effec
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -14,6 +16,7 @@ from keeper.model.decision import Decision
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry
 from keeper.model.plan import Mint, Plan, singles
 from keeper.world.journal import tables
+from keeper.world.journal.proposal_rows import Execution
 from keeper.world.journal.query import Query
 from keeper.world.journal.sql import insert_missing
 
@@ -107,16 +110,31 @@ def cost_quote(query: Query, plan_id: int, decision: Decision, *, done: bool) ->
     though it is not the Safe's own money."""
     rows = query("SELECT amount FROM ledger WHERE plan_id = ? AND kind = 'gas' AND token = ?", (plan_id, NATIVE))
     gas_wei = -sum(int(amount) for (amount,) in rows)
-    executed = query(
-        "SELECT p.gas_wei FROM proposals p JOIN steps s ON s.id = p.step_id "
-        "WHERE s.plan_id = ? AND p.kind = 'act' AND p.state = 'FINAL'",
-        (plan_id,),
-    )
-    gas_wei += sum(int(paid) for (paid,) in executed)
+    gas_wei += _paid_for_safe(query, plan_id)
     cost = decision.observation.gas.native_price.quote_amount_rounding_up(gas_wei)
     if done and any(step.kind == "swap" for step in decision.plan.acts):
         cost += decision.plan.cost.swap_fee_quote + decision.plan.cost.price_impact_quote
     return cost
+
+
+def _paid_for_safe(query: Query, plan_id: int) -> int:
+    """Wei for what was sent to carry out the plan of a Safe: its executions, and whatever else our key sent for it (an
+    approval on chain, an execution that somebody else was faster with, a nonce taken back)."""
+    executed = query(
+        "SELECT p.transaction_hash, p.gas_wei FROM proposals p JOIN steps s ON s.id = p.step_id "
+        "WHERE s.plan_id = ? AND p.kind = 'act' AND p.state = 'FINAL'",
+        (plan_id,),
+    )
+    sent = query(
+        "SELECT t.receipt, t.block_timestamp FROM transactions t JOIN steps s ON s.id = t.step_id "
+        "JOIN plans p ON p.id = s.plan_id WHERE p.id = ? AND t.receipt IS NOT NULL AND t.sender <> lower(p.owner)",
+        (plan_id,),
+    )
+    paid = {str(name): int(wei) for name, wei in executed}
+    for receipt, timestamp in sent:
+        own = Execution(json.loads(zlib.decompress(receipt)), timestamp)
+        paid[own.transaction_hash] = own.gas_wei
+    return sum(paid.values())
 
 
 def transition_after(plan: Plan, before: bool) -> bool:

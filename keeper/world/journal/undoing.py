@@ -90,7 +90,10 @@ def revive_proposal(connection: Connection, proposal_id: int) -> None:
     """Make a proposal open again that had come to an end, and its plan one that has to be finished once more."""
     table = tables.proposals
     connection.execute(update(table).where(table.c.id == proposal_id).values(state="PROPOSED", note=""))
-    _reopen(connection, _step_of(connection, table, proposal_id))
+    step_id = _step_of(connection, table, proposal_id)
+    _reopen(connection, step_id)
+    # Who has left did so without what this may have put in: that is taken out too.
+    _set_strategy(connection, plan_of_step(connection, step_id).strategy, "exited", "exiting")
 
 
 def _step_of(connection: Connection, table: Table, row_id: int) -> int:

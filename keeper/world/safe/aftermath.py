@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from keeper import __version__
@@ -25,22 +26,27 @@ class Aftermath:
     def review(self, strategy: str, sight: Sight) -> None:
         """What ended otherwise than the chain now shows is open again; what expired, and whose nonce others then used,
         is closed. TransientError where the node lags behind."""
-        watched = self._log.watched(strategy, self._chain_id, _WATCHED_BLOCKS)
+        watched = self._of_this(self._log.watched(strategy, self._chain_id, _WATCHED_BLOCKS))
         for proposal in self._watch.moved(watched, sight.number):
             self._log.record_undone(proposal.id)
         for proposal in watched:
             if proposal.state != "EXPIRED" or self._is_forgotten(proposal, sight):
                 continue
             use = self._watch.use_of(proposal, sight)
-            if use.by == "ours":  # nothing in it was bound to the deadline: it counts all the same
+            if use.by == "ours" and use.execution is not None:  # taken back, or not bound to the deadline: it counts
                 self._log.record_undone(proposal.id)
+                sentence = (
+                    f"proposal {proposal.hash}, which had ended ({proposal.note}), was executed all the same in "
+                    f"transaction {use.execution.transaction_hash}; it is booked as the strategy's own"
+                )
+                self._log.record_event_once(strategy, "executed_late", sentence, sight.timestamp)
             elif use.execution is not None and self._is_final(use, sight):
                 state: ProposalState = "REJECTED" if use.by == "rejection" else "REPLACED"
                 self._log.record_ended(proposal.id, state, proposal.note, use.execution)
 
     def tend_rejections(self, strategy: str, sight: Sight) -> None:
         """Those that the board did not take are posted; those whose nonce is gone are closed. Never in the way."""
-        for proposal in self._log.open_rejections(strategy):
+        for proposal in self._of_this(self._log.open_rejections(strategy)):
             use = self._watch.use_of(proposal, sight)
             if not use.is_used and proposal.state == "HASHED":
                 self.post_rejection(proposal)
@@ -64,9 +70,17 @@ class Aftermath:
             return
         self._log.record_posted(proposal.id, self._board.place)
 
+    def _of_this(self, proposals: Iterable[StoredProposal]) -> list[StoredProposal]:
+        """Without those of a Safe that the strategy had before: this one's nonces say nothing of them."""
+        this = self._chain_id, self._watch.safe
+        return [each for each in proposals if (each.transaction.chain_id, each.transaction.safe) == this]
+
     def _is_forgotten(self, proposal: StoredProposal, sight: Sight) -> bool:
-        """A nonce that is used closes a proposal; what is known by its calls alone has none, and is let go in time."""
-        return self._watch.by_payload and (proposal.block_number or 0) + _WATCHED_BLOCKS < sight.number
+        """A nonce that is used closes a proposal; what is known by its calls alone has none, and is let go in time:
+        never before its own deadline, for one that was taken back can be executed until then."""
+        if not self._watch.by_payload or sight.final_timestamp <= proposal.deadline_timestamp:
+            return False
+        return (proposal.block_number or 0) + _WATCHED_BLOCKS < sight.number
 
     def _is_final(self, use: Use, sight: Sight) -> bool:
         number = use.seen(sight).used_in

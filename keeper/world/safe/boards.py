@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from keeper.errors import HaltedError, TransientError
 from keeper.world.safe.board import Notice
@@ -16,6 +16,7 @@ from keeper.world.safe.record import ServiceRecord
 from keeper.world.safe.service import SafeService
 from keeper.world.safe.signatures import recover_owner
 
+_NAME: Final = "Range Keeper"
 Ignored = Callable[[str, str], object]
 """(owner as claimed, why his signature does not count)."""
 
@@ -23,8 +24,10 @@ Ignored = Callable[[str, str], object]
 class Queue(Protocol):
     """A board where transactions of others wait too."""
 
-    def queued(self, nonce_from: int) -> Mapping[int, frozenset[str]]:
-        """Hashes by nonce of everything that waits there from that nonce on. Errors as ``Board``."""
+    def queued(self, nonce_from: int, own: str = "") -> Mapping[int, frozenset[str]]:
+        """Hashes by nonce of what waits there from that nonce on, but for what a keeper with the key ``own`` (lower
+        case) has put up: a journal that is an older copy does not know it, and on its nonce one can be executed at
+        most. Errors as ``Board``."""
         ...
 
     def proposers(self, owners: Collection[str]) -> Collection[str]:
@@ -70,9 +73,11 @@ class ServiceBoard:
                 self._ignored(each.owner, f"the signature is of {signer}, or of another transaction")
         return proved
 
-    def queued(self, nonce_from: int) -> Mapping[int, frozenset[str]]:
+    def queued(self, nonce_from: int, own: str = "") -> Mapping[int, frozenset[str]]:
         found: dict[int, set[str]] = {}
         for record in self._service.queued(nonce_from):
+            if own in (record.proposer, record.proposed_by_delegate) and _is_a_keepers(record.origin):
+                continue
             found.setdefault(record.tx.nonce, set()).add("0x" + safe_tx_hash(record.tx).hex())
         return {nonce: frozenset(hashes) for nonce, hashes in found.items()}
 
@@ -139,7 +144,15 @@ class ChainBoard:
 
 def origin(version: str, strategy: str, decision_id: int) -> str:
     """Who proposes it and why, for machines: JSON, short enough for the service."""
-    return json.dumps({"name": f"Range Keeper {version}", "strategy": strategy, "decision": decision_id})
+    return json.dumps({"name": f"{_NAME} {version}", "strategy": strategy, "decision": decision_id})
+
+
+def _is_a_keepers(made: str) -> bool:
+    """Whether an origin is of the form that :func:`origin` gives it."""
+    try:
+        return str(json.loads(made)["name"]).startswith(_NAME)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def file_stem(notice: Notice) -> str:

@@ -1,8 +1,8 @@
 """Whether what a Safe carried out made exactly the calls of a proposal, though its hash is another.
 
 People choose nonces and gas fields, and put calls of their own beside ours; executors wrap an execution into whatever
-they like. Bytes that merely stand somewhere in a transaction prove nothing: anybody can append them. So the
-``execTransaction`` is looked for in what was sent, and believed only where its fields have the hash of the Safe's event.
+they like. Bytes that merely stand somewhere in a transaction prove nothing: anybody can append them. So what was sent
+is searched for ``execTransaction``, and that is believed only where its fields have the hash of the event.
 """
 
 from __future__ import annotations

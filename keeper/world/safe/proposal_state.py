@@ -96,7 +96,7 @@ Move = Finish | Include | GiveUp | Expire | Post | Count | Wait
 def next_move(known: Known, seen: Seen, terms: Terms) -> Move:
     """The one thing to do about a proposal whose end is not written down."""
     if seen.is_used or seen.used_by is not None:
-        return _after_use(seen, terms)
+        return _after_use(known, seen, terms)
     if seen.final_timestamp > known.deadline_timestamp:
         return Expire()
     if terms.is_withdrawn:
@@ -106,8 +106,11 @@ def next_move(known: Known, seen: Seen, terms: Terms) -> Move:
     return Count() if known.is_posted else Post()
 
 
-def _after_use(seen: Seen, terms: Terms) -> Move:
+def _after_use(known: Known, seen: Seen, terms: Terms) -> Move:
     if seen.used_by is None or seen.used_in is None:
+        # It can do nothing any more; should the node show after all that it was executed, it is booked then.
+        if seen.final_timestamp > known.deadline_timestamp:
+            return Expire()
         return Wait("its nonce is used, and the node does not show yet by what")
     is_final = seen.head_number - seen.used_in + 1 >= terms.confirmations
     if seen.used_by == "ours":

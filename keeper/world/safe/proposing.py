@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from keeper.errors import HaltedError, RehearsalFailedError, SigningLimitError
+from keeper.errors import ConfigError, HaltedError, RehearsalFailedError, SigningLimitError
 from keeper.model.plan import Step, singles
-from keeper.model.safe import SafeTx, rejection
+from keeper.model.safe import SafeState, SafeTx, rejection
 from keeper.world.chain.rehearsal import ForesightedRehearsal
 from keeper.world.chain.sent import Refused
 from keeper.world.journal.proposal_rows import StoredProposal
@@ -36,13 +36,23 @@ class SafeTerms:
     executes: Executes = "auto"
     approves_on_chain: bool = False
 
-    def sends(self, threshold: int) -> bool:
-        """Whether the key is to execute what is signed."""
-        return self.executes == "always" or (self.executes == "auto" and threshold == 1)
+    def sends(self, key: str, state: SafeState) -> bool:
+        """Whether the key (lower case) is to execute what is signed."""
+        is_enough = state.threshold == 1 and key in state.owners
+        return self.executes == "always" or (self.executes == "auto" and is_enough)
+
+
+class Examines(Protocol):
+    """The signing policy for what people sign by themselves."""
+
+    def examine(self, transaction: SafeTx, purpose: Purpose) -> int:
+        """What it counts against the limits, raw quote units; SigningRefusedError or SigningLimitError."""
+        ...
 
 
 class Proposer:
-    """Makes what the owners are asked for. ``signer`` None: nobody signs, people put it together by themselves.
+    """Makes what the owners are asked for. ``signer`` None: nobody signs, people put it together by themselves;
+    ``examiner`` is the policy for what is not signed here (None: nothing is shown to anybody).
 
     ``rehearsal_as`` gives a rehearsal in which the owner that it is given consents for all of them.
     """
@@ -56,10 +66,12 @@ class Proposer:
         rehearsal_as: Callable[[str], ForesightedRehearsal],
         *,
         signer: SafeLook | None,
+        examiner: Examines | None = None,
         queue: Queue | None = None,
     ) -> None:
         self.terms, self._venue, self._log, self._reader = terms, venue, log, reader
         self._rehearsal_as, self._signer, self._queue = rehearsal_as, signer, queue
+        self._examiner = examiner
 
     @property
     def key(self) -> str:
@@ -74,6 +86,15 @@ class Proposer:
         """The transaction that carries out the step on a nonce."""
         to, value, data, operation = batch_of(self.calls(step, deadline_timestamp), self.terms.multisend)
         return SafeTx(self.terms.chain_id, self.terms.safe, to, value, data, operation, nonce)
+
+    def require_own(self, proposal: StoredProposal) -> None:
+        """ConfigError where it is another Safe's: what is seen of this one says nothing of it."""
+        tx, terms = proposal.transaction, self.terms
+        if (tx.chain_id, tx.safe) != (terms.chain_id, terms.safe):
+            raise ConfigError(
+                f"nonce {tx.nonce} of the Safe {tx.safe} on chain {tx.chain_id} is not settled, and the strategy now "
+                f"has chain {terms.chain_id} and the Safe {terms.safe}: put them back until it is"
+            )
 
     def propose(self, step_id: int, step: Step, deadline_timestamp: int, sight: Sight) -> StoredProposal | Refused:
         """Everything up to the journal; nobody has been told yet.
@@ -126,7 +147,7 @@ class Proposer:
         """The lowest nonce from the chain's on at which nothing of others waits. Where only proposals of ours stand
         that came to nothing, the same nonce is used once more, so that at most one of them can ever be executed."""
         terms, nonce = self.terms, sight.state.nonce
-        queued = {} if self._queue is None else self._queue.queued(nonce)
+        queued = {} if self._queue is None else self._queue.queued(nonce, self.key)
         live = {each.nonce for each in self._log.live(terms.chain_id, terms.safe)}
         while nonce in live or self._is_foreign(nonce, queued.get(nonce, frozenset())):
             nonce += 1
@@ -148,8 +169,8 @@ class Proposer:
         return "0x" + local.hex()
 
     def _signature(self, tx: SafeTx, purpose: Purpose, sight: Sight) -> tuple[bytes | None, int]:
-        """None where nobody signs: there is no key, or it is to consent on chain."""
-        if self._signer is None or (self.terms.approves_on_chain and not self.terms.sends(sight.state.threshold)):
-            return None, 0
+        """None where nobody signs: there is no key, or it is to consent on chain. The policy looks all the same."""
+        if self._signer is None or (self.terms.approves_on_chain and not self.terms.sends(self.key, sight.state)):
+            return None, 0 if self._examiner is None else self._examiner.examine(tx, purpose)
         signed = self._signer.sign_safe(tx, purpose)
         return signed.raw, signed.debit_quote

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from keeper.errors import RpcError
 from keeper.model.safe import SafeExecution, SafeState, SafeTx, rejection
@@ -16,6 +16,8 @@ from keeper.world.safe.contract import SafeReader
 from keeper.world.safe.executions import FAILURE_TOPIC, SUCCESS_TOPIC
 from keeper.world.safe.hashing import safe_tx_hash
 from keeper.world.safe.proposal_state import Seen, User
+
+_LAG_BLOCKS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class SafeWatch:
         self.confirmations = max(1, confirmations)
         self._foreign: set[tuple[int, str, str]] = set()
 
+    @property
+    def safe(self) -> str:
+        """The Safe's address, in lower case."""
+        return self._reader.safe
+
     def look(self) -> Sight:
         """The Safe at the newest block. Errors as ``SafeReader`` too."""
         with sights.plain_answers():
@@ -71,9 +78,11 @@ class SafeWatch:
         """By what the proposal's nonce was used, if it was."""
         if sight.state.nonce <= proposal.nonce:
             return Use(is_used=False)
-        found = self._reader.executions(proposal.since_block, sight.number)
         if self.by_payload:
+            found = self._reader.executions(proposal.since_block, sight.number)
             return self._use_by_payload(proposal, found, sight.state.nonce)
+        # A node that lagged may have shown a nonce as free that was used a little before the decision.
+        found = self._reader.executions(max(0, proposal.since_block - _LAG_BLOCKS), sight.number)
         ours = next((each for each in found if each.safe_tx_hash == proposal.hash), None)
         if ours is not None:
             return Use(True, "ours", self._evidence(ours))

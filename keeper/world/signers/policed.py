@@ -27,6 +27,22 @@ class Records(Protocol):
     def evidence(self, purpose: Purpose, chain_id: int, signer: str) -> Evidence: ...
 
 
+class Examiner:
+    """The policy alone, for what people sign by themselves; no key."""
+
+    def __init__(self, rules: Rules, records: Records) -> None:
+        self._rules, self._records = rules, records
+
+    def examine(self, transaction: SafeTx, purpose: Purpose) -> int:
+        """What a Safe's transaction that the policy passes counts against the limits, raw quote units.
+
+        Raises:
+            SigningRefusedError, SigningLimitError: the policy does not pass it.
+        """
+        evidence = self._records.evidence(purpose, self._rules.chain_id, self._rules.signer)
+        return safe_policy.check_proposal(self._rules, evidence, transaction).debit_quote
+
+
 class PolicedSigner:
     """Implements ``LastLook`` and ``SafeLook``."""
 

@@ -44,6 +44,8 @@ TERMS = Terms(confirmations=5)
         (POSTED, replace(USED, used_by="ours", used_in=50), Terms(5, is_withdrawn=True), Include()),
         # The nonce is used, whatever the clock says.
         (POSTED, USED, TERMS, Wait),
+        (POSTED, replace(USED, head_timestamp=1_001, final_timestamp=1_000), TERMS, Wait),
+        (POSTED, replace(USED, final_timestamp=1_001), TERMS, Expire()),
         (POSTED, replace(USED, used_by="ours", used_in=50), TERMS, Include()),
         (POSTED, replace(USED, used_by="ours", used_in=47), TERMS, Include()),
         (POSTED, replace(USED, used_by="ours", used_in=46), TERMS, Finish()),
