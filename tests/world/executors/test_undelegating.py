@@ -176,7 +176,7 @@ def test_a_tip_that_only_the_node_thinks_usual_is_cut(bench: Bench) -> None:
         def send_raw_transaction(self, raw: bytes) -> str:
             return inner.send_raw_transaction(raw)
 
-    bench.node.inner = Greedy()  # type: ignore[assignment]
+    bench.node.inner = Greedy()
     assert taken_back(bench, most_tip_wei=10**9).transaction_hash is not None
     (sent,) = set(bench.node.sent)
     assert 0 < decode_signed(sent).unsigned.max_priority_fee_wei < 10**9
