@@ -128,9 +128,20 @@ class _Undelegation:
         caps = fees.offer(market.base_fee_wei, tip_wei, ceiling_wei)
         if caps is None:
             raise TransientError(f"gas is above the ceiling of {ceiling_wei} wei (base fee {market.base_fee_wei} wei)")
+        self._require_gas_money(gas * caps.max_fee_wei)
         attempt = self._signed(head.nonce, caps, gas, head.timestamp)
         self._broadcast(attempt, watch)
         return attempt
+
+    def _require_gas_money(self, most_wei: int) -> None:
+        """Else it would be signed, refused by every node, and waited for."""
+        with sights.plain_answers():
+            held_wei = int(self._node.request("eth_getBalance", [self._address, "latest"]), 16)
+        if held_wei < most_wei:
+            raise TransientError(
+                f"{self._address} holds {held_wei} wei, and taking its delegation back may cost {most_wei}: nothing "
+                "was signed; send it native coin first"
+            )
 
     def _patience_for(self, gas_units: int) -> Patience:
         return send_state.within_bounds(self._patience, None, is_exit=False, gas_units=gas_units)

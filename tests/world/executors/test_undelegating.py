@@ -150,6 +150,15 @@ def test_not_above_the_ceiling(bench: Bench) -> None:
     assert bench.node.sent == [] and runs(bench) is not None
 
 
+def test_without_gas_money_nothing_is_signed(bench: Bench) -> None:
+    bench.anvil.set_balance(bench.signer.address, 10**9)
+    with pytest.raises(TransientError, match="send it native coin first"):
+        taken_back(bench)
+    assert bench.node.sent == [] and expected(bench) == 2
+    bench.anvil.set_balance(bench.signer.address, 10**18)
+    assert taken_back(bench).transaction_hash is not None
+
+
 def test_a_tip_that_only_the_node_thinks_usual_is_cut(bench: Bench) -> None:
     inner = bench.node.inner
 
@@ -167,7 +176,7 @@ def test_a_tip_that_only_the_node_thinks_usual_is_cut(bench: Bench) -> None:
         def send_raw_transaction(self, raw: bytes) -> str:
             return inner.send_raw_transaction(raw)
 
-    bench.node.inner = Greedy()  # type: ignore[assignment]
+    bench.node.inner = Greedy()
     assert taken_back(bench, most_tip_wei=10**9).transaction_hash is not None
     (sent,) = set(bench.node.sent)
     assert 0 < decode_signed(sent).unsigned.max_priority_fee_wei < 10**9

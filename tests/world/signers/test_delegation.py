@@ -170,6 +170,15 @@ def test_a_plain_key_is_never_delegated(journal: SqlJournal) -> None:
     assert written.signer.reached == []
 
 
+@pytest.mark.parametrize("account", ["key", "multicall", "safe"])
+def test_only_an_account_that_is_to_be_delegated_is(account: Any) -> None:
+    """Whatever else the rules name: what the owner can do decides."""
+    rules, known = replace(batches.rules("delegated"), account=account), KNOWN
+    transaction = decode_unsigned(delegating_bytes(FIELDS, consent()))
+    with pytest.raises(SigningRefusedError, match="the account is not to be delegated"):
+        check_authorization(rules, known, transaction, signed=True)
+
+
 CONSENTS: dict[str, Callable[[bytes], Any]] = {
     "of another key": lambda _: bytes(batches.STRANGER.unsafe_sign_hash(keccak(b"x")).signature),
     "cut off": lambda raw: raw[:-1],
