@@ -20,7 +20,7 @@ from keeper.model.safe import SafeTx
 from keeper.world.chain.fees import Fees
 from keeper.world.journal.opening import open_journal
 from keeper.world.safe.calldata import approve_hash_calldata, execute_calldata
-from keeper.world.signers.delegation import sign_undelegation
+from keeper.world.signers.delegation import UndelegationLimits, sign_undelegation
 from keeper.world.signers.keystore import KeystoreSigner
 from tests.world.signers import batches, scene
 from tests.world.signers.written import write_for
@@ -29,6 +29,7 @@ from tests.world.unpoliced import sign_anything
 KEY, THIEF = scene.KEY, "0x" + "ba" * 20
 OWNERS = OwnersAtHand.from_seed(5, 2)
 TOKENS = 10**9
+MOST = UndelegationLimits(10**9, 10**17)
 ANYTHING_RETURNS_TRUE = "0x600160005260206000f3"
 
 
@@ -121,6 +122,6 @@ def test_01_a_delegated_account_acts_for_its_key_alone_and_is_itself_again(anvil
     with pytest.raises(RpcError, match="not from self or EntryPoint"):
         rpc("eth_call", {"from": THIEF, "to": me, "data": "0x" + stolen.hex()}, "latest")
 
-    ended = raw_send(anvil, sign_undelegation(KeystoreSigner(KEY), 31337, before + 4, Fees(10**11, 1), 60_000))
+    ended = raw_send(anvil, sign_undelegation(KeystoreSigner(KEY), 31337, before + 4, Fees(10**11, 1), 60_000, MOST))
     assert (ended["status"], ended["type"], nonce(anvil)) == ("0x1", "0x4", before + 6)
     assert delegate_of(rpc, me) is None and rpc("eth_getCode", me, "latest") == "0x"
