@@ -25,7 +25,7 @@ def demo(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (4, 5))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (2, 3, 4, 5))])
 def test_the_ledger_reconciles_to_the_wei(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = demo(capsys, "--seed", str(seed), "--days", "10", "--out", str(tmp_path))
     assert result["ledger_difference_wei"] == [0, 0, 0]

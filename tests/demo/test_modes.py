@@ -113,6 +113,7 @@ def test_gas_of_every_mode_on_the_same_chain(told: dict[str, dict[str, Any]]) ->
         assert modes["atomic"]["units"] < modes["safe"]["units"] < modes["wallet"]["units"]
 
 
+@pytest.mark.soak
 def test_owners_who_take_their_time(tmp_path: Path) -> None:
     """The market trades between proposing and executing: what is late does not happen, its nonce is taken back, and
     what happens is within its bounds."""

@@ -151,3 +151,20 @@ def test_26_executed_after_the_exit_it_is_told_and_taken_out_again(keeper: Keepe
     treasury.executes_it(leaving.transaction, 0, 1)
     assert keeper.cycle().kind == "done" and keeper.journal.memory("treasury").held == ()
     assert keeper.runner.state() == "exited" and set(keeper.difference().values()) == NOTHING
+
+
+def test_26_logs_that_come_later_than_the_state(
+    keeper: Keeper, treasury: Treasury, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that counts the execution and does not show it yet: the one before it is not taken for it."""
+    treasury.queue_of_others(0)
+    proposal = keeper.proposed()
+    assert proposal.nonce == 1
+    treasury.rival(0)
+    treasury.executes_it(proposal.transaction, 0, 1)
+    really = SafeReader.executions
+    monkeypatch.setattr(SafeReader, "executions", lambda self, first, last: really(self, first, last - 1))
+    outcome = keeper.cycle()
+    assert outcome.kind == "pending" and "does not show yet by what" in outcome.note
+    monkeypatch.undo()
+    assert keeper.cycle().kind == "done" and set(keeper.difference().values()) == NOTHING

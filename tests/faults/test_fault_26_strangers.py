@@ -92,9 +92,15 @@ def test_26_a_file_is_not_done_because_a_stranger_sends_its_bytes_along(filer: K
     assert filer.cycle().kind == "done" and set(filer.difference().values()) == NOTHING
 
 
-def test_26_a_file_is_done_though_the_owners_added_to_it(filer: Keeper, files: Treasury) -> None:
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_26_a_file_is_done_though_the_owners_added_to_it(filer: Keeper, files: Treasury, is_wrapped: bool) -> None:
+    """And whoever executes it may do so by way of a contract of his own."""
     filer.cycle()
-    files.executes_it(imported(files, filer, *own_mint(files, filer)), 0, 1)
+    tx = imported(files, filer, *own_mint(files, filer))
+    if is_wrapped:
+        together(files, signed(files, tx))
+    else:
+        files.executes_it(tx, 0, 1)
     outcome = filer.cycle()
     assert outcome.kind == "done", outcome
     assert set(filer.difference().values()) == NOTHING

@@ -88,6 +88,17 @@ class SafeReader:
         self._singleton = singleton
         return state
 
+    def nonce_at(self, block_number: int) -> int:
+        """The Safe's next nonce after a block; 0 where it was not there yet. RpcError where the node has that block's
+        state no more."""
+        call = {"to": self.safe, "data": "0x" + selector("nonce()").hex()}
+        answer = self._node.request("eth_call", [call, hex(max(0, block_number))])
+        try:
+            raw = bytes.fromhex(answer[2:])
+            return self._number(raw, "nonce()") if raw else 0
+        except (TypeError, ValueError):
+            raise RpcError("the node answered eth_call with something else than bytes") from None
+
     def approvals(self, safe_tx_hash: bytes, owners: Sequence[str], block_hash: str) -> frozenset[str]:
         """Those of the owners who approved the hash on chain (``approveHash``)."""
         question = selector("approvedHashes(address,bytes32)")

@@ -91,10 +91,21 @@ class SafeWatch:
         if since > len(found):
             return Use(is_used=True)
         user, tx = found[-since], proposal.transaction
+        if not self._used_in(proposal.nonce, user.block_number):
+            return Use(is_used=True)
         if user.safe_tx_hash == "0x" + safe_tx_hash(rejection(tx.chain_id, tx.safe, tx.nonce)).hex():
             return Use(True, "rejection", self._evidence(user))
         by: User = "ours" if self._carries(user, tx, (tx.nonce,)) else "other"
         return Use(True, by, self._evidence(user))
+
+    def _used_in(self, nonce: int, block_number: int) -> bool:
+        """Whether the nonce was used in that block: logs may come later than the state that they explain, and the last
+        one shown is then not the last. A block whose state is gone proves nothing."""
+        try:
+            before, after = (self._reader.nonce_at(number) for number in (block_number - 1, block_number))
+        except RpcError:
+            return False
+        return before <= nonce < after
 
     def approvals(self, digest: bytes, sight: Sight) -> frozenset[str]:
         """Owners who approved the hash on chain."""
