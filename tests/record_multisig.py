@@ -18,7 +18,6 @@ from pathlib import Path
 
 import click
 
-from keeper.chainlab.lab import Lab
 from tests.cli.operator import PASSWORD
 from tests.cli.story import REPOSITORY, Story, open_story
 
@@ -91,7 +90,7 @@ def tell(story: Story, recorder: Recorder) -> None:
 
 
 def tell_of_files(recorder: Recorder) -> None:
-    """Mode proposal_file, in a folder of its own over the same chain."""
+    """Mode proposal_file, over a chain of its own."""
     recorder.record(
         "file", "keeper once", "ls proposals", "cat proposals/*.md | head -30", "head -c 600 proposals/*.json"
     )
@@ -125,11 +124,11 @@ def write_page(blocks: dict[str, str]) -> None:
 
 
 @contextmanager
-def recorded(lab: Lab | None = None, *, mode: str = "safe", seed: int = 7) -> Iterator[tuple[Story, Recorder]]:
+def recorded(*, mode: str = "safe") -> Iterator[tuple[Story, Recorder]]:
     """A treasury in a folder that is gone afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="treasury-") as name,
-        open_story(Path(name), lab, mode=mode, seed=seed) as one,
+        open_story(Path(name), mode=mode) as one,
     ):
         yield one, Recorder(Path(name))
 
@@ -139,9 +138,9 @@ def main() -> None:
     with recorded() as (story, recorder):
         tell(story, recorder)
         blocks = dict(recorder.blocks)
-        with recorded(story.lab, mode="proposal_file", seed=8) as (_, files):
-            tell_of_files(files)
-            blocks |= files.blocks
+    with recorded(mode="proposal_file") as (_, recorder):
+        tell_of_files(recorder)
+        blocks |= recorder.blocks
     with recorded(mode="atomic") as (story, recorder):
         tell_of_atomic(story, recorder)
         blocks |= recorder.blocks

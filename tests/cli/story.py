@@ -123,13 +123,13 @@ class Story:
 
 
 @contextmanager
-def open_story(folder: Path, lab: Lab | None = None, *, mode: str = "safe", seed: int = 7) -> Iterator[Story]:
-    """Everything up to the operator's first command; ``seed`` names the owners, and so the Safe."""
+def open_story(folder: Path, *, mode: str = "safe") -> Iterator[Story]:
+    """Everything up to the operator's first command."""
     with ExitStack() as stack:
-        world = lab or stack.enter_context(lab_of_now())
+        world = stack.enter_context(lab_of_now())
         deployment, rpc = world.deployment, world.anvil.rpc
         place_safe_contracts(rpc)
-        owners = OwnersAtHand.from_seed(seed, OWNERS)
+        owners = OwnersAtHand.from_seed(7, OWNERS)
         safe = create_safe(rpc, list(owners.addresses), THRESHOLD)
         base, quote = 10 * 10**18, 20_000 * 10**6
         service = stack.enter_context(TransactionService(rpc, deployment.chain_id))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from keeper.errors import RpcError
+from keeper.errors import RehearsalFailedError, RpcError
 from keeper.model.safe import rejection
+from keeper.world.executors.safe import SafeExecutor
 from keeper.world.safe.hashing import safe_tx_hash
 from tests.faults.site import CHAIN_ID
 from tests.faults.treasury import Keeper, Treasury, whale_away
@@ -187,3 +188,18 @@ def test_26_owners_move_money_and_are_not_halted(keeper: Keeper, treasury: Treas
     assert set(keeper.difference().values()) == NOTHING
     assert any(kind == "withdrawal" for kind, _ in keeper.events())
     assert keeper.runner.state() == "running"
+
+
+def test_26_what_would_fail_inside_is_named(keeper: Keeper, treasury: Treasury) -> None:
+    """The Safe itself says no more than GS013."""
+    proposal = keeper.proposed()
+    executor = keeper.runner._hands.executor
+    assert isinstance(executor, SafeExecutor)
+    proposer, sight = executor._proposer, executor._look()
+    (stored,) = keeper.journal.transactions.steps(1)
+    terms = stored.step, proposal.deadline_timestamp, proposal.transaction
+    assert "token0" in proposer.rehearse(*terms, sight)
+    whale_away(treasury)
+    named = r"then (swap|mint): simulation failed: (Too little|Price slippage)"
+    with pytest.raises(RehearsalFailedError, match=named):
+        proposer.rehearse(*terms, executor._look())

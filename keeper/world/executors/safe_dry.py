@@ -26,7 +26,7 @@ class SafeDryExecutor:
         sight = self._watch.look()
         tx = self._proposer.drafted(first, plan.deadline_timestamp, sight.state.nonce)
         try:
-            seen = self._proposer.rehearse(first, tx, sight)
+            seen = self._proposer.rehearse(first, plan.deadline_timestamp, tx, sight)
         except RehearsalFailedError as error:
             return Failed(submission, f"{first.kind}: {error}")
         then = f"; then {', '.join(step.kind for step in others)}" if others else ""

@@ -107,7 +107,7 @@ class Proposer:
         tx = self.drafted(step, deadline_timestamp, self.free_nonce(sight))
         digest = self._agreed_hash(tx)
         try:
-            report = self.rehearse(step, tx, sight)
+            report = self.rehearse(step, deadline_timestamp, tx, sight)
             signature, debit_quote = self._signature(tx, Purpose(step_id, sight.timestamp), sight)
         except (RehearsalFailedError, SigningLimitError) as error:
             return Refused(str(error))
@@ -133,7 +133,7 @@ class Proposer:
         draft = Draft(tx, self._agreed_hash(tx), "rejection", self.key, signature, sight.timestamp, deadline)
         return self._log.record_hashed(proposal.step_id, draft)
 
-    def rehearse(self, step: Step, tx: SafeTx, sight: Sight) -> str:
+    def rehearse(self, step: Step, deadline_timestamp: int, tx: SafeTx, sight: Sight) -> str:
         """What the whole execution would do with the owners' consent taken for given, in words.
 
         Raises:
@@ -141,7 +141,13 @@ class Proposer:
         """
         owner = sight.state.owners[0]
         call = Call(self.terms.safe, execute_calldata(tx, packed_signatures({owner: None})))
-        return self._rehearsal_as(owner).rehearse_in_order([(step, call)]).seen
+        try:
+            return self._rehearsal_as(owner).rehearse_in_order([(step, call)]).seen
+        except RehearsalFailedError:
+            # The Safe says no more than that something in it failed: its calls one by one say what.
+            acts = [(each, self._venue.call(each, self.terms.safe, deadline_timestamp)) for each in singles((step,))]
+            self._rehearsal_as(self.terms.safe).rehearse_in_order(acts)
+            raise
 
     def free_nonce(self, sight: Sight) -> int:
         """The lowest nonce from the chain's on at which nothing of others waits. Where only proposals of ours stand
