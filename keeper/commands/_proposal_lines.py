@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from keeper.known_safe_services import SHORT_NAMES
 from keeper.model.decision import Decision
 from keeper.model.safe import SafeTx
 from keeper.report import describe_rejection, duration, number, when, whole
@@ -13,27 +14,8 @@ from keeper.report.proposal_words import describing, title
 from keeper.report.words import Paragraph
 from keeper.world.journal.proposal_queries import ProposalRecord
 
-# Short names of EIP-3770 as Safe's web app has them, for chains whose Transaction Service is known here too.
-_APP_NAMES = {
-    1: "eth",
-    10: "oeth",
-    56: "bnb",
-    100: "gno",
-    130: "unichain",
-    137: "matic",
-    146: "sonic",
-    480: "wc",
-    5000: "mantle",
-    8453: "base",
-    42161: "arb1",
-    42220: "celo",
-    43114: "avax",
-    57073: "ink",
-    59144: "linea",
-    84532: "basesep",
-    534352: "scr",
-    11155111: "sep",
-}
+# Short names of EIP-3770, which Safe's web app has; those of its Transaction Service are the same but for one.
+_APP_NAMES = SHORT_NAMES | {137: "matic"}
 _SERVICE_OF_THE_APP = "api.safe.global"
 
 _STATES = {

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from sqlalchemy import event
+
 from keeper.chainlab.anvil import Anvil
+from keeper.known_safe import BATCH_ACCOUNT
 from keeper.model.ledger import NATIVE, Effects, LedgerEntry
 from keeper.model.memory import OpenSubmission
 from keeper.model.outcome import Outcome
@@ -28,6 +31,7 @@ from tests.world import words
 from tests.world.unpoliced import Unpoliced
 
 CHAIN_ID = 31337
+ROOM_BLOCKS = 8
 STRATEGY = "eth-usdc"
 LOUD = "0x" + "c2" * 20  # a counter that tells it in a log
 LOUD_CODE = "0x60005460010160005560006000a000"
@@ -177,3 +181,30 @@ def make(anvil: Anvil, folder: Path) -> Bench:
     url = f"sqlite:///{folder}/keeper.db"
     node = FailingNode(HttpNode([anvil.url], retries=0))
     return Bench(anvil, url, keystore.load(key, "x"), open_journal(url, "wallet"), node, PlainVenue())
+
+
+def made(anvil: Anvil, folder: Path) -> Bench:
+    """A bench whose acts are batches: its account is not delegated yet."""
+    bench = make(anvil, folder)
+    bench.venue.target, bench.delegate = LOUD, BATCH_ACCOUNT.address
+    anvil.rpc("anvil_mine", hex(ROOM_BLOCKS))  # what anvil was told to set is undone with the block it was set in
+    return bench
+
+
+def run_and_kill_at(bench: Bench, boundary: int, act: Callable[[], object]) -> bool:
+    """Whether ``act`` ended before that many boundaries were passed."""
+    passed = 0
+
+    def hook(_name: str) -> None:
+        nonlocal passed
+        passed += 1
+        if passed > boundary:
+            raise Killed
+
+    bench.node.before = bench.node.after = hook
+    event.listen(bench.journal._engine, "commit", lambda _connection: hook("commit"))
+    try:
+        act()
+    except Killed:
+        return False
+    return True

@@ -3,14 +3,12 @@ everything that can go wrong between a signature and its receipt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from keeper.chainlab.anvil import Anvil, AnvilOptions
-from keeper.chainlab.deploy_account import delegate_of, place_batch_account
+from keeper.chainlab.anvil import Anvil
+from keeper.chainlab.deploy_account import delegate_of
 from keeper.errors import HaltedError, TransientError
 from keeper.known_safe import BATCH_ACCOUNT
 from keeper.model.outcome import Done, Failed, Pending
@@ -20,36 +18,17 @@ from keeper.world.journal import queries
 from keeper.world.journal.books import Subject
 from tests.world import words
 from tests.world.executors import bench as bench_module
-from tests.world.executors.bench import CHAIN_ID, LOUD, STRATEGY, Bench, Killed
-from tests.world.executors.test_wallet import at, run_and_kill_at, states
+from tests.world.executors.bench import CHAIN_ID, STRATEGY, Bench, Killed, made, run_and_kill_at
+from tests.world.executors.test_wallet import at, states
 from tests.world.unpoliced import sign_anything
 
 BATCH = (Batch((Collect((7,)), Collect((8,)))),)
 SINGLE = (Collect((7,)),)
-ROOM_BLOCKS = 8
-
-
-@pytest.fixture(scope="module", name="anvil")
-def running() -> Iterator[Anvil]:
-    with Anvil(AnvilOptions(genesis_seconds=words.START)) as anvil:
-        place_batch_account(anvil.rpc)
-        yield anvil
-
-
-def made(anvil: Anvil, folder: Path) -> Bench:
-    bench = bench_module.make(anvil, folder)
-    bench.venue.target, bench.delegate = LOUD, BATCH_ACCOUNT.address
-    anvil.rpc("anvil_mine", hex(ROOM_BLOCKS))  # what anvil was told to set is undone with the block it was set in
-    return bench
 
 
 @pytest.fixture
-def bench(anvil: Anvil, tmp_path: Path) -> Iterator[Bench]:
-    snapshot = anvil.snapshot()
-    bench = made(anvil, tmp_path)
-    yield bench
-    bench.journal.close()
-    anvil.revert(snapshot)
+def bench(undelegated: Bench) -> Bench:
+    return undelegated
 
 
 def nonces(bench: Bench) -> list[tuple[int, int, str]]:

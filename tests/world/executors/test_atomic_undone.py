@@ -3,36 +3,19 @@ and then a reorganisation; and a node that is behind what the journal knows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from keeper.chainlab.anvil import Anvil, AnvilOptions
-from keeper.chainlab.deploy_account import place_batch_account
 from keeper.errors import TransientError
 from keeper.model.outcome import Done, Failed
-from tests.world import words
 from tests.world.executors.bench import STRATEGY, Bench
-from tests.world.executors.test_atomic import BATCH, delegated, expected, made, nonces, recovered
+from tests.world.executors.test_atomic import BATCH, delegated, expected, nonces, recovered
 from tests.world.executors.test_undelegating import runs, taken_back
 from tests.world.executors.test_wallet import states
 
 
-@pytest.fixture(scope="module", name="anvil")
-def running() -> Iterator[Anvil]:
-    with Anvil(AnvilOptions(genesis_seconds=words.START)) as anvil:
-        place_batch_account(anvil.rpc)
-        yield anvil
-
-
 @pytest.fixture
-def bench(anvil: Anvil, tmp_path: Path) -> Iterator[Bench]:
-    snapshot = anvil.snapshot()
-    bench = made(anvil, tmp_path)
-    yield bench
-    bench.journal.close()
-    anvil.revert(snapshot)
+def bench(undelegated: Bench) -> Bench:
+    return undelegated
 
 
 def plan_states(bench: Bench) -> list[str]:

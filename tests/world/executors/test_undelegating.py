@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
-from keeper.chainlab.anvil import Anvil, AnvilOptions
-from keeper.chainlab.deploy_account import delegate_of, place_batch_account
+from keeper.chainlab.anvil import Anvil
+from keeper.chainlab.deploy_account import delegate_of
 from keeper.errors import HaltedError, RpcError, TransientError
 from keeper.known_safe import BATCH_ACCOUNT
 from keeper.model.outcome import Done, Pending
@@ -18,20 +17,12 @@ from keeper.world.chain.fees import Fees
 from keeper.world.chain.send_state import Patience
 from keeper.world.chain.undelegating import Undelegated, Waiting, undelegate
 from keeper.world.signers.decoding import decode_signed
-from tests.world import words
-from tests.world.executors.bench import CHAIN_ID, STRATEGY, Bench, Killed
-from tests.world.executors.test_atomic import BATCH, expected, made, replaced
+from tests.world.executors.bench import CHAIN_ID, STRATEGY, Bench, Killed, made, run_and_kill_at
+from tests.world.executors.test_atomic import BATCH, expected, replaced
 from tests.world.executors.test_wallet import at
 from tests.world.unpoliced import sign_anything
 
 NOBODY = "0x" + 40 * "0"
-
-
-@pytest.fixture(scope="module", name="anvil")
-def running() -> Iterator[Anvil]:
-    with Anvil(AnvilOptions(genesis_seconds=words.START)) as anvil:
-        place_batch_account(anvil.rpc)
-        yield anvil
 
 
 @pytest.fixture
@@ -95,7 +86,7 @@ def test_killed_at_every_boundary_it_is_gone_on_with(anvil: Anvil, tmp_path_fact
     while True:
         snapshot = anvil.snapshot()
         bench = delegated(anvil, tmp_path_factory.mktemp("boundary"))
-        survived = killed_at(bench, boundary, lambda: taken_back(bench))  # noqa: B023
+        survived = run_and_kill_at(bench, boundary, lambda: taken_back(bench))  # noqa: B023
         bench.restart()
         out = bench.journal.transactions.undelegations.live(CHAIN_ID, bench.signer.address)
         if out is not None:
@@ -112,25 +103,6 @@ def test_killed_at_every_boundary_it_is_gone_on_with(anvil: Anvil, tmp_path_fact
             break
         boundary += stride
     assert boundary >= 15
-
-
-def killed_at(bench: Bench, boundary: int, act: Callable[[], object]) -> bool:
-    """Whether ``act`` ended before that many boundaries were passed."""
-    passed = 0
-
-    def hook(_name: str) -> None:
-        nonlocal passed
-        passed += 1
-        if passed > boundary:
-            raise Killed
-
-    bench.node.before = bench.node.after = hook
-    event.listen(bench.journal._engine, "commit", lambda _connection: hook("commit"))
-    try:
-        act()
-    except Killed:
-        return False
-    return True
 
 
 def test_not_while_another_transaction_is_out(bench: Bench) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.errors import FatalError, HaltedError, RpcError, TransientError
@@ -15,7 +14,7 @@ from keeper.model.outcome import Done, Failed, Pending
 from keeper.world.chain.node import HttpNode
 from keeper.world.journal import queries
 from tests.world.executors import bench as bench_module
-from tests.world.executors.bench import CLAIM, STEPS, STRATEGY, Bench, Killed
+from tests.world.executors.bench import CLAIM, STEPS, STRATEGY, Bench, Killed, run_and_kill_at
 from tests.world.unpoliced import sign_anything
 
 ACT = STEPS[1:]
@@ -103,25 +102,6 @@ def test_killed_at_every_boundary_ends_as_if_it_had_not_been(plain_anvil: Anvil,
             break
         boundary += 1
     assert boundary >= 30
-
-
-def run_and_kill_at(bench: Bench, boundary: int, act: Callable[[], object]) -> bool:
-    """Whether ``act`` ended before that many boundaries were passed."""
-    passed = 0
-
-    def hook(_name: str) -> None:
-        nonlocal passed
-        passed += 1
-        if passed > boundary:
-            raise Killed
-
-    bench.node.before = bench.node.after = hook
-    event.listen(bench.journal._engine, "commit", lambda _connection: hook("commit"))
-    try:
-        act()
-    except Killed:
-        return False
-    return True
 
 
 def test_a_failing_simulation_sends_nothing(bench: Bench) -> None:
