@@ -15,9 +15,9 @@ BLEND = {"kind": "blend", "members": ["ewma", "garch", "har", "true_range", "ran
 WITHOUT_CHECK = {"gate": "none"}
 SHORT: list[tuple[str, dict[str, Any]]] = [
     ("optimal", {"range": {"kind": "optimal"}, "forecaster": BLEND, "regime": {"kind": "trend", "act": True}}),
-    ("base_limit", {"range": {"kind": "base_limit", "base_width_pct": 3, "limit_width_pct": 2, "rebalance_hours": 12}}),
 ]
 LONG: list[tuple[str, dict[str, Any]]] = [
+    ("base_limit", {"range": {"kind": "base_limit", "base_width_pct": 3, "limit_width_pct": 2, "rebalance_hours": 12}}),
     ("fixed", {"range": {"kind": "fixed", "lower_pct": 3, "upper_pct": 4}, "profit": WITHOUT_CHECK}),
     ("tau_reset", {"range": {"kind": "tau_reset", "tau_ticks": 300}, "profit": WITHOUT_CHECK}),
     ("bollinger", {"range": {"kind": "bollinger"}, "profit": WITHOUT_CHECK}),
