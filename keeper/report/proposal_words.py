@@ -25,14 +25,14 @@ _WITH_DEADLINE = {"exit", "swap", "mint", "increase"}
 def describe(
     decision: Decision, decision_id: int, report: str, *, horizon_days: float | None = None
 ) -> tuple[str, str]:
-    """A title of one line, and the description as plain text that also reads as Markdown.
+    """A title of one line, with gain and cost, and the description as plain text that also reads as Markdown.
 
     ``report`` is what a simulation with the owners' consent showed; empty where there was none. ``horizon_days`` is the
     strategy's ``profit.horizon_days``: over so long the gain is given, over a day where it is left out.
     """
     paragraphs = describing(decision, decision_id, report, horizon_days=horizon_days)
     blocks = ["\n".join((f"{each.title}:", "", *(_item(line) for line in each.lines))) for each in paragraphs]
-    return title(decision), "\n\n".join(blocks)
+    return _headline(decision, horizon_days), "\n\n".join(blocks)
 
 
 def describe_rejection(decision: Decision, decision_id: int, nonce: int) -> tuple[str, str]:
@@ -51,6 +51,13 @@ def title(decision: Decision) -> str:
     moved = decision.plan.value_quote
     worth = f", {amount(moved, quote_token(decision.observation))}" if moved else ""
     return f"{decision.strategy}: {decision.plan.action}{worth}"
+
+
+def _headline(decision: Decision, horizon_days: float | None) -> str:
+    plan, quote = decision.plan, quote_token(decision.observation)
+    found = _gains(decision, horizon_days)
+    gain = "" if found is None else f", to earn {found[2]}"
+    return f"{title(decision)}{gain}, costs {amount(plan.cost.total_quote, quote)}"
 
 
 def describing(
@@ -90,24 +97,40 @@ def steps_in_order(steps: tuple[Step, ...], observation: Observation) -> Iterato
 
 def earnings(decision: Decision, horizon_days: float | None = None) -> Iterator[str]:
     """What the change should bring beyond staying as it is, by the figures that it was decided on."""
-    figures = {each.name: each.value for each in decision.verdict.figures}
-    target, now = figures.get("target_g_per_year"), figures.get("carry_now_per_year")
-    plan, quote = decision.plan, quote_token(decision.observation)
-    if not isinstance(target, int | float) or not isinstance(now, int | float):
+    rates, found = _rates(decision), _gains(decision, horizon_days)
+    if rates is None:
         yield f"nothing that is counted: {decision.verdict.reason}"
         return
-    days = horizon_days or _SAID_WITHOUT_HORIZON_DAYS
-    span = duration(round(days * 86_400))
-
-    def over(rate: float) -> str:
-        return f"{amount(round(plan.value_quote * rate * days / _DAYS_PER_YEAR), quote)} over {span}"
-
-    if any(step.kind == "mint" for step in (*plan.acts, *plan.later_acts)):
-        yield f"the new ranges {over(target)}, at {target * 100:.1f} % a year after their own costs"
-        yield f"that is {over(target - now)} more than what is held now would"
+    target, now = rates
+    if found is not None:
+        yield f"the new ranges {found[0]}, at {target * 100:.1f} % a year after their own costs"
+        yield f"that is {found[2]} more than what is held now would"
     else:
-        yield f"it ends what is held, which would earn {over(now)}, at {now * 100:.1f} % a year"
+        held = _over(decision, now, horizon_days)
+        yield f"it ends what is held, which would earn {held}, at {now * 100:.1f} % a year"
     yield "expected by the strategy's own measure from the past (`keeper explain`); nobody promises it"
+
+
+def _rates(decision: Decision) -> tuple[float, float] | None:
+    """What is wanted and what is held earn, of the value and a year; None where the verdict does not count it."""
+    figures = {each.name: each.value for each in decision.verdict.figures}
+    target, now = figures.get("target_g_per_year"), figures.get("carry_now_per_year")
+    return (target, now) if isinstance(target, int | float) and isinstance(now, int | float) else None
+
+
+def _gains(decision: Decision, horizon_days: float | None) -> tuple[str, str, str] | None:
+    """What new ranges should earn over the horizon, what is held would, and the difference; None without new ranges."""
+    plan, rates = decision.plan, _rates(decision)
+    if rates is None or not any(step.kind == "mint" for step in (*plan.acts, *plan.later_acts)):
+        return None
+    target, now, more = (_over(decision, rate, horizon_days) for rate in (*rates, rates[0] - rates[1]))
+    return target, now, more
+
+
+def _over(decision: Decision, rate: float, horizon_days: float | None) -> str:
+    days, quote = horizon_days or _SAID_WITHOUT_HORIZON_DAYS, quote_token(decision.observation)
+    earned = round(decision.plan.value_quote * rate * days / _DAYS_PER_YEAR)
+    return f"{amount(earned, quote)} over {duration(round(days * 86_400))}"
 
 
 def costs(plan: Plan, observation: Observation) -> Iterator[str]:

@@ -112,7 +112,7 @@ def test_json_holds_the_same_for_machines(keeper: Keeper, made: Proposed) -> Non
     assert (entry["state"], entry["confirmations"], entry["threshold"], entry["is_open"]) == ("PROPOSED", 1, 2, True)
     assert entry["seconds_left"] == LIFETIME and entry["hash"] == "0x" + safe_tx_hash(ACT).hex()
     title, text = describe(made.decision, 1, "the Safe's USDC: -10", horizon_days=3)
-    assert entry["title"] == title and all(line in text for lines in entry["words"].values() for line in lines)
+    assert title.startswith(entry["title"]) and all(line in text for lines in entry["words"].values() for line in lines)
     assert "typed_data" not in entry
     full = keeper("proposals", "1", "--json", "--journal", str(made.file)).json
     assert full["typed_data"]["message"]["data"] == "0x" + ACT.data.hex() and full["id"] == 1

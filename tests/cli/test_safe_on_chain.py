@@ -76,7 +76,10 @@ def test_from_nothing_to_a_position(treasury: Treasury) -> None:
     proposed = keeper("once", "eth")
     assert proposed.code == 0 and "0 of 2 owners have signed" in proposed.out, proposed
     (at_service,) = treasury.service.board.proposals.values()
-    assert at_service.origin == {"name": f"Range Keeper {__version__}", "strategy": "eth", "decision": 1}
+    told = dict(at_service.origin)
+    note = told.pop("note")
+    assert told == {"name": f"Range Keeper {__version__}", "strategy": "eth", "decision": 1}
+    assert note.startswith("eth: enter, ") and ", to earn " in note and ", costs " in note
     done = treasury.signed()
     answer = keeper("once", "eth")
     assert answer.code == 0 and answer.out.strip() == f"eth: done: {done}"

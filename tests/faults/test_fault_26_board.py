@@ -175,3 +175,8 @@ def test_26_the_service_says_executed_and_is_not_believed(
                path="/api/v2/multisig-transactions/")  # fmt: skip
     assert keeper.cycle().kind == "pending" and keeper.act().state == "PROPOSED"
     del treasury
+
+
+def test_26_owners_read_at_the_service_what_it_is_for(keeper: Keeper, treasury: Treasury) -> None:
+    origin = treasury.service.board.proposals[keeper.proposed().hash].origin
+    assert origin["strategy"] == "treasury" and "enter" in origin["note"]

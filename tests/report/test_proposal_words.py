@@ -74,7 +74,9 @@ def test_the_gain_is_that_of_the_decision_over_the_horizon_that_is_named() -> No
     figures = {each.name: each.value for each in decision.verdict.figures}
     target, now = float(figures["target_g_per_year"]), float(figures["carry_now_per_year"])
     quote, moved = quote_token(decision.observation), decision.plan.value_quote
-    text = describe(decision, 1, "", horizon_days=3)[1]
+    title, text = describe(decision, 1, "", horizon_days=3)
+    more, cost = round(moved * (target - now) * 3 / 365), decision.plan.cost.total_quote
+    assert title.endswith(f", to earn {amount(more, quote)} over 3 days, costs {amount(cost, quote)}")
     assert f"the new ranges {amount(round(moved * target * 3 / 365), quote)} over 3 days" in text
     assert f"{amount(round(moved * (target - now) * 3 / 365), quote)} over 3 days more than" in text
     assert "over 24 h" in describe(decision, 1, "")[1], "without a horizon it is said by the day"

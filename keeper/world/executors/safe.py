@@ -280,7 +280,7 @@ class SafeExecutor:
     def _notice(self, step: StoredStep, proposal: StoredProposal, submission: OpenSubmission) -> Notice:
         title, text = self._describe(submission.decision_id, proposal.report)
         calls = self._proposer.calls(step.step, proposal.deadline_timestamp)
-        made = origin(__version__, submission.strategy, submission.decision_id)
+        made = origin(__version__, submission.strategy, submission.decision_id, title)
         return Notice(
             proposal.transaction, proposal.hash, proposal.proposer, proposal.signature, calls, made, title, text
         )

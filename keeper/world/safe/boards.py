@@ -13,7 +13,7 @@ from keeper.world.safe.board import Notice
 from keeper.world.safe.builder_file import builder_document, write_files
 from keeper.world.safe.hashing import safe_tx_hash
 from keeper.world.safe.record import ServiceRecord
-from keeper.world.safe.service import SafeService
+from keeper.world.safe.service import MOST_ORIGIN_CHARACTERS, SafeService
 from keeper.world.safe.signatures import recover_owner
 
 _NAME: Final = "Range Keeper"
@@ -142,9 +142,12 @@ class ChainBoard:
         return {}
 
 
-def origin(version: str, strategy: str, decision_id: int) -> str:
-    """Who proposes it and why, for machines: JSON, short enough for the service."""
-    return json.dumps({"name": f"{_NAME} {version}", "strategy": strategy, "decision": decision_id})
+def origin(version: str, strategy: str, decision_id: int, note: str = "") -> str:
+    """Who proposes it and why, for machines: JSON, short enough for the service, with as much of the note as fits."""
+    made: dict[str, Any] = {"name": f"{_NAME} {version}", "strategy": strategy, "decision": decision_id}
+    while note and len(json.dumps(made | {"note": note})) > MOST_ORIGIN_CHARACTERS:
+        note = note[:-1]
+    return json.dumps(made | {"note": note} if note else made)
 
 
 def _is_a_keepers(made: str) -> bool:
