@@ -64,11 +64,11 @@ demo: setup ## the main job here, now: a local chain, a market, the keeper; ARGS
 
 .PHONY: test
 test: setup ## every test but the soak; ARGS="-k ticks"
-	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
 soak: setup ## every test, property tests at SOAK_CASES=100000 cases each
-	@KEEPER_EVM_CASES=$(SOAK_CASES) $(PY) -m pytest -n $(JOBS) --dist loadfile -m 'soak or not soak' $(ARGS)
+	@KEEPER_EVM_CASES=$(SOAK_CASES) $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m 'soak or not soak' $(ARGS)
 
 .PHONY: record-multisig
 record-multisig: setup ## runs the story of docs/multisig.md on a local chain and writes its recordings anew
