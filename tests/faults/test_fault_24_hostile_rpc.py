@@ -81,6 +81,7 @@ def test_24_a_rebalance_through_a_storm(site: Site, seed: int) -> None:
     assert struck >= 6
 
 
+@pytest.mark.soak
 def test_24_a_rebalance_through_a_hurricane(site: Site) -> None:
     """So many that the client's own retries do not cover it: cycles break off in the middle, again and again."""
     struck, cycles = weather(site, 24, 0.55)

@@ -41,7 +41,7 @@ def under_fire(traded: Warm, folder: Path, runs: int, steps: int) -> None:
 
 
 def test_the_invariants_hold_under_fire(traded: Warm, tmp_path: Path) -> None:
-    under_fire(traded, tmp_path, runs=6, steps=25)
+    under_fire(traded, tmp_path, runs=4, steps=25)
 
 
 @pytest.mark.soak
