@@ -61,7 +61,7 @@ def undelegate(
     Raises:
         TransientError: the node does not answer, another transaction of the key is out, gas is above the ceiling, or
             it is not mined yet: what is out is gone on with when this is called again.
-        HaltedError: its nonce went to a transaction that is not in the journal.
+        HaltedError: the key is halted, or its nonce went to a transaction that is not in the journal.
         FatalError: the node is on another chain.
     """
     return _Undelegation(node, log, sign, address, chain_id, patience, waiting).run()
@@ -153,7 +153,10 @@ class _Undelegation:
         return int(self._node.request("eth_estimateGas", [request, "latest", bare]), 16) + AUTHORIZATION_GAS
 
     def _signed(self, nonce: int, caps: Fees, gas: int, timestamp: int) -> Attempt:
-        """Durable before it is returned."""
+        """Durable before it is returned. HaltedError where the key may sign nothing."""
+        reason = self._log.signer_halt(self._chain_id, self._address)
+        if reason is not None:
+            raise HaltedError(f"the signer {self._address} is halted: {reason}")
         raw = self._sign(nonce, caps, gas)
         attempt = Attempt(
             hash="0x" + keccak(raw).hex(),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from keeper.chainlab.anvil import Anvil
 from keeper.chainlab.deploy_account import delegate_of
@@ -16,6 +17,7 @@ from keeper.model.outcome import Done, Pending
 from keeper.world.chain.fees import Fees
 from keeper.world.chain.send_state import Patience
 from keeper.world.chain.undelegating import Undelegated, Waiting, undelegate
+from keeper.world.journal import tables
 from keeper.world.signers.decoding import decode_signed
 from tests.world.executors.bench import CHAIN_ID, STRATEGY, Bench, Killed, made, run_and_kill_at
 from tests.world.executors.test_atomic import BATCH, expected, replaced
@@ -194,3 +196,12 @@ def test_a_reorganisation_brings_the_delegation_back(bench: Bench, depth: int) -
     taken_back(bench)
     assert runs(bench) is None and set(bench.node.sent) == set(sent)
     assert (bench.nonce(), expected(bench), bench.ledger_difference_wei()) == (4, 4, 0)
+
+
+def test_a_halted_key_signs_nothing_here_either(bench: Bench) -> None:
+    key = {"chain_id": CHAIN_ID, "address": bench.signer.address.lower(), "state": "halted"}
+    with bench.journal._engine.begin() as connection:
+        connection.execute(insert(tables.signers).values(key | {"reason": "a stranger signs with it"}))
+    with pytest.raises(HaltedError, match="is halted: a stranger signs with it"):
+        taken_back(bench)
+    assert bench.node.sent == [] and delegate_of(bench.anvil.rpc, bench.signer.address) is not None
