@@ -14,8 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from keeper.model.swap_step import PIPS
 from keeper.world.tape.exact_math import sqrt_price_at_tick
 from keeper.world.tape.limbs import as_int, as_word, inner, u128, u256
+from keeper.world.tape.limbs_division import inverse_of
 
 Words = NDArray[np.uint64]
 
@@ -31,8 +33,9 @@ CAPACITY: Final = 21  # the most there may be
 FEE_PROTOCOL: Final = 22  # of token0, then of token1
 FEE_PIPS: Final = 24
 SPACING: Final = 25
+INVERSE: Final = 26  # of 1e6 less the fee, two words, and its shift
 # The memory of prices: a tick and its price, five words.
-KNOWN: Final = 26
+KNOWN: Final = 29
 KNOWN_PRICES: Final = 2048  # a power of two
 ORDER: Final = KNOWN + 5 * KNOWN_PRICES
 # In a record.
@@ -47,6 +50,8 @@ def new_pool(fee_pips: int, tick_spacing: int, capacity: int = 64) -> Words:
     """The words of a pool without a price and without liquidity."""
     pool = np.zeros(ORDER + (2 + RECORD) * capacity, dtype=np.uint64)
     pool[FEE_PIPS], pool[SPACING], pool[CAPACITY] = fee_pips, tick_spacing, capacity
+    inverse, shift = inverse_of(PIPS - fee_pips)
+    pool[INVERSE : INVERSE + 3] = inverse & (1 << 64) - 1, inverse >> 64, shift
     pool[KNOWN:ORDER:5] = 1 << 63  # no tick
     pool[ORDER + 1 : ORDER + 2 * capacity : 2] = ORDER + 2 * capacity + RECORD * np.arange(capacity)
     return pool

@@ -19,6 +19,7 @@ from keeper.world.tape.exact_state import (
     FEE_PIPS,
     FEE_PROTOCOL,
     GROWTH,
+    INVERSE,
     LIQUIDITY,
     NET,
     ORDER,
@@ -123,7 +124,8 @@ def _swap(pool: Words, zero_for_one: bool, amount: int, limit: int) -> tuple[int
     if not _limit_is_allowed(price, limit, zero_for_one):
         return LIMIT_IS_WRONG, nothing, nothing, nothing, u128(0)
     side = 0 if zero_for_one else 1
-    fee_pips, fee_protocol = as_int(pool[FEE_PIPS]), as_int(pool[FEE_PROTOCOL + side])
+    fees = as_int(pool[FEE_PIPS]), load_128(pool, INVERSE), as_int(pool[INVERSE + 2])
+    fee_protocol = as_int(pool[FEE_PROTOCOL + side])
     liquidity = load_128(pool, LIQUIDITY)
     growth, other_growth = load_256(pool, GROWTH + 4 * side), load_256(pool, GROWTH + 4 - 4 * side)
     tick, cursor = as_int(pool[TICK]), as_int(pool[CURSOR])
@@ -135,7 +137,7 @@ def _swap(pool: Words, zero_for_one: bool, amount: int, limit: int) -> tuple[int
         sqrt_next = known_price_at(pool, tick_next)
         beyond = sqrt_next < limit if zero_for_one else sqrt_next > limit
         start = price
-        price, paid, received, fee = swap_step(start, limit if beyond else sqrt_next, liquidity, remaining, fee_pips)
+        price, paid, received, fee = swap_step(start, limit if beyond else sqrt_next, liquidity, remaining, fees)
         fee_paid += fee
         if exact_input:
             remaining -= paid + fee
