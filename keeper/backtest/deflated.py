@@ -54,8 +54,13 @@ def deflated_sharpe(chosen: Sequence[float], all_sharpes: Sequence[float]) -> De
     mean, deviation = fmean(chosen), math.sqrt(pvariance(chosen))
     skew = fmean(((each - mean) / deviation) ** 3 for each in chosen)
     kurtosis = fmean(((each - mean) / deviation) ** 4 for each in chosen)
+    chance = probability(ratio, hurdle, len(chosen), skew, kurtosis)
+    return None if chance is None else Deflated(ratio, hurdle, chance, len(all_sharpes), len(chosen))
+
+
+def probability(ratio: float, hurdle: float, observations: int, skew: float, kurtosis: float) -> float | None:
+    """That the true Sharpe ratio is above the hurdle (Mertens' variance of the estimate; a normal's kurtosis is 3)."""
     spread = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio * ratio
     if spread <= 0:
         return None
-    statistic = (ratio - hurdle) * math.sqrt(len(chosen) - 1) / math.sqrt(spread)
-    return Deflated(ratio, hurdle, _NORMAL.cdf(statistic), len(all_sharpes), len(chosen))
+    return _NORMAL.cdf((ratio - hurdle) * math.sqrt(observations - 1) / math.sqrt(spread))

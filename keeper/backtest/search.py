@@ -68,8 +68,7 @@ def _storage(url: str) -> Any:
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
     elif not url.startswith(("postgresql+psycopg://", "sqlite:///")):
         raise ValueError("it is to be postgresql://… or sqlite:///FILE")
-    # A worker that dies is noticed, and its trial does not count as running for ever.
-    return optuna.storages.RDBStorage(url, heartbeat_interval=60, grace_period=300)
+    return optuna.storages.RDBStorage(url)
 
 
 def run_search(

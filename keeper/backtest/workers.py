@@ -17,16 +17,17 @@ from typing import Any, Generic, Protocol, TypeVar
 from keeper.errors import ConfigError, TransientError
 
 Job = TypeVar("Job")
+AnyJob = TypeVar("AnyJob", contravariant=True)
 Answer = TypeVar("Answer")
 CONNECT_SECONDS = 10
 
 
-class Workers(Protocol[Job, Answer]):
+class Workers(Protocol[AnyJob, Answer]):
     """``slots``: how many jobs are worth handing over at once."""
 
     slots: int
 
-    def map(self, jobs: Sequence[Job]) -> list[Answer]:
+    def map(self, jobs: Sequence[AnyJob]) -> list[Answer]:
         """The answers in the order of the jobs. TransientError where a worker was lost."""
         ...
 
