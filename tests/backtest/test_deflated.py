@@ -11,7 +11,7 @@ from keeper.backtest.deflated import deflated_sharpe, expected_best, probability
 
 
 def test_the_example_of_the_paper() -> None:
-    """Bailey & López de Prado (2014), numerical example: N = 100, V = ½ a year, SR = 2.5 a year, T = 1,250 days of 250."""
+    """Bailey & López de Prado (2014): 100 trials, V = ½ and SR = 2.5 a year, 1,250 days of which a year has 250."""
     hurdle = expected_best(100, 0.5 / 250)
     assert hurdle == pytest.approx(0.1132, abs=5e-5)
     assert probability(2.5 / 250**0.5, hurdle, 1_250, -3, 10) == pytest.approx(0.9004, abs=5e-4)

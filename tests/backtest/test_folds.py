@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def test_learning_ends_an_embargo_before_the_judging_begins(begin: int, days: in
     for fold in cut:
         assert begin == fold.train_from < fold.train_to
         assert fold.train_to + gap == fold.test_from < fold.test_to <= end
-    assert all(before.test_to <= after.test_from for before, after in zip(cut, cut[1:], strict=False))
+    assert all(before.test_to <= after.test_from for before, after in pairwise(cut))
 
 
 def test_the_last_third_is_kept_back() -> None:
@@ -31,5 +33,5 @@ def test_the_last_third_is_kept_back() -> None:
 
 
 def test_a_span_that_is_too_short_is_told_with_the_remedy() -> None:
-    with pytest.raises(ConfigError, match="10.0 days are too few for 4 out-of-sample windows"):
+    with pytest.raises(ConfigError, match=r"10\.0 days are too few for 4 out-of-sample windows"):
         walk_forward(0, 10 * DAY_SECONDS, 4, DAY_SECONDS)

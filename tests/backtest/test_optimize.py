@@ -76,7 +76,7 @@ def test_a_log_that_was_cut_off_keeps_its_whole_lines(tmp_path: Path) -> None:
     assert len(read_trials(tmp_path / "cut.jsonl")) == text.count("\n") - 1
 
 
-def test_processes_answer_in_order_and_one_that_dies_is_told_of(tmp_path: Path) -> None:
+def test_processes_answer_in_order_and_one_that_dies_is_told_of() -> None:
     with processes(made_up, 2) as workers:
         windows = [Window({"range.k": k}, 0, 1) for k in (1.0, 2.0, 3.0, 4.6)]
         assert workers.map(windows) == [made_up(window) for window in windows]

@@ -18,7 +18,7 @@ def strategy(**sections: object) -> StrategySettings:
         "quote": "token0",
         "capital": {"max_quote": 1},
     }
-    return StrategySettings.model_validate({**written, **sections})
+    return StrategySettings.model_validate({**written, "capital": {"max_quote": 1}, **sections})
 
 
 @pytest.mark.parametrize("kind", sorted(set(plugins.available("range")) - {"full"}))
