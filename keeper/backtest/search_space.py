@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from keeper import assembly_settings
+from keeper.assembly_settings import completed
 from keeper.errors import ConfigError
 from keeper.policy.settings import StrategySettings
 
@@ -99,7 +99,7 @@ def with_values(settings: StrategySettings, values: Mapping[str, Any]) -> Strate
             raise ConfigError(f"the strategy has no setting {key!r} that could be searched")
         section[last] = value
     try:
-        return assembly_settings.completed(StrategySettings.model_validate(body))
+        return completed(StrategySettings.model_validate(body))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
