@@ -1,4 +1,4 @@
-"""What a search may change: keys of the strategy's YAML with their bounds, and a strategy with some of them changed."""
+"""What a search may change: keys of the strategy's YAML with their bounds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from pydantic import ValidationError
-
-from keeper.assembly_settings import completed
+from keeper.assembly_settings import varied
 from keeper.errors import ConfigError
 from keeper.policy.settings import StrategySettings
 
@@ -83,33 +81,11 @@ def parse_dimension(text: str) -> Dimension:
     return Dimension(key, bounds[0], bounds[1], log=":log" in flags, integer=integer)
 
 
-def with_values(settings: StrategySettings, values: Mapping[str, Any]) -> StrategySettings:
-    """The strategy with other values at the dotted keys; everything checked again as if it had been written so.
-
-    Raises:
-        ConfigError: a key that the strategy has not, or values it cannot have; one sentence.
-    """
-    body = settings.model_dump(mode="json")
-    for key, value in values.items():
-        *path, last = key.split(".")
-        section: Any = body
-        for part in path:
-            section = section.get(part) if isinstance(section, dict) else None
-        if not isinstance(section, dict) or last not in section:
-            raise ConfigError(f"the strategy has no setting {key!r} that could be searched")
-        section[last] = value
-    try:
-        return completed(StrategySettings.model_validate(body))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
 def check_space(settings: StrategySettings, space: Iterable[Dimension]) -> None:
     """ConfigError unless every dimension is a setting of the strategy that may be anywhere within its bounds."""
     for each in space:
         for end in (each.low, each.high):
             try:
-                with_values(settings, {each.key: end})
+                varied(settings, {each.key: end})
             except ConfigError as error:
                 raise ConfigError(f"search {each.key}={each.low:g}:{each.high:g}: {error}") from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keeper import plugins
-from keeper.backtest.search_space import Dimension, check_space, default_space, parse_dimension, with_values
+from keeper.assembly_settings import varied
+from keeper.backtest.search_space import Dimension, check_space, default_space, parse_dimension
 from keeper.errors import ConfigError
 from keeper.policy.settings import StrategySettings
 
@@ -24,8 +25,8 @@ def strategy(**sections: object) -> StrategySettings:
 @pytest.mark.parametrize("kind", sorted(set(plugins.available("range")) - {"full"}))
 def test_every_rule_has_a_space_that_fits_it(kind: str) -> None:
     settings = strategy(range={"kind": kind})
-    space = default_space(with_values(settings, {}))
-    check_space(with_values(settings, {}), space)
+    space = default_space(varied(settings, {}))
+    check_space(varied(settings, {}), space)
     assert {each.key.split(".")[0] for each in space} == {"range", "profit"}
 
 
@@ -70,14 +71,14 @@ def test_a_dimension_that_makes_no_sense_is_refused(text: str, sentence: str) ->
     ],
 )
 def test_bounds_that_the_strategy_cannot_have_are_told_at_once(dimension: Dimension, sentence: str) -> None:
-    settings = with_values(strategy(range={"kind": "sigma"}), {})
+    settings = varied(strategy(range={"kind": "sigma"}), {})
     with pytest.raises(ConfigError, match=sentence):
         check_space(settings, [dimension])
 
 
 def test_values_change_what_they_name_and_nothing_else() -> None:
-    settings = with_values(strategy(range={"kind": "sigma"}), {})
-    changed = with_values(settings, {"range.k": 1.25, "profit.kappa": 3})
+    settings = varied(strategy(range={"kind": "sigma"}), {})
+    changed = varied(settings, {"range.k": 1.25, "profit.kappa": 3})
     assert changed.range["k"] == 1.25
     assert changed.profit.kappa == 3
-    assert with_values(changed, {"range.k": settings.range["k"], "profit.kappa": settings.profit.kappa}) == settings
+    assert varied(changed, {"range.k": settings.range["k"], "profit.kappa": settings.profit.kappa}) == settings
