@@ -38,6 +38,5 @@ def earn(path: BarPath, sums: BarSums, own: OwnRanges, start: int) -> None:
 
 def _grown(fees: Sequence[int], liquidity: Sequence[int], active: int) -> int:
     """Where nobody is in range the fee goes to nobody, as in the contract."""
-    return sum(
-        (fee << 128) // (others + active) for fee, others in zip(fees, liquidity, strict=True) if others + active
-    )
+    whole = ((fee, others + active) for fee, others in zip(fees, liquidity, strict=True))
+    return sum((fee << 128) // in_range for fee, in_range in whole if in_range)
