@@ -17,6 +17,7 @@ from keeper.backtest.result import BacktestResult
 from keeper.backtest.settings import BacktestSettings
 from keeper.backtest.telling import fill_model
 from keeper.model.ledger import NATIVE
+from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96
 from keeper.report import Run, profit_and_loss
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
@@ -120,8 +121,8 @@ def _price_moves(market: TapeMarket, runner: PaperRunner, until: int, trigger_bp
     if until <= market.now.timestamp:
         return False
     seen = runner.seen_sqrt_price_x96**2
-    lower = isqrt(seen * max(BPS - trigger_bps, 0) // BPS) + 1
-    upper = isqrt((seen * (BPS + trigger_bps) - 1) // BPS)
+    lower = max(isqrt(seen * max(BPS - trigger_bps, 0) // BPS) + 1, MIN_SQRT_PRICE_X96)
+    upper = min(isqrt((seen * (BPS + trigger_bps) - 1) // BPS), MAX_SQRT_PRICE_X96 - 1)
     return market.advance_until_outside(until, lower, upper) and market.now.timestamp < until
 
 
