@@ -1,5 +1,5 @@
-"""demeter and Range Keeper on the same recorded data: for ``replay.py``. demeter lives in an environment of its own, made
-by ``make bench-peers``; KEEPER_PEERS_PYTHON names another interpreter that has it."""
+"""demeter and Range Keeper on the same recorded data: for ``replay.py``. demeter lives in an environment of its own,
+made by ``make bench-peers``; KEEPER_PEERS_PYTHON names another interpreter that has it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,13 @@ def day_rows(everything: bool) -> list[Row]:
     peer = None
     if everything and peer_python():
         jobs = [
-            {"lower": each.lower, "upper": each.upper, "liquidity": SMALL, "opens": each.minutes[0], "closes": each.minutes[1]}
+            {
+                "lower": each.lower,
+                "upper": each.upper,
+                "liquidity": SMALL,
+                "opens": each.minutes[0],
+                "closes": each.minutes[1],
+            }
             for each in held
         ]
         peer = demeter(minute_bars(swaps.iloc[1:]), jobs)
@@ -99,7 +105,12 @@ def day_rows(everything: bool) -> list[Row]:
     if peer:
         theirs_ns = 1e9 * peer["seconds"] / len(held) / path.moves
         rows.append(
-            (f"time per (position × swap), {path.moves:,} swaps", f"{ours_ns:.1f} ns", f"{theirs_ns:,.0f} ns", f"{theirs_ns / ours_ns:,.0f}×")
+            (
+                f"time per (position × swap), {path.moves:,} swaps",
+                f"{ours_ns:.1f} ns",
+                f"{theirs_ns:,.0f} ns",
+                f"{theirs_ns / ours_ns:,.0f}×",
+            )
         )
     return rows
 
@@ -180,12 +191,18 @@ class Bars:
 def month_rows() -> list[Row]:
     """35 real days of minute bars: demeter beside the bars' own market, which both know no more than the bars."""
     table = pd.read_parquet(data_folder() / BARS).drop(columns="day_file")
-    wide = {name: limbs([int(value) for value in table[name]], 4) for name in ("inAmount0", "inAmount1", "netAmount0", "netAmount1")}
-    ticks = {name: table[name].astype(np.int32).to_numpy() for name in ("openTick", "closeTick", "lowestTick", "highestTick")}
+    wide = {
+        name: limbs([int(value) for value in table[name]], 4)
+        for name in ("inAmount0", "inAmount1", "netAmount0", "netAmount1")
+    }
+    ticks = {
+        name: table[name].astype(np.int32).to_numpy() for name in ("openTick", "closeTick", "lowestTick", "highestTick")
+    }
     stamps = table.timestamp.astype("datetime64[s, UTC]").astype("int64").to_numpy()
+    liquidity = limbs([int(value) for value in table.currentLiquidity], 2)
     columns = BarColumns(
         stamps, ticks["openTick"], ticks["closeTick"], ticks["lowestTick"], ticks["highestTick"], wide["inAmount0"],
-        wide["inAmount1"], wide["netAmount0"], wide["netAmount1"], limbs([int(value) for value in table.currentLiquidity], 2),
+        wide["inAmount1"], wide["netAmount0"], wide["netAmount1"], liquidity,
     )  # fmt: skip
     centre = int(table.openTick.iloc[0]) // 10 * 10
     ranges = [(centre - width, centre + width) for width in (400, 1_000, 4_000)]
@@ -195,13 +212,19 @@ def month_rows() -> list[Row]:
         own.add(low, high, SMALL)
     earn(path, own, 0, len(path))
     ours_seconds = time.perf_counter() - begin
-    jobs = [{"lower": low, "upper": high, "liquidity": SMALL, "opens": 0, "closes": len(table) - 1} for low, high in ranges]
+    jobs = [
+        {"lower": low, "upper": high, "liquidity": SMALL, "opens": 0, "closes": len(table) - 1} for low, high in ranges
+    ]
     peer = demeter(table, jobs)
     rows = []
     for place, (held, theirs) in enumerate(zip(own.ranges(), peer["fees"], strict=True)):
-        difference = ", ".join(f"{one / other - 1:+.1e}" for one, other in zip(theirs, (held.owed_0, held.owed_1), strict=True))
+        difference = ", ".join(
+            f"{one / other - 1:+.1e}" for one, other in zip(theirs, (held.owed_0, held.owed_1), strict=True)
+        )
         label = f"fees of [{ranges[place][0]}, {ranges[place][1]}) over {len(table):,} minute bars, raw"
         rows.append((label, f"{held.owed_0:,} / {held.owed_1:,}", f"{theirs[0]:,.0f} / {theirs[1]:,.0f}", difference))
     ours, theirs_us = 1e6 * ours_seconds / len(table), 1e6 * peer["seconds"] / len(table)
-    rows.append(("  time per bar, three positions", f"{ours:.1f} µs", f"{theirs_us:,.0f} µs", f"{theirs_us / ours:,.0f}×"))
+    rows.append(
+        ("  time per bar, three positions", f"{ours:.1f} µs", f"{theirs_us:,.0f} µs", f"{theirs_us / ours:,.0f}×")
+    )
     return rows

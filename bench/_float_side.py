@@ -42,9 +42,16 @@ def float_rows(moves: int) -> list[Row]:
     for count in (1, 10, 1_000, 4_000):
         lower = START_TICK + 10 * rng.integers(-300, 200, count)
         upper = lower + 10 * rng.integers(1, 200, count)
-        spent = seconds_of(lambda low=lower, high=upper: fees_per_liquidity(path, low, high, FEE_PIPS), time.thread_time)  # type: ignore[misc]
+        spent = seconds_of(
+            lambda low=lower, high=upper: fees_per_liquidity(path, low, high, FEE_PIPS), time.thread_time
+        )  # type: ignore[misc]
         rows.append(
-            (f"float engine, {count:,} positions × {moves:,} swaps", f"{1e9 * spent / count / moves:.3f} ns", "3 ns", "")
+            (
+                f"float engine, {count:,} positions × {moves:,} swaps",
+                f"{1e9 * spent / count / moves:.3f} ns",
+                "3 ns",
+                "",
+            )
         )
     pool, prices, _ = lived(13, FEE_PIPS, (0, 0), moves // 100)
     picks = random.Random(14)

@@ -2,9 +2,9 @@
 
     .venv-bench/bin/python bench/_peer_demeter.py JOB.json
 
-The job: ``bars`` (a parquet file of minute bars in demeter's columns), ``positions`` (``lower``, ``upper``, ``liquidity``,
-``opens`` and ``closes``: numbers of bars). Prints JSON: for each position the fees (raw units) that demeter's own
-backtest leaves uncollected when its last bar is over, the seconds of the backtest alone, and its bars.
+The job: ``bars`` (a parquet file of minute bars in demeter's columns), ``positions`` (``lower``, ``upper``,
+``liquidity``, ``opens`` and ``closes``: numbers of bars). Prints JSON: for each position the fees (raw units) that
+demeter's own backtest leaves uncollected when its last bar is over, the seconds of the backtest alone, and its bars.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def main() -> int:
     begin = time.perf_counter()
     actuator.run(print_result=False)
     seconds = time.perf_counter() - begin
-    print(json.dumps({"fees": [holder.fees[n] for n in range(len(holder.wanted))], "seconds": seconds, "bars": len(bars)}))
+    print(
+        json.dumps({"fees": [holder.fees[n] for n in range(len(holder.wanted))], "seconds": seconds, "bars": len(bars)})
+    )
     return 0
 
 
