@@ -96,7 +96,7 @@ UV_LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --fo
 .PHONY: lock
 lock: setup ## the lock files again from pyproject.toml; ARGS=--upgrade for the newest versions
 	@$(UV_LOCK) pyproject.toml --extra postgres --output-file requirements.lock
-	@$(UV_LOCK) pyproject.toml --extra postgres --extra parquet --group dev --constraint requirements.lock \
+	@$(UV_LOCK) pyproject.toml --extra postgres --extra parquet --extra optimize --extra cluster --group dev --constraint requirements.lock \
 	  --output-file requirements-dev.lock
 	@$(UV_LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
