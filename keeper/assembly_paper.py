@@ -137,7 +137,9 @@ def _native_price(market: TapeMarket, settings: StrategySettings, terms: PaperTe
     return lambda seen, _timestamp: native_price(seen, is_token0, wrapped, figure)
 
 
-def starting_balances(observed: PoolState, worth_quote: Decimal, quote_is_token0: bool, mix: StartMix) -> tuple[int, int]:
+def starting_balances(
+    observed: PoolState, worth_quote: Decimal, quote_is_token0: bool, mix: StartMix
+) -> tuple[int, int]:
     """Raw units of token0 and token1 that are worth so much (whole quote tokens) at the pool's price, without cost."""
     quote, base = (observed.token0, observed.token1) if quote_is_token0 else (observed.token1, observed.token0)
     raw = int(worth_quote.scaleb(quote.decimals))
@@ -152,5 +154,3 @@ def starting_balances(observed: PoolState, worth_quote: Decimal, quote_is_token0
 def chain_id_of(name: str) -> int | None:
     """The id that a chain's well-known name stands for; None for another name."""
     return CHAIN_IDS.get(name)
-
-

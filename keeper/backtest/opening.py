@@ -53,9 +53,7 @@ def open_past(settings: BacktestSettings) -> Opened:
         _require_coarser(tape, every, settings.data)
     is_token0 = strategy.quote == "token0"
     prior = (
-        ()
-        if settings.prior is None
-        else prior_samples(settings.prior, identity, is_token0, tape.span.from_timestamp)
+        () if settings.prior is None else prior_samples(settings.prior, identity, is_token0, tape.span.from_timestamp)
     )
     market = open_market(tape, identity, chain_id or 0, prior=prior)
     first, last = _times(settings, market, every)

@@ -127,9 +127,7 @@ def _beyond(tick: int, tick_spacing: int, *, zero_for_one: bool) -> int:
     return min(sqrt_price_at_tick(min(tick + 1 + tick_spacing, MAX_TICK)), MAX_SQRT_PRICE_X96 - 1)
 
 
-def walk(
-    ticks: Ticks, before: PoolPoint, amount: int, limit_x96: int, fee_pips: int, *, zero_for_one: bool
-) -> Walk:
+def walk(ticks: Ticks, before: PoolPoint, amount: int, limit_x96: int, fee_pips: int, *, zero_for_one: bool) -> Walk:
     """Trade ``amount`` (positive: exact input, negative: exact output) no further than the limit.
 
     Raises:

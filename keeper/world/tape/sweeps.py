@@ -149,9 +149,7 @@ def sweep(
 
 def _tables(
     path: PricePath, quote_is_token0: bool, base_factor: float, quote_factor: float
-) -> tuple[
-    NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]
-]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """What the kernel reads of a path, in the orientation quote per base."""
     from keeper.world.tape import sweeps_kernel as kernel  # numba
 

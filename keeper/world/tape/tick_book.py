@@ -235,7 +235,9 @@ def _joined(
 
 def require_spacing(event: TapeEvent, tick_spacing: int) -> None:
     """Raises ConfigError where a mint or burn has ticks that the pool cannot have."""
-    if event.kind in (EventKind.MINT, EventKind.BURN) and (event.lower_tick % tick_spacing or event.upper_tick % tick_spacing):
+    if event.kind in (EventKind.MINT, EventKind.BURN) and (
+        event.lower_tick % tick_spacing or event.upper_tick % tick_spacing
+    ):
         raise ConfigError(
             f"block {event.block_number}, log {event.log_index}: ticks {event.lower_tick} to {event.upper_tick} are no "
             f"multiples of the tick spacing {tick_spacing}; the tape is of another pool, or its fee is another"
