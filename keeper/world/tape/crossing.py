@@ -80,6 +80,7 @@ class Replay:
 
     walk: Walk
     manner: Manner
+    zero_for_one: bool
     difference: int
 
 
@@ -115,7 +116,7 @@ def replay(ticks: Ticks, before: PoolPoint, swap: TapeEvent, fee_pips: int, tick
             continue
         difference = max(abs(found.amount_0 - swap.amount_0), abs(found.amount_1 - swap.amount_1))
         if best is None or difference < best.difference:
-            best = Replay(found, manner, difference)
+            best = Replay(found, manner, zero_for_one, difference)
         if not difference:
             break
     return best

@@ -14,7 +14,7 @@ from keeper.model.fees import uncollected_fees
 from keeper.model.full_math import MAX_UINT128, MAX_UINT256, MathError
 from keeper.model.liquidity import add_delta
 from keeper.model.observation import TickState
-from keeper.model.ticks import MAX_TICK, max_liquidity_per_tick
+from keeper.model.ticks import MAX_TICK, max_liquidity_per_tick, sqrt_price_at_tick
 from keeper.world.tape.market import OwnRange
 
 
@@ -48,6 +48,7 @@ class OwnRanges:
         self._held: dict[int, _Held] = {}
         self._made = 0
         self.edges: tuple[int, ...] = ()
+        self.edge_prices_x96: tuple[int, ...] = ()
 
     def active(self, tick: int) -> int:
         """Our liquidity that is in range at the tick."""
@@ -173,3 +174,4 @@ class OwnRanges:
             if not edge.liquidity_gross:
                 del self._edges[tick]
         self.edges = tuple(sorted(self._edges))
+        self.edge_prices_x96 = tuple(map(sqrt_price_at_tick, self.edges))
