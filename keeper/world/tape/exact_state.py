@@ -9,12 +9,14 @@ beside it without a search.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keeper.model.swap_step import PIPS
+from keeper.world.tape.events import limbs
 from keeper.world.tape.exact_math import sqrt_price_at_tick
 from keeper.world.tape.limbs import as_int, as_word, inner, u128, u256
 from keeper.world.tape.limbs_division import inverse_of
@@ -71,6 +73,21 @@ def with_room(pool: Words, ticks: int) -> Words:
     records = larger[ORDER + 2 * room :].reshape(room, RECORD)
     records[:count] = pool[places[:, None] + np.arange(RECORD)]
     return larger
+
+
+def lay_book(
+    pool: Words, tick: int, book: Sequence[tuple[int, int, int]], outside_x128: Mapping[int, tuple[int, int]]
+) -> None:
+    """Put (tick, gross, net) of every initialized tick, in rising order, and the current tick into an empty pool."""
+    for index, (at, gross, net) in enumerate(book):
+        growth_0, growth_1 = outside_x128.get(at, (0, 0))
+        record = int(pool[ORDER + 2 * index + 1])
+        pool[ORDER + 2 * index] = limbs([at], 1)[0, 0]
+        pool[record : record + UNDO] = np.concatenate(
+            [limbs([gross, net], 2), limbs([growth_0, growth_1], 4)], axis=None
+        )
+    pool[COUNT], pool[CURSOR] = len(book), sum(at <= tick for at, _, _ in book)
+    pool[TICK] = limbs([tick], 1)[0, 0]
 
 
 @inner
