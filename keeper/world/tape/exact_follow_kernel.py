@@ -1,10 +1,10 @@
 """Following recorded events in compiled code: the recorded book and price path, our own liquidity sharing the fees.
 
-A Swap log does not say what the trader asked for: an exact input, an exact output or a price to stop at, and each rounds
-differently. So each is tried on the pool as it stands, and the one that gives the recorded amounts, price, tick and
-liquidity to the last unit is carried out. A swap that none of them explains (the book is not all known) is walked to the
-recorded price, its last step's fee being what is left of the recorded input; then price, tick and liquidity are set as
-recorded, and the differences are counted.
+A Swap log does not say what the trader asked for: an exact input, an exact output or a price to stop at, and each
+rounds differently. So each is tried on the pool as it stands, and the one that gives the recorded amounts, price, tick
+and liquidity to the last unit is carried out. A swap that none of them explains (the book is not all known) is walked
+to the recorded price, its last step's fee being what is left of the recorded input; then price, tick and liquidity are
+set as recorded, and the differences are counted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ from keeper.world.tape.exact_swap import (
     add_signed,
     swap_into,
 )
-from keeper.world.tape.limbs import entry, inner, u128, u256, u512
+from keeper.world.tape.limbs import u128, u256, u512
+from keeper.world.tape.limbs_compiled import entry, inner
 from keeper.world.tape.limbs_division import divide, scaled
 from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_128, store_256, store_int
 
@@ -232,11 +233,11 @@ def follow_events(
         amount_0, amount_1 = load_256(amounts_0, 4 * index), load_256(amounts_1, 4 * index)
         price, liquidity = load_256(prices, 4 * index), load_128(liquidities, 2 * index)
         if kind == _SWAP:
-            tick = np.int64(ticks[index])
+            tick = int(ticks[index])
             _follow_swap(pool, own, found, report, index, amount_0, amount_1, price, tick, liquidity)
         elif kind in (_MINT, _BURN):
             change = liquidity if kind == _MINT else u128(0) - liquidity
-            if change != 0 and not _move_book(pool, np.int64(lowers[index]), np.int64(uppers[index]), change, limit):
+            if change != 0 and not _move_book(pool, int(lowers[index]), int(uppers[index]), change, limit):
                 _note(report, REFUSED, index)
         elif kind == _FLASH and load_256(pool, PRICE) != 0:
             _share(pool, own, amount_0, 0)
@@ -248,4 +249,4 @@ def follow_events(
             store_128(pool, PROTOCOL_FEES, load_128(pool, PROTOCOL_FEES) - u128(amount_0))
             store_128(pool, PROTOCOL_FEES + 2, load_128(pool, PROTOCOL_FEES + 2) - u128(amount_1))
         elif kind == _INITIALIZE:
-            _set_point(pool, price, np.int64(ticks[index]), u128(0))
+            _set_point(pool, price, int(ticks[index]), u128(0))

@@ -23,7 +23,8 @@ from keeper.world.tape.exact_state import (
     remove_tick,
 )
 from keeper.world.tape.exact_swap import add_signed
-from keeper.world.tape.limbs import entry, full_product, inner, kept_apart, u128, u256
+from keeper.world.tape.limbs import full_product, kept_apart, u128, u256
+from keeper.world.tape.limbs_compiled import entry, inner
 from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_128, store_256, store_int
 
 DONE: Final = 0
@@ -124,8 +125,8 @@ def _amounts(pool: Words, lower: int, upper: int, liquidity: int, round_up: bool
 
 @entry
 def modify_position(pool: Words, position: Words, lower: int, upper: int, limits: Words, outcome: Words) -> int:
-    """Mint (a positive change), burn (a negative one) or poke (none); why it is refused, or DONE. ``limits``: the change
-    and the most liquidity of one tick, two words each. ``outcome`` takes both amounts."""
+    """Mint (a positive change), burn (a negative one) or poke (none); why it is refused, or DONE. ``limits``: the
+    change and the most liquidity of one tick, two words each. ``outcome`` takes both amounts."""
     change, most = load_128(limits, 0), load_128(limits, 2)
     burns = change >> 127 != 0
     held, allowed = add_signed(load_128(position, HELD), change, False)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from keeper.model.full_math import MAX_UINT256
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.tape.events import limbs, unsigned
-from keeper.world.tape.limbs import full_product, inner, kept_apart, u256, u512
+from keeper.world.tape.limbs import full_product, kept_apart, u256, u512
+from keeper.world.tape.limbs_compiled import inner
 from keeper.world.tape.limbs_division import divide
 from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_256
 
@@ -96,8 +97,8 @@ def _passed(fee: int, start: int, stop: int, end: int, side: int) -> int:
 
 @inner
 def earn_step(own: Words, liquidity: int, start: int, end: int, tick: int, fee: int, side: int) -> None:
-    """Share the fee of one step among the recorded liquidity and ours. Where ends of ours cut the step, each stretch has
-    the part of the fee that its move would have cost at constant liquidity. ``tick``: the pool's while the step ran."""
+    """Share the fee of one step among the recorded liquidity and ours. Where ends of ours cut the step, each stretch
+    has the part of the fee that its move would have cost at constant liquidity. ``tick``: the pool's while it ran."""
     kept_apart()
     if start == end:
         _credit(own, _ends_up_to(own, tick), liquidity, fee, side)

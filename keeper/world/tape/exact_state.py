@@ -1,10 +1,10 @@
 """A pool's state as one run of 64-bit words, and the sorted book of its initialized ticks in it.
 
 One array, because compiled code pays for every array that a function is handed. It holds single figures, a memory of
-ticks' prices, the order of the initialized ticks and their records. An entry of the order is a tick and the place of its
-record, so that a new tick moves two words for each one above it and no record; the entries beyond the last tick hold the
-places that are free. ``CURSOR`` counts the initialized ticks at or below the current tick: a swap finds the next one
-beside it without a search.
+ticks' prices, the order of the initialized ticks and their records. An entry of the order is a tick and the place of
+its record, so that a new tick moves two words for each one above it and no record; the entries beyond the last tick
+hold the places that are free. ``CURSOR`` counts the initialized ticks at or below the current tick: a swap finds the
+next one beside it without a search.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from keeper.model.swap_step import PIPS
 from keeper.world.tape.events import limbs
 from keeper.world.tape.exact_math import sqrt_price_at_tick
-from keeper.world.tape.limbs import inner
+from keeper.world.tape.limbs_compiled import inner
 from keeper.world.tape.limbs_division import inverse_of
 from keeper.world.tape.limbs_memory import Words, load_256, load_int, store_256, store_int
 

@@ -32,7 +32,8 @@ from keeper.world.tape.exact_state import (
     UNDO,
     known_price_at,
 )
-from keeper.world.tape.limbs import as_word, entry, inner, kept_apart, u128, u256, u512
+from keeper.world.tape.limbs import as_word, kept_apart, u128, u256, u512
+from keeper.world.tape.limbs_compiled import entry, inner
 from keeper.world.tape.limbs_division import divide
 from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_128, store_256, store_int
 
@@ -122,9 +123,9 @@ def swap_into(
 ) -> int:
     """One swap; why it is refused, or DONE. What it did goes into ``found`` from ``at`` on (OUTCOME words).
 
-    ``mode`` PLAIN is the contract's swap. TRIAL tells what it would do and leaves the pool alone. EARNING gives liquidity
-    of our own (``exact_own``) its share of every step's fee; FITTING does too and makes the last step's fee what is left
-    of the input that stands in ``found`` at FEE_PAID.
+    ``mode`` PLAIN is the contract's swap. TRIAL tells what it would do and leaves the pool alone. EARNING gives
+    liquidity of our own (``exact_own``) its share of every step's fee; FITTING does too and makes the last step's fee
+    what is left of the input that stands in ``found`` at FEE_PAID.
     """
     kept_apart()
     price, fitted = load_256(pool, PRICE), load_256(found, at + FEE_PAID)
@@ -206,8 +207,8 @@ def swap_into(
 
 @entry
 def swap_many(pool: Words, zero_for_one: NDArray[np.bool_], amounts: Words, limits: Words, found: Words) -> None:
-    """Swap after swap; a refused one leaves the pool as it was. Amounts and limits have four words each, ``found`` takes
-    OUTCOME words for each."""
+    """Swap after swap; a refused one leaves the pool as it was. Amounts and limits have four words each, ``found``
+    takes OUTCOME words for each."""
     for index in range(len(zero_for_one)):
         amount, limit, at = load_256(amounts, 4 * index), load_256(limits, 4 * index), OUTCOME * index
         status = swap_into(pool, zero_for_one[index], amount, limit, found, at, found, PLAIN)

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
+from llvmlite import ir  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from keeper.world.tape.limbs import Wide
+from keeper.world.tape.limbs import Wide, extending, types
 
 Words = NDArray[np.uint64]
 
@@ -31,7 +29,7 @@ def _loader(bits: int, result: Any) -> Callable[[Words, int], int]:
 
         return result(words, types.int64), emit
 
-    return cast("Callable[[Words, int], int]", intrinsic(load))
+    return cast("Callable[[Words, int], int]", extending.intrinsic(load))
 
 
 def _storer(bits: int, taken: Any) -> Callable[[Words, int, int], None]:
@@ -48,7 +46,7 @@ def _storer(bits: int, taken: Any) -> Callable[[Words, int, int], None]:
         kind = value if isinstance(value, Wide) else taken
         return types.none(words, types.int64, kind), emit
 
-    return cast("Callable[[Words, int, int], None]", intrinsic(store))
+    return cast("Callable[[Words, int, int], None]", extending.intrinsic(store))
 
 
 load_128, load_256 = _loader(128, Wide(128)), _loader(256, Wide(256))
