@@ -179,7 +179,9 @@ def test_what_ours_does_after_the_tape_is_what_the_contract_does(seed: int) -> N
             limit = LIMITS[zero_for_one]
             if dice.random() < 0.4:  # stop at an end of a range, the price on the very tick
                 ends = [end for each in ranges for end in each]
-                there = [end for end in ends if (sqrt_price_at_tick(end) < market.state().sqrt_price_x96) == zero_for_one]
+                there = [
+                    end for end in ends if (sqrt_price_at_tick(end) < market.state().sqrt_price_x96) == zero_for_one
+                ]
                 limit = sqrt_price_at_tick(dice.choice(there)) if there else limit
                 if limit == market.state().sqrt_price_x96:
                     continue

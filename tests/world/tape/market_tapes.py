@@ -19,9 +19,7 @@ from keeper.world.tape.opening import open_tape
 from keeper.world.tape.tape import BarTape, Defect, EventTape, Opening, Span, TapePool
 from keeper.world.v3.identity import PoolIdentity
 
-POOL = PoolIdentity(
-    "0x" + "11" * 20, Token("0x" + "22" * 20, "USDC", 6), Token("0x" + "33" * 20, "WETH", 18), 500, 10
-)
+POOL = PoolIdentity("0x" + "11" * 20, Token("0x" + "22" * 20, "USDC", 6), Token("0x" + "33" * 20, "WETH", 18), 500, 10)
 START = 1_700_000_000 // 3_600 * 3_600
 
 Bar = tuple[int, int, int, int, int, int, int, int, int, int]
@@ -61,11 +59,12 @@ class MadeEvents:
 
 def bar_tape(bars: Sequence[Bar]) -> BarTape:
     columns = list(zip(*bars, strict=True))
-    ticks = [np.array(column, dtype=np.int32) for column in columns[1:5]]
-    amounts = [limbs(column, 4) for column in columns[5:9]]
+    opened, closed, low, high = (np.array(column, dtype=np.int32) for column in columns[1:5])
+    in_0, in_1, net_0, net_1 = (limbs(column, 4) for column in columns[5:9])
     timestamps = np.array(columns[0], dtype=np.int64)
     span = Span(0, 0, bars[0][0], bars[-1][0] + 60)
-    return MadeBars(BarColumns(timestamps, *ticks, *amounts, limbs(columns[9], 2)), span)
+    liquidity = limbs(columns[9], 2)
+    return MadeBars(BarColumns(timestamps, opened, closed, low, high, in_0, in_1, net_0, net_1, liquidity), span)
 
 
 def event_tape(events: Sequence[TapeEvent]) -> EventTape:

@@ -109,7 +109,9 @@ def test_a_leg_is_shared_by_what_it_moves_within_a_range() -> None:
     state = {tick.tick: tick for tick in market.state().ticks}
     assert state[40].fee_growth_outside_1_x128 == (part << 128) // (LIQUIDITY + 10)
     assert state[40].fee_growth_outside_0_x128 == 0
-    assert next(each for each in market.own() if each.key == key).owed_1 == (part << 128) // (LIQUIDITY + 10) * 10 // Q128
+    assert (
+        next(each for each in market.own() if each.key == key).owed_1 == (part << 128) // (LIQUIDITY + 10) * 10 // Q128
+    )
 
 
 def test_token0_is_paid_on_the_way_down_and_what_has_no_way_falls_on_all_of_it() -> None:
@@ -126,7 +128,9 @@ def test_token0_is_paid_on_the_way_down_and_what_has_no_way_falls_on_all_of_it()
     assert edge.fee_growth_outside_0_x128 / total[0] == pytest.approx(
         (inverse[1] - inverse[2]) / (inverse[0] - inverse[2]), rel=1e-9
     )
-    assert edge.fee_growth_outside_1_x128 / total[1] == pytest.approx((root[2] - root[1]) / (root[2] - root[0]), rel=1e-9)
+    assert edge.fee_growth_outside_1_x128 / total[1] == pytest.approx(
+        (root[2] - root[1]) / (root[2] - root[0]), rel=1e-9
+    )
 
 
 def test_the_path_goes_to_the_nearer_end_of_the_way_first() -> None:
@@ -151,7 +155,7 @@ def test_steps_without_a_bar_leave_the_price_and_give_nothing() -> None:
     market.advance_to_time(market.end.timestamp)
     assert market.state().tick == 60
     # The way from 0 to 50 was not gone in this bar: nobody knows what was paid on it.
-    assert next((each for each in market.own() if each.key == key)).owed_1 == 0
+    assert next(each for each in market.own() if each.key == key).owed_1 == 0
 
 
 def test_the_next_bar_with_swaps_sets_the_price_back() -> None:
