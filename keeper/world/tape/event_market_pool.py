@@ -8,12 +8,11 @@ from keeper.model.observation import TickState
 from keeper.model.ticks import MAX_TICK, MIN_TICK
 from keeper.world.tape.crossing import CrossingStep, PoolPoint, is_zero_for_one, replay
 from keeper.world.tape.event_market_fees import earn_step, mean_step
-from keeper.world.tape.events import EventKind, TapeEvent
+from keeper.world.tape.events import EventBatch, EventKind, TapeEvent
 from keeper.world.tape.market_swap import Around
 from keeper.world.tape.own_ranges import OwnRanges
-from keeper.world.tape.tape_hours import TapeHours
 from keeper.world.tape.tick_book import TickBook
-from keeper.world.tape.tick_book_profile import follow
+from keeper.world.tape.tick_book_profile import follow as point_after
 from keeper.world.v3.identity import PoolIdentity
 
 TICK_WINDOW: Final = 6_000  # as an observer reads around the price
@@ -21,31 +20,22 @@ _WITHIN_RAW: Final = 1
 
 
 class RecordedPool:
-    """Follows recorded events; ``point`` is where they left the pool, None until the price is known."""
+    """Follows recorded events, one after the other. ``point`` is where they left the pool, None until its price is
+    known."""
 
     def __init__(self, book: TickBook, identity: PoolIdentity, fee_protocol: int, growth_x128: tuple[int, int]) -> None:
         self.point: PoolPoint | None = book.point
         self.fee_protocol = fee_protocol
         self.own = OwnRanges(identity.tick_spacing, *growth_x128)
-        self.hours: TapeHours | None = None
         self.unexplained = 0
         self._book = book
         self._ticks = book.live()
         self._identity = identity
 
-    def live(self, event: TapeEvent) -> None:
-        """One more event."""
-        if event.kind is EventKind.SWAP and self.point is not None:
-            self._earn(self.point, event)
-        elif event.kind is EventKind.FLASH and self.point is not None:
-            for zero_for_one, paid in ((True, event.amount_0), (False, event.amount_1)):
-                at = self.point
-                step = CrossingStep(at.sqrt_price_x96, at.sqrt_price_x96, at.tick, at.liquidity, paid)
-                earn_step(self.own, step, zero_for_one, self.fee_protocol)
-        elif event.kind is EventKind.SET_FEE_PROTOCOL:
-            self.fee_protocol = event.amount_1
-        self._ticks.apply(event)
-        self.point = follow(self.point, event)
+    def follow(self, events: EventBatch) -> None:
+        """More events."""
+        for index in range(len(events)):
+            self._live(events.event(index))
 
     def around(self, tick: int) -> Around:
         """What is known of others' liquidity around a tick, which a swap of ours may have taken off the tape's."""
@@ -88,9 +78,19 @@ class RecordedPool:
         zero_for_one = is_zero_for_one(before, swap)
         for step in steps:
             earn_step(self.own, step, zero_for_one, self.fee_protocol)
-        if self.hours is not None:
-            low, high = sorted((before.tick, swap.tick))
-            self.hours.note(low, high, abs(swap.amount_0), abs(swap.amount_1), 1)
+
+    def _live(self, event: TapeEvent) -> None:
+        if event.kind is EventKind.SWAP and self.point is not None:
+            self._earn(self.point, event)
+        elif event.kind is EventKind.FLASH and self.point is not None:
+            for zero_for_one, paid in ((True, event.amount_0), (False, event.amount_1)):
+                at = self.point
+                step = CrossingStep(at.sqrt_price_x96, at.sqrt_price_x96, at.tick, at.liquidity, paid)
+                earn_step(self.own, step, zero_for_one, self.fee_protocol)
+        elif event.kind is EventKind.SET_FEE_PROTOCOL:
+            self.fee_protocol = event.amount_1
+        self._ticks.apply(event)
+        self.point = point_after(self.point, event)
 
     def _others(self, tick: int) -> int:
         if self.point is None:
