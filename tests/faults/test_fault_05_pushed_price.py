@@ -18,10 +18,10 @@ from tests.faults.attacker import Attacker, attacker_at
 from tests.faults.campaign import campaign, describe
 from tests.faults.oracle_desk import with_oracle
 from tests.faults.test_fault_06_sandwich import AT_ONCE, assert_bounded, random_desk
-from tests.policy.conftest import warm, worlds
+from tests.policy.conftest import warm
 from tests.policy.desk import ORDERS, Warm, at_desk
 
-__all__ = ["warm", "worlds"]
+__all__ = ["warm"]
 
 ATTACKS = int(os.environ.get("KEEPER_ATTACKS", "1000"))
 FIRST: tuple[Moment, ...] = ("before_decide", "held")

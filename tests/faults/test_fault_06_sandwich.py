@@ -16,10 +16,10 @@ from keeper.model.outcome import Done, Failed
 from tests.faults.attack import Attack, Moment, Result
 from tests.faults.attacker import Attacker, attacker_at, preview
 from tests.faults.campaign import campaign, describe
-from tests.policy.conftest import warm, worlds
+from tests.policy.conftest import warm
 from tests.policy.desk import ORDERS, Desk, Warm, at_desk
 
-__all__ = ["warm", "worlds"]
+__all__ = ["warm"]
 
 ATTACKS = int(os.environ.get("KEEPER_ATTACKS", "1000"))
 BPS, PIPS = 10_000, 1_000_000
