@@ -103,13 +103,16 @@ class Worlds:
 
 @contextmanager
 def put_back(warm: Warm) -> Iterator[Warm]:
-    """Whatever is done to the chain is undone: its blocks, what waits to be mined, what the next block costs."""
+    """Whatever is done to the chain is undone: its blocks, what waits to be mined, what the next block costs,
+    and that blocks come only when asked for."""
     rpc, snapshot = warm.anvil.rpc, warm.anvil.snapshot()
     base_fee = rpc("eth_getBlockByNumber", "pending", False)["baseFeePerGas"]
     yield warm
     rpc("anvil_dropAllTransactions")
     warm.anvil.revert(snapshot)
-    rpc("anvil_setNextBlockBaseFeePerGas", base_fee)  # a snapshot does not hold it
+    # A snapshot holds neither of the two.
+    rpc("anvil_setNextBlockBaseFeePerGas", base_fee)
+    rpc("evm_setAutomine", False)
 
 
 def journal_that_knows(warm: Warm, file: Path, mode: str) -> SqlJournal:
