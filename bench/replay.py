@@ -19,13 +19,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import _demeter_side
 import _float_side
 import _memory_side
 
+HERE = Path(__file__).resolve().parent
 MOST_BYTES = 300_000_000
 Row = tuple[str, str, str, str]
 
@@ -58,7 +58,13 @@ def demeter_rows(short: bool) -> list[Row]:
     rows = _demeter_side.day_rows(everything=not short)
     if _demeter_side.peer_python() is None:
         return [*rows, ("demeter", "", "NOT MEASURED", "make bench-peers, then again")]
-    return rows if short else rows + _demeter_side.month_rows()
+    return rows
+
+
+def month_rows(short: bool) -> list[Row]:
+    """Recorded bars of a month, where demeter and they are at hand (the section before says what is missing)."""
+    at_hand = (_demeter_side.data_folder() / _demeter_side.BARS).is_file() and _demeter_side.peer_python()
+    return _demeter_side.month_rows() if at_hand and not short else []
 
 
 def memory_rows(swaps: int) -> list[Row]:
@@ -112,6 +118,7 @@ def main() -> int:
         lambda: _float_side.float_rows(10_000 if short else 100_000),
         lambda: _float_side.sweep_rows(2_000 if short else 100_000, 100 if short else 1_000),
         lambda: demeter_rows(short),
+        lambda: month_rows(short),
         lambda: memory_rows(50_000 if short else 10_000_000),
     )
     for section in sections:
