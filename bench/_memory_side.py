@@ -122,12 +122,8 @@ def stream(source: str) -> dict[str, Any]:
     if source.isdigit():
         tape = Generated(int(source))
     else:
-        import pyarrow as pa
-
         from keeper.world.tape.opening import open_tape
 
-        # Arrow's own allocator keeps what it once had.
-        pa.set_memory_pool(pa.system_memory_pool())
         tape = open_tape(Path(source))
     opened = time.perf_counter() - begin
     lower, upper = zip(*RANGES, strict=True)

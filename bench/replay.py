@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -95,7 +96,9 @@ def memory_rows(swaps: int) -> list[Row]:
 def child(*arguments: str) -> dict[str, Any]:
     """A run of ``_memory_side`` in its own process."""
     command = [sys.executable, str(HERE / "_memory_side.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Arrow's own allocator keeps what it once had.
+    lean = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=lean)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr[-2_000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
