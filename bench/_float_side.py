@@ -75,9 +75,9 @@ def strategies(count: int) -> list[Recentring]:
     """Widths of 0.25 % to 30 %, triggers at half to twice the width, half of them with a cooldown."""
     return [
         Recentring(width, width, width * share, width * share, 1e-4, 5e-4, cooldown)
+        for cooldown in (0, 600)
         for width in np.geomspace(0.0025, 0.3, count // 20).tolist()
         for share in np.linspace(0.5, 2.0, 10).tolist()
-        for cooldown in (0, 600)
     ]
 
 

@@ -116,7 +116,10 @@ def write(folder: Path, swaps: int) -> None:
 
 
 def stream(source: str) -> dict[str, Any]:
-    """Fees of a thousand ranges over the tape, a batch at a time."""
+    """Fees of a thousand ranges over the tape, and every swap followed in exact integers, a batch at a time."""
+    from keeper.world.tape.exact import ExactPool
+    from keeper.world.tape.exact_follow import follow
+
     tape: Any
     begin = time.perf_counter()
     if source.isdigit():
@@ -127,12 +130,15 @@ def stream(source: str) -> dict[str, Any]:
         tape = open_tape(Path(source))
     opened = time.perf_counter() - begin
     lower, upper = zip(*RANGES, strict=True)
-    fees, so_far, seen = np.zeros((2, len(RANGES))), None, 0
+    fees, so_far, seen, pool = np.zeros((2, len(RANGES))), None, 0, ExactPool(FEE_PIPS, SPACING)
     begin = time.perf_counter()
     for batch in tape.batches(size=BATCH):
         so_far = PricePath.of_events(batch, after=so_far)
         fees += fees_per_liquidity(so_far, lower, upper, FEE_PIPS)
-        seen += int((batch.kind == EventKind.SWAP).sum())
+        followed = follow(pool, batch)
+        odd = (followed.unexplained, followed.amount_0, followed.amount_1, followed.tick, followed.liquidity)
+        assert not any(each.count for each in (*odd, followed.refused)), followed
+        seen += followed.exact_input
     return {
         "swaps": seen,
         "open_seconds": opened,
