@@ -32,12 +32,13 @@ _RANGED: Final = (EventKind.MINT, EventKind.BURN, EventKind.COLLECT)
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What a tape turned out to be."""
+    """What a tape turned out to be. ``gaps``: first and last block of the holes among its ``defects``."""
 
     rows: int
     span: Span
     defects: tuple[Defect, ...]
     digest: str
+    gaps: tuple[tuple[int, int], ...]
 
 
 def examine(batches: Iterable[EventBatch], path: Path, tick_spacing: int | None) -> Examined:
@@ -85,7 +86,7 @@ class EventChecks:
         self._floats.finish()
         defects = self._flow.finish()
         span = Span(self._first[0], self._last[0], self._first[1], self._last[2])
-        return Examined(self._rows, span, defects, self._digest.hexdigest())
+        return Examined(self._rows, span, defects, self._digest.hexdigest(), self._flow.gaps)
 
     def _order(self, batch: EventBatch) -> None:
         blocks = np.concatenate(([self._last[0]], batch.block_number))

@@ -49,13 +49,14 @@ class TapeWriter:
         *,
         opening: Opening | None = None,
         opening_missing: str | None = None,
+        closing: Opening | None = None,
         rows_a_group: int = ROWS_A_GROUP,
         groups_a_part: int = GROUPS_A_PART,
     ) -> None:
         self._folder = folder
         self._rows_a_group, self._groups_a_part = rows_a_group, groups_a_part
         self._manifest = Manifest(
-            "events", pool, source_digest, opening=opening, opening_missing=opening_missing
+            "events", pool, source_digest, opening=opening, opening_missing=opening_missing, closing=closing
         )  # fmt: skip
         make_folder(folder)
         if (folder / manifests.NAME).exists():
