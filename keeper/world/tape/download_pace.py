@@ -19,6 +19,8 @@ class BatchNode(Protocol):
 
     def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]: ...
 
+    def send_raw_transaction(self, raw: bytes) -> str: ...
+
 
 class PacedNode:
     """A node that is asked at most so many calls a second, each call of a batch counting. Implements ``Node``."""
@@ -49,6 +51,10 @@ class PacedNode:
     def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]:
         self._wait(len(requests))
         return self._inner.batch_outcomes(requests)
+
+    def send_raw_transaction(self, raw: bytes) -> str:
+        self._wait(1)
+        return self._inner.send_raw_transaction(raw)
 
     def _wait(self, calls: int) -> None:
         """Until it is this one's turn; the next one's comes when the time of all its calls has passed."""

@@ -27,8 +27,8 @@ from keeper.world.tape.writing_tables import bar_table, event_table
 ROWS_A_GROUP: Final = 65_536
 GROUPS_A_PART: Final = 4
 
-Progress = Callable[[int], None]
-"""Told how many rows are written."""
+Progress = Callable[[int, int], None]
+"""Told how many rows are written, and the time of the last one."""
 
 
 class TapeWriter:
@@ -172,7 +172,7 @@ def import_tape(source: Tape, out: Path, progress: Progress | None = None) -> Ma
             writer.add(batch.part(max(0, done - passed), len(batch)))
         passed += len(batch)
         if progress is not None:
-            progress(passed)
+            progress(passed, int(batch.timestamp[-1]))
     written = writer.finish(source.span, source.defects, source.digest)
     require_written(out, written)
     return written
