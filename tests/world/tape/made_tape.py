@@ -62,8 +62,9 @@ class RecordedPool:
     def visit(self, *ticks: int) -> None:
         """Swap to a price a little above each tick."""
         for tick in ticks:
-            limit_x96 = sqrt_price_at_tick(tick) + 12_345
-            self._swap(limit_x96 < self.real.state().sqrt_price_x96, UNLIMITED, limit_x96)
+            price_x96, limit_x96 = self.real.state().sqrt_price_x96, sqrt_price_at_tick(tick) + 12_345
+            limit_x96 += limit_x96 == price_x96  # the pool refuses a swap to where it stands
+            self._swap(limit_x96 < price_x96, UNLIMITED, limit_x96)
 
     def swap_amount(self, zero_for_one: bool, amount: int) -> None:
         """Exact input (positive) or exact output (negative)."""
