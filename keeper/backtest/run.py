@@ -91,7 +91,7 @@ def _runner(past: Opened, settings: BacktestSettings, journal: SqlJournal) -> Pa
     is_token0 = strategy.quote == "token0"
     balances = starting_balances(past.market.state(), worth, is_token0, settings.start_mix)
     terms = PaperTerms(settings.account, settings.latency_blocks, past.gas, past.native_price)
-    return PaperRunner(past.market, strategy, journal, terms, balances, settings.artifacts)
+    return PaperRunner(past.market, strategy, journal, terms, balances, settings.artifacts, settings.detector)
 
 
 def _live(runner: PaperRunner, past: Opened, settings: BacktestSettings, progress: Progress) -> None:
