@@ -141,6 +141,12 @@ def _all_batches(files: tuple[EventFile, ...], begin: int, end: int, size: int) 
 
 
 def _open_folder(folder: Path, given: TapePool | None) -> EventTape | BarTape:
+    if not (folder / manifests.NAME).exists():
+        from keeper.world.tape.download_store import open_unfinished
+
+        unfinished = open_unfinished(folder, given)
+        if unfinished is not None:
+            return unfinished
     manifest = manifests.read_manifest(folder)
     pool = joined(given, manifest.pool, folder / manifests.NAME)
     if not manifest.parts:
