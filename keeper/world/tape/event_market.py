@@ -31,6 +31,7 @@ class EventMarket:
     what stood there at the time, but more of it is known than the tape had shown by ``now``. Others' ticks show no fee
     growth outside, and the pool's own counts from the tape's beginning where the tape has no opening state. A swap that
     the book does not explain is taken for one step at its mean liquidity, and counted in ``unexplained``.
+    ``compiled``: whether to follow the tape in machine code, which long ones are where nothing is said.
 
     Raises:
         ConfigError: nothing in the tape tells the price.
@@ -45,13 +46,16 @@ class EventMarket:
         book: TickBook,
         fee_protocol: int = 0,
         prior: Sequence[Sample] = (),
+        compiled: bool | None = None,
     ) -> None:
         self.identity, self.chain_id, self.defects = identity, chain_id, tape.defects
         self._digest = tape.digest
         opening = tape.opening
         growth = (0, 0) if opening is None else (opening.fee_growth_global_0_x128, opening.fee_growth_global_1_x128)
-        self._pool = RecordedPool(book, identity, fee_protocol, growth)
         self._cursor = EventCursor(tape)
+        if compiled is None:
+            compiled = self._cursor.is_long
+        self._pool = RecordedPool(book, identity, fee_protocol, growth, compiled=compiled)
         self._blocks = RecordedBlocks()
         self._begin(tape)
         self.begin = self._now = self._blocks.last
