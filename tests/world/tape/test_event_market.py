@@ -287,9 +287,8 @@ def test_batches_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("name", "same"), [(ETHEREUM, True), (POLYGON, False)])
-def test_compiled_code_lives_as_python_does(name: str, same: bool) -> None:
-    """To the last bit where the book explains every swap; where it does not, to a part in a million."""
+@pytest.mark.parametrize("name", [POLYGON, ETHEREUM])
+def test_compiled_code_lives_as_python_does(name: str) -> None:
     shared(f"events/{name}.parquet")
     events, book = day(name)
     seen = []
@@ -302,15 +301,5 @@ def test_compiled_code_lives_as_python_does(name: str, same: bool) -> None:
             market.advance_to_time(max(market.now.timestamp, events[0].timestamp + 3_600 * hour))
         market.swap(True, 10**10, sqrt_price_at_tick(middle - 3_000))
         market.advance_to_time(market.end.timestamp)
-        seen.append(market)
-    python, machine = seen
-    if same:
-        assert (python.state(), python.own(), python.history(24)) == (
-            machine.state(),
-            machine.own(),
-            machine.history(24),
-        )
-        return
-    assert growth(python.state()) == pytest.approx(growth(machine.state()), rel=1e-6)
-    for one, other in zip(python.own(), machine.own(), strict=True):
-        assert (one.owed_0, one.owed_1) == pytest.approx((other.owed_0, other.owed_1), rel=1e-6)
+        seen.append((market.state(), market.own(), market.history(24), market.twap(1_800), market.unexplained))
+    assert seen[0] == seen[1]
