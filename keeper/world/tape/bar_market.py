@@ -161,9 +161,7 @@ class BarMarket:
 
     def swap(self, zero_for_one: bool, amount_in: int, sqrt_price_limit_x96: int) -> SwapResult:
         before = self._price()
-        result = swap_through(
-            self._own, self._around(before[1]), before, zero_for_one, amount_in, sqrt_price_limit_x96
-        )
+        result = swap_through(self._own, self._around(before[1]), before, zero_for_one, amount_in, sqrt_price_limit_x96)
         ticks = before[1], result.tick
         self._hours.note(min(ticks), max(ticks), abs(result.amount0), abs(result.amount1), 1)
         off_ticks = result.tick - int(self._path.close[self._done - 1])
@@ -212,8 +210,8 @@ class BarMarket:
         stop = int(np.searchsorted(path.ends_at, timestamp, side="right"))
         if stop <= start:
             return False
-        earn(path, self._own, start, stop)
         sums, swaps = path.sums(start, stop), path.has_swaps[start:stop]
+        earn(path, sums, self._own, start)
         self._hours.note(
             int(path.low[start:stop].min()), int(path.high[start:stop].max()),
             sum(sums.volume_0), sum(sums.volume_1), int(np.count_nonzero(swaps)),

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keeper.world.tape.bar_path import BarPath
+from keeper.world.tape.bar_path import BarPath, BarSums
 from keeper.world.tape.own_ranges import OwnRanges
 
 
-def earn(path: BarPath, own: OwnRanges, start: int, stop: int) -> None:
-    """The bars from ``start`` up to ``stop``. Per stretch without an end of ours the growth is
+def earn(path: BarPath, sums: BarSums, own: OwnRanges, start: int) -> None:
+    """The bars from ``start`` on of which ``sums`` tells. Per stretch without an end of ours the growth is
     ``fee * 2**128 // (others' + our liquidity in range)``, as the contract adds it.
 
     Where the path of all these bars lies between the same two ends of ours, which is nearly always so, they are summed
     at once: the sums are the same.
     """
-    sums = path.sums(start, stop)
+    stop = start + len(sums.liquidity)
     low, high = path.low[start:stop], path.high[start:stop]
     places = np.searchsorted(own.edges, low, side="right")
     crossed = np.searchsorted(own.edges, high, side="left") > places
@@ -38,4 +38,5 @@ def earn(path: BarPath, own: OwnRanges, start: int, stop: int) -> None:
 
 def _grown(fees: Sequence[int], liquidity: Sequence[int], active: int) -> int:
     """Where nobody is in range the fee goes to nobody, as in the contract."""
-    return sum((fee << 128) // (others + active) for fee, others in zip(fees, liquidity, strict=True) if others + active)
+    whole = ((fee, others + active) for fee, others in zip(fees, liquidity, strict=True))
+    return sum((fee << 128) // in_range for fee, in_range in whole if in_range)

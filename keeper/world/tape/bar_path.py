@@ -59,7 +59,7 @@ class BarPath:
         self.low: NDArray[np.int32] = np.minimum(columns.low_tick, self.begins_at)
         self.high: NDArray[np.int32] = np.maximum(columns.high_tick, self.begins_at)
         self.close: NDArray[np.int32] = columns.close_tick
-        self.has_swaps: NDArray[np.bool_] = columns.in_0.any(axis=1) | columns.in_1.any(axis=1)
+        self.has_swaps: NDArray[np.bool_] = np.any(columns.in_0, axis=1) | np.any(columns.in_1, axis=1)
         self._columns = columns
         self._rest = PIPS - fee_pips
         self._cuts = fee_protocol % 16, fee_protocol >> 4
@@ -95,8 +95,8 @@ class BarPath:
         return int(self._tick_seconds[index]) + int(self.close[index]) * (timestamp - int(self.ends_at[index]))
 
     def stretches(self, index: int, edges: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        """(tick, fee of token0, fee of token1) for each stretch into which ``edges`` (ascending ticks) cut a bar's path;
-        the stretch lies at and above ``tick`` and no edge is within. The fees sum to the bar's."""
+        """(tick, fee of token0, fee of token1) for each stretch into which ``edges`` (ascending ticks) cut a bar's
+        path; it lies at and above ``tick`` and no edge is within. The fees sum to the bar's."""
         sums = self.sums(index, index + 1)
         low, high = int(self.low[index]), int(self.high[index])
         cuts = [low, *(edge for edge in edges if low < edge < high), high]

@@ -1,5 +1,5 @@
-"""How the replays and sweeps of a tape are compiled. Importing this module imports numba (about a second): import it, and
-the kernels, only inside the function that needs them."""
+"""How sweeps over a tape are compiled. Importing this module imports numba (about a second): import it, and the
+kernels, only inside the function that needs them."""
 
 from __future__ import annotations
 

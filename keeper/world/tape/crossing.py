@@ -80,6 +80,7 @@ class Replay:
 
     walk: Walk
     manner: Manner
+    zero_for_one: bool
     difference: int
 
 
@@ -115,7 +116,7 @@ def replay(ticks: Ticks, before: PoolPoint, swap: TapeEvent, fee_pips: int, tick
             continue
         difference = max(abs(found.amount_0 - swap.amount_0), abs(found.amount_1 - swap.amount_1))
         if best is None or difference < best.difference:
-            best = Replay(found, manner, difference)
+            best = Replay(found, manner, zero_for_one, difference)
         if not difference:
             break
     return best
@@ -127,9 +128,7 @@ def _beyond(tick: int, tick_spacing: int, *, zero_for_one: bool) -> int:
     return min(sqrt_price_at_tick(min(tick + 1 + tick_spacing, MAX_TICK)), MAX_SQRT_PRICE_X96 - 1)
 
 
-def walk(
-    ticks: Ticks, before: PoolPoint, amount: int, limit_x96: int, fee_pips: int, *, zero_for_one: bool
-) -> Walk:
+def walk(ticks: Ticks, before: PoolPoint, amount: int, limit_x96: int, fee_pips: int, *, zero_for_one: bool) -> Walk:
     """Trade ``amount`` (positive: exact input, negative: exact output) no further than the limit.
 
     Raises:

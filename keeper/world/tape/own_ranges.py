@@ -14,7 +14,7 @@ from keeper.model.fees import uncollected_fees
 from keeper.model.full_math import MAX_UINT128, MAX_UINT256, MathError
 from keeper.model.liquidity import add_delta
 from keeper.model.observation import TickState
-from keeper.model.ticks import MAX_TICK, max_liquidity_per_tick
+from keeper.model.ticks import MAX_TICK, max_liquidity_per_tick, sqrt_price_at_tick
 from keeper.world.tape.market import OwnRange
 
 
@@ -48,6 +48,7 @@ class OwnRanges:
         self._held: dict[int, _Held] = {}
         self._made = 0
         self.edges: tuple[int, ...] = ()
+        self.edge_prices_x96: tuple[int, ...] = ()
 
     def active(self, tick: int) -> int:
         """Our liquidity that is in range at the tick."""
@@ -74,6 +75,7 @@ class OwnRanges:
             raise MathError(f"ticks {lower_tick} and {upper_tick} are not multiples of {self._tick_spacing}")
         if not 0 < liquidity <= MAX_UINT128:
             raise MathError(f"liquidity {liquidity} cannot be minted")
+        self._check_room(lower_tick, upper_tick, liquidity)
         self._move(lower_tick, upper_tick, liquidity)
         self._made += 1
         self._held[self._made] = _Held(lower_tick, upper_tick, liquidity, *self._inside(lower_tick, upper_tick), 0, 0)
@@ -88,6 +90,7 @@ class OwnRanges:
         """
         held = self._held[key]
         liquidity = add_delta(held.liquidity, delta)
+        self._check_room(held.lower_tick, held.upper_tick, delta)
         self._poke(held)
         if delta and not held.liquidity:  # its ends may have been cleared meanwhile
             self._move(held.lower_tick, held.upper_tick, delta)
@@ -154,11 +157,14 @@ class OwnRanges:
             held.owed_0, held.owed_1 = self._owed(held)
             held.inside_0_x128, held.inside_1_x128 = self._inside(held.lower_tick, held.upper_tick)
 
-    def _move(self, lower_tick: int, upper_tick: int, delta: int) -> None:
+    def _check_room(self, lower_tick: int, upper_tick: int, delta: int) -> None:
         most = max_liquidity_per_tick(self._tick_spacing)
         for tick in (lower_tick, upper_tick):
-            if tick in self._edges and self._edges[tick].liquidity_gross + delta > most or delta > most:
+            standing = self._edges[tick].liquidity_gross if tick in self._edges else 0
+            if standing + delta > most:
                 raise MathError(f"tick {tick} cannot hold so much liquidity")
+
+    def _move(self, lower_tick: int, upper_tick: int, delta: int) -> None:
         for tick, sign in ((lower_tick, 1), (upper_tick, -1)):
             edge = self._edges.get(tick)
             if edge is None:
@@ -168,3 +174,4 @@ class OwnRanges:
             if not edge.liquidity_gross:
                 del self._edges[tick]
         self.edges = tuple(sorted(self._edges))
+        self.edge_prices_x96 = tuple(map(sqrt_price_at_tick, self.edges))

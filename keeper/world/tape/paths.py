@@ -4,9 +4,9 @@ Within constant liquidity a swap that moves √P up by d pays L·d of token1 bes
 L·d(1/√P) of token0, and the fee is f/(1−f) of that (``SwapMath.computeSwapStep``; whitepaper eq. 6.13 to 6.16). A range
 has its share of the part of the move that lies in it: liquidity cancels, and only the price path is needed.
 
-How exact: the sums lose less than 1e-9 of a figure over ten million moves. What the contract rounds is not here: up to one
-raw unit per step of a swap, and swaps too small to move the price at all. A path in double precision knows √P to
-1e-16, so moves below 1e-9 of the price are known to less than 1e-7 of themselves; their fees are dust.
+How exact: the sums lose less than 1e-9 of a figure over ten million moves. What the contract rounds is not here: about
+one raw unit for each step of a swap, and swaps too small to move the price at all. A path in double precision knows √P
+to 1e-16, so moves below 1e-9 of the price are known less well than 1e-7 of themselves; their fees are dust.
 """
 
 from __future__ import annotations

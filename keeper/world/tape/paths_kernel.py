@@ -1,7 +1,7 @@
 """Fees on a price path in machine code: sums of clipped moves.
 
 Importing this module imports numba (about a second) and loads or compiles the functions: import it only inside the
-function that needs it. No ``fastmath``: the order of every sum is written out, so a figure is the same on every machine.
+function that needs it. No ``fastmath``: the order of every sum is written out, the same on every machine.
 ``moves`` are from one point of a path to the next; ``starts``/``stops`` are each range's first point and its last.
 """
 

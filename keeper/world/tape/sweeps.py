@@ -2,20 +2,21 @@
 
 The model, all of it:
 
-- Prices are of the base token in the quote token; the path's points are those of ``PricePath``. One quote token of value
+- Prices are of the base token in the quote token; the path's points are those of ``PricePath``. One quote token's worth
   is put in at the first point. The provider is small: its liquidity changes neither prices nor others' fees.
-- At price P a range [P·e^(−a), P·e^(b)] is set, its ends on the nearest usable ticks where a spacing is given (moved out
-  so that P lies between). All value goes in, in the proportion that the range asks; liquidity = value over the value
-  of one unit of liquidity.
+- At price P a range [P·e^(−a), P·e^(b)] is set, its ends on the nearest usable ticks where a spacing is given (moved
+  out so that P lies between). All value goes in, in the proportion that the range asks; liquidity = value over the
+  value of one unit of liquidity.
 - Fees: f/(1−f) of what each move swaps within the range (see ``paths``), less the protocol's part. They are taken into
   quote at the price after the move that paid them, wait as quote until the next reset, and then join the value.
 - The range is left when the price goes below P·e^(−trigger below) or above P·e^(trigger above), P where it was set
-  (not snapped), at the first point that is ``cooldown_seconds`` or more after it was set. It is set anew at the last point
-  at or before ``latency_seconds`` later, whatever the price did meanwhile. Nothing is done at the last point.
+  (not snapped), at the first point that is ``cooldown_seconds`` or more after it was set. It is set anew at the last
+  point at or before ``latency_seconds`` later, whatever the price did meanwhile: without latency at the last point of
+  that second. Nothing is done at the path's last point.
 - A reset costs ``reset_cost`` of the value (gas) and ``swap_cost`` of the value that must change token (pool fee and
   impact): |base wanted − base held|, fees counted as quote held, wanted out of the value before costs.
-- Loss to rebalancing (LVR, discrete): for each move, what the range's tokens fell short of a portfolio that held the same
-  base tokens before the move and kept them through it: (base before − base after)·P after − (quote after − quote before).
+- Loss to rebalancing (LVR, discrete): for each move, what the range's tokens fell short of a portfolio that kept the
+  base tokens it had before the move: (base before − base after)·P after − (quote after − quote before).
 - So, exactly: value at the end − 1 = fees − loss − costs + Σ base before each move · change of P; hedged alpha =
   fees − loss − costs.
 
@@ -149,9 +150,7 @@ def sweep(
 
 def _tables(
     path: PricePath, quote_is_token0: bool, base_factor: float, quote_factor: float
-) -> tuple[
-    NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]
-]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """What the kernel reads of a path, in the orientation quote per base."""
     from keeper.world.tape import sweeps_kernel as kernel  # numba
 

@@ -1,8 +1,8 @@
 """Re-centring strategies over a price path in machine code. ``sweeps`` says what is computed and in which words.
 
-Importing this module imports numba: import it only inside the function that needs it. Between two resets nothing happens
-but sums, so running sums over the whole path give any stretch in two loads, and the lowest and highest price of every
-16, 256 and 4,096 points say where the path next leaves an interval without looking at each point.
+Importing this module imports numba: import it only inside the function that needs it. Between two resets nothing
+happens but sums, so running sums over the whole path give any stretch in two loads, and the lowest and highest price of
+every 16, 256 and 4,096 points say where the path next leaves an interval without looking at each point.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _HALF_LOG_TICK = 0.5 * math.log(1.0001)
 
 @compiled("void(f8[::1],f8,f8,f8[:,::1])")
 def running_sums(price: _Floats, factor0: float, factor1: float, sums: _Floats) -> None:
-    """Up to each point: fees in quote and loss to rebalancing, per unit of liquidity in range; each sum carries the part
-    that rounding cut off, so that a difference is as exact late as early."""
+    """Up to each point: fees in quote and loss to rebalancing, per unit of liquidity in range. Each sum carries what
+    rounding cut off, so that a difference is as exact late as early."""
     fees = fees_lost = loss = loss_lost = 0.0
     for index in range(1, len(price)):
         before, after = price[index - 1], price[index]
@@ -119,12 +119,13 @@ def stretch(
     """Fees and loss per unit of liquidity of the moves from ``index`` to ``stop``, and the seconds spent in range."""
     price, seconds, sums, blocks, offsets = tables
     fees = loss = inside = 0.0
+    under, over = np.nextafter(low, 0.0), np.nextafter(high, math.inf)
     while index < stop:
         here = price[index]
         if here < low:
-            leaves = first_outside(price, blocks, offsets, index + 1, stop + 1, -math.inf, np.nextafter(low, -math.inf))
+            leaves = first_outside(price, blocks, offsets, index + 1, stop + 1, -math.inf, under)
         elif here > high:
-            leaves = first_outside(price, blocks, offsets, index + 1, stop + 1, np.nextafter(high, math.inf), math.inf)
+            leaves = first_outside(price, blocks, offsets, index + 1, stop + 1, over, math.inf)
         else:
             leaves = first_outside(price, blocks, offsets, index + 1, stop + 1, low, high)
             fees += sums[leaves - 1, 0] - sums[index, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from keeper.model import canonical
@@ -19,11 +20,14 @@ class TapeHours:
 
     def __init__(self, from_timestamp: int, tick: int, prior: Sequence[Sample] = ()) -> None:
         self._covered_from = from_timestamp
-        self._samples: dict[int, tuple[Sample, bytes]] = {}
+        self._full_hours: list[int] = []  # ascending, and in step with the two below
+        self._samples: list[Sample] = []
+        self._encoded: list[bytes] = []
         self._made: dict[int, tuple[int, History]] = {}
         for sample in sorted((each for each in prior if each.timestamp <= from_timestamp), key=lambda s: s.timestamp):
             self._keep(sample)
-        self._begin(tick)
+        self._low = self._high = tick
+        self._volume_0 = self._volume_1 = self._swaps = 0
 
     def note(self, low_tick: int, high_tick: int, volume_0: int, volume_1: int, swaps: int) -> None:
         """Swaps of this hour: the ticks they reached, raw units that went through the pool, how many."""
@@ -49,15 +53,19 @@ class TapeHours:
         made = self._made.get(hours)
         if made is not None and made[0] == last:
             return made[1]
-        wanted = range(last - (hours - 1) * HOUR_SECONDS, last + 1, HOUR_SECONDS)
-        kept = [self._samples[hour] for hour in wanted if hour in self._samples]
-        digest = hashlib.sha256(b"[" + b",".join(encoded for _, encoded in kept) + b"]").hexdigest()
-        history = History(digest, HOUR_SECONDS, tuple(sample for sample, _ in kept))
+        first = bisect_left(self._full_hours, last - (hours - 1) * HOUR_SECONDS)
+        digest = hashlib.sha256(b"[" + b",".join(self._encoded[first:]) + b"]").hexdigest()
+        history = History(digest, HOUR_SECONDS, tuple(self._samples[first:]))
         self._made[hours] = last, history
         return history
 
     def _keep(self, sample: Sample) -> None:
-        self._samples[hour_at_or_after(sample.timestamp)] = sample, canonical.encode(sample)
+        hour = hour_at_or_after(sample.timestamp)
+        if self._full_hours and self._full_hours[-1] == hour:  # a later one of the same hour
+            del self._full_hours[-1], self._samples[-1], self._encoded[-1]
+        self._full_hours.append(hour)
+        self._samples.append(sample)
+        self._encoded.append(canonical.encode(sample))
 
     def _begin(self, tick: int) -> None:
         self._low = self._high = tick

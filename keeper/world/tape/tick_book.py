@@ -12,15 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from keeper.errors import ConfigError
 from keeper.model.ticks import MAX_TICK, MIN_TICK
-from keeper.world.tape.crossing import PoolPoint, replay
+from keeper.world.tape.crossing import PoolPoint, Replay, replay
 from keeper.world.tape.events import EventKind, TapeEvent
 from keeper.world.tape.tick_book_gaps import TOLERANCE_RAW, Filling, Gap, Passage, fill
 from keeper.world.tape.tick_book_live import LiveBook
-from keeper.world.tape.tick_book_profile import LOGS_MISSING, Profile, follow, read_profile
+from keeper.world.tape.tick_book_profile import Profile, follow, read_profile
 
 SEED: Final = "the first swap of the tape: the price before it is not known"
+LOGS_MISSING: Final = "it does not lead from where the pool stood to where it is said to end: logs are missing"
 
 TickRecord = tuple[int, int, int | None]
 """(tick, net liquidity, gross liquidity or None where it is not known)."""
@@ -28,7 +28,7 @@ TickRecord = tuple[int, int, int | None]
 
 @dataclass(frozen=True, slots=True)
 class KnownOpening:
-    """A pool's state before the first event, where it is known from elsewhere: every initialized tick, and the price."""
+    """A pool's state before the first event, known from elsewhere: every initialized tick, and where the price was."""
 
     ticks: tuple[TickRecord, ...]
     point: PoolPoint | None = None
@@ -46,9 +46,13 @@ class Undetermined:
 
 @dataclass(frozen=True, slots=True)
 class TickBook:
-    """The book before the first event. Between ``known_lower`` (inclusive; what is initialized at that very tick is
-    not known) and ``known_upper`` no tick is missing but inside ``unknown``: stretches [lower, upper) that swaps passed
-    and nothing tells. ``burnt``: gross liquidity that a tick had at the least, since it was burnt later."""
+    """The book before the first event.
+
+    Between ``known_lower`` (inclusive; what is initialized at that very tick is not known) and ``known_upper`` no tick
+    is missing but inside ``unknown``: stretches [lower, upper] that swaps passed and nothing tells; one tick at their
+    lower end stands for all, so that the liquidity beyond is right. ``burnt``: gross liquidity that a tick had at the
+    least, since it was burnt later.
+    """
 
     tick_spacing: int
     opening: tuple[TickRecord, ...]
@@ -115,29 +119,29 @@ def reconstruct(
         live.apply(event)
         if event.kind is EventKind.SWAP:
             swaps += 1
-            why, difference = check_swap(book, live, point, event, fee_pips)
-            worst = max(worst, difference)
+            why, found = check_swap(book, live, point, event, fee_pips)
             if why is not None:
                 undetermined.append(Undetermined(index, event.block_number, event.log_index, why))
+            worst = max(worst, found.difference if found is not None else 0)
         point = follow(point, event)
     return Reconstruction(book, swaps, tuple(undetermined), worst)
 
 
 def check_swap(
     book: TickBook, live: LiveBook, before: PoolPoint | None, swap: TapeEvent, fee_pips: int
-) -> tuple[str | None, int]:
-    """Why a swap is undetermined (None: it is not), and the error of its amounts in raw units."""
+) -> tuple[str | None, Replay | None]:
+    """The swap walked again, or why it is undetermined."""
     if before is None:
-        return SEED, 0
+        return SEED, None
     stretch = book.unknown_between(before.tick, swap.tick)
     if stretch is not None:
-        return f"it passes ticks {stretch[0]} to {stretch[1]}, where the book is not known", 0
+        return f"it passes ticks {stretch[0]} to {stretch[1]}, where the book is not known", None
     found = replay(live, before, swap, fee_pips, book.tick_spacing)
     if found is None:
-        return "it does not lead from where the pool stood to where it is said to end: logs are missing before it", 0
+        return LOGS_MISSING, None
     if found.difference > TOLERANCE_RAW:
-        return f"its amounts are {found.difference} raw units off what the pool would have paid", 0
-    return None, found.difference
+        return f"its amounts are {found.difference} raw units off what the pool would have moved", None
+    return None, found
 
 
 def infer_book(
@@ -213,9 +217,11 @@ def _fill_gaps(
                 solved[gap], learnt = filling, True
         if not learnt:
             break
-    nets = {tick: net for tick, net, _ in book.opening} | {
-        tick: net for filling in solved.values() for tick, net in filling.nets
-    }
+    nets = {tick: net for tick, net, _ in book.opening}
+    nets |= {tick: net for filling in solved.values() for tick, net in filling.nets}
+    for first, last in gaps:
+        if (first, last) not in solved:
+            nets[first * spacing] = profile.liquidity[last + 1] - profile.liquidity[first - 1]
     unknown = [(first * spacing, (last + 1) * spacing) for first, last in gaps if (first, last) not in solved]
     return replace(book, opening=tuple((tick, nets[tick], None) for tick in sorted(nets)), unknown=tuple(unknown))
 
@@ -231,15 +237,3 @@ def _joined(
             before = rows.get(tick, (0, 0))
             rows[tick] = (before[0] + net, before[1] + abs(net))
     return tuple((tick, net, gross) for tick, (net, gross) in rows.items())
-
-
-def require_spacing(event: TapeEvent, tick_spacing: int) -> None:
-    """Raises ConfigError where a mint or burn has ticks that the pool cannot have."""
-    if event.kind in (EventKind.MINT, EventKind.BURN) and (event.lower_tick % tick_spacing or event.upper_tick % tick_spacing):
-        raise ConfigError(
-            f"block {event.block_number}, log {event.log_index}: ticks {event.lower_tick} to {event.upper_tick} are no "
-            f"multiples of the tick spacing {tick_spacing}; the tape is of another pool, or its fee is another"
-        )
-
-
-__all__ = ["LOGS_MISSING", "KnownOpening", "Reconstruction", "TickBook", "Undetermined", "infer_book", "reconstruct"]

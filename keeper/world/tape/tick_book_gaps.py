@@ -78,9 +78,7 @@ def _simplest(gap: Gap) -> Iterator[tuple[Level, ...]]:
         yield ((place, gap.above),)
 
 
-def _two_ticks(
-    gap: Gap, passages: Sequence[Passage], fee_pips: int, tick_spacing: int
-) -> Iterator[tuple[Level, ...]]:
+def _two_ticks(gap: Gap, passages: Sequence[Passage], fee_pips: int, tick_spacing: int) -> Iterator[tuple[Level, ...]]:
     if gap.last - gap.first >= MOST_INTERVALS:
         return
     for lower in range(gap.first, gap.last + 1):
@@ -125,9 +123,7 @@ def _span(
     nets = _nets(gap, ((lower, gap.below), (upper, gap.above)), tick_spacing)
     row = _row(nets, passage, tick_spacing)
     try:
-        base = walk(
-            row, passage.before, _UNLIMITED, passage.swap.sqrt_price_x96, fee_pips, zero_for_one=zero_for_one
-        )
+        base = walk(row, passage.before, _UNLIMITED, passage.swap.sqrt_price_x96, fee_pips, zero_for_one=zero_for_one)
     except MathError:
         return None
     slack = 2 * len(base.steps) + 4

@@ -1,8 +1,8 @@
 """What every swap says about the book: the active liquidity at its last tick, so the opening book's there.
 
 All initialized ticks are multiples of the spacing, so liquidity is constant within an *interval* (from one multiple to
-the next). A Swap log gives the active liquidity where it ended; less what the tape's own mints and burns have put there,
-that is the opening book's liquidity of the whole interval. Two neighbouring intervals give the net of the tick between.
+the next). A Swap log gives the active liquidity where it ended; less what the tape's own mints and burns have put
+there, that is the opening book's of the whole interval. Two neighbouring intervals give the net of the tick between.
 Only intervals that were passed over, and in which no swap ever ended, stay unknown: they are the *gaps*.
 """
 
@@ -11,26 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from keeper.errors import ConfigError
 from keeper.world.tape.crossing import PoolPoint
 from keeper.world.tape.events import EventKind, TapeEvent
 from keeper.world.tape.tick_book_live import OwnChanges
-
-LOGS_MISSING = "the liquidity after it does not follow from the mints and burns before it: logs are missing"
 
 
 @dataclass(slots=True)
 class Profile:
     """The opening liquidity by interval (tick // spacing), as swaps told it.
 
-    ``passed``: pairs of intervals that a swap went over without a stop between; ``contradicted``: swaps (by index among
-    the events) that told another liquidity than one before; ``burnt``: the least gross liquidity that a tick must have
-    had at the opening for its burns to be possible; ``born``: the tape begins with the pool's own birth.
+    Where logs are missing two swaps tell different figures; the first is kept, and the swaps that do not fit it are
+    found when each is walked. ``passed``: pairs of intervals that a swap went over without a stop between; ``burnt``:
+    the least gross liquidity that a tick must have had at the opening for its burns to be possible; ``born``: the tape
+    begins with the pool's own birth.
     """
 
     tick_spacing: int
     liquidity: dict[int, int] = field(default_factory=dict)
     passed: set[tuple[int, int]] = field(default_factory=set)
-    contradicted: set[int] = field(default_factory=set)
     burnt: dict[int, int] = field(default_factory=dict)
     born: bool = False
 
@@ -49,20 +48,23 @@ class Profile:
 
 
 def read_profile(events: Iterable[TapeEvent], tick_spacing: int) -> Profile:
-    """One pass over the events of a tape whose opening book is not known."""
+    """One pass over the events of a tape whose opening book is not known.
+
+    Raises:
+        ConfigError: a mint or burn at a tick that is no multiple of the spacing.
+    """
     profile, changes, gross = Profile(tick_spacing), OwnChanges(), dict[int, int]()
     interval: int | None = None
-    for index, event in enumerate(events):
+    for event in events:
         if event.kind is EventKind.SWAP:
             opening = event.liquidity - changes.at(event.tick)
             reached = event.tick // tick_spacing
-            known = profile.liquidity.setdefault(reached, opening)
-            if known != opening:
-                profile.contradicted.add(index)
+            profile.liquidity.setdefault(reached, opening)
             if interval is not None and abs(interval - reached) > 1:
                 profile.passed.add((min(interval, reached), max(interval, reached)))
             interval = reached
         elif event.kind in (EventKind.MINT, EventKind.BURN):
+            require_spacing(event, tick_spacing)
             changes.apply(event)
             change = event.liquidity if event.kind is EventKind.MINT else -event.liquidity
             for tick in (event.lower_tick, event.upper_tick):
@@ -72,6 +74,15 @@ def read_profile(events: Iterable[TapeEvent], tick_spacing: int) -> Profile:
         elif event.kind is EventKind.INITIALIZE:
             profile.born, interval = True, event.tick // tick_spacing
     return profile
+
+
+def require_spacing(event: TapeEvent, tick_spacing: int) -> None:
+    """Raises ConfigError where a mint or burn has ticks that the pool cannot have."""
+    if event.lower_tick % tick_spacing or event.upper_tick % tick_spacing:
+        raise ConfigError(
+            f"block {event.block_number}, log {event.log_index}: ticks {event.lower_tick} to {event.upper_tick} are no "
+            f"multiples of the tick spacing {tick_spacing}; the tape is of another pool, or the fee given is not its"
+        )
 
 
 def follow(point: PoolPoint | None, event: TapeEvent) -> PoolPoint | None:
