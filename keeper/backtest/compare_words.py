@@ -44,7 +44,7 @@ def bootstrap_words(comparison: Comparison) -> str:
     scheme = comparison.scheme
     return (
         f"Intervals hold {scheme.level:.0%} of {scheme.draws:,} resampled periods of {days} days (stationary "
-        f"bootstrap, mean block {scheme.mean_block_days(days):.0f} days, seed {scheme.seed}; the same days in all rows)."
+        f"bootstrap, mean block {scheme.mean_block_days(days):.0f} days, seed {scheme.seed}; all rows draw the same)."
     )
 
 

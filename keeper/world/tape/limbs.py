@@ -60,8 +60,9 @@ def entry(function: _Function) -> _Function:
 
 
 def inner(function: _Function) -> _Function:
-    """Compiled into whatever entry calls it, and never on its own."""
-    return cast(_Function, numba.njit(error_model="numpy")(function))
+    """Compiled into whatever entry calls it, and never on its own: nothing that only Python would need is made."""
+    machine = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return cast(_Function, machine(function))
 
 
 def _resized(builder: Any, value: Any, source: Any, bits: int) -> Any:

@@ -33,18 +33,17 @@ class TapeSpan:
 @dataclass(frozen=True, slots=True)
 class RangeFees:
     """Raw units, after the protocol's cut. Equal figures where every swap is determined; else the truth lies between
-    ``least_*`` and ``most_*``, and ``fees_*`` is the least.
+    ``fees_*`` and ``most_*``.
 
-    ``swaps`` were in the span, ``swaps_in_range`` of them touched the range, and ``undetermined`` are those among them
-    that could not be walked. ``least_liquidity``: the smallest active liquidity that shared a fee in the range (0: no
-    fee was shared). ``worst_difference``: raw units, of the amounts of the swaps that were walked.
+    ``swaps_in_range`` touched the range, and ``undetermined`` are those among them that could not be walked.
+    ``least_liquidity``: the smallest active liquidity that shared a fee in the range (0: no fee was shared).
+    ``worst_difference``: raw units, of the amounts of the swaps that were walked.
     """
 
     fees_0: int
     fees_1: int
     most_0: int
     most_1: int
-    swaps: int
     swaps_in_range: int
     undetermined: tuple[Undetermined, ...]
     worst_difference: int
@@ -67,15 +66,13 @@ class RangeReckoner:
         self._growth_x128 = [0, 0]
         self._bounds: list[Bound] = []
         self._undetermined: list[Undetermined] = []
-        self._swaps = self._in_range = self._worst = self._least_liquidity = 0
-        self._index = -1
+        self._in_range = self._worst = self._least_liquidity = 0
 
-    def see(self, event: TapeEvent) -> None:
-        """The next event of the tape."""
-        self._index += 1
-        if self._span.after < (event.block_number, event.log_index) <= self._span.until:
+    def see(self, event: TapeEvent, index: int, *, reckon: bool = True) -> None:
+        """The next event of the tape, its ``index``-th. Not to reckon: it only says where the pool stood after it."""
+        if reckon and self._span.after < (event.block_number, event.log_index) <= self._span.until:
             if event.kind is EventKind.SWAP:
-                self._swap(event)
+                self._swap(event, index)
             elif event.kind is EventKind.FLASH:
                 self._flash(event)
         self._live.apply(event)
@@ -99,26 +96,26 @@ class RangeReckoner:
             fees_1=fees[1],
             most_0=highest[0],
             most_1=highest[1],
-            swaps=self._swaps,
             swaps_in_range=self._in_range,
             undetermined=tuple(self._undetermined),
             worst_difference=self._worst,
             least_liquidity=self._least_liquidity,
         )
 
-    def _swap(self, swap: TapeEvent) -> None:
-        self._swaps += 1
+    def _swap(self, swap: TapeEvent, index: int) -> None:
         before = self._point
         low, high = sorted((swap.tick if before is None else before.tick, swap.tick))
         if before is not None and (high < self._lower or low >= self._upper):
             return
-        self._in_range += 1
         why, found = check_swap(self._book, self._live, before, swap, self._fee_pips)
         if why is not None or found is None:
-            place = (self._index, swap.block_number, swap.log_index)
-            self._undetermined.append(Undetermined(*place, why or ""))
-            self._bounds.append(self._bound(before, swap))
+            bound = self._bound(before, swap)
+            if bound.most_x128 or bound.slack_raw:  # else its path, though not known to the unit, was elsewhere
+                self._in_range += 1
+                self._bounds.append(bound)
+                self._undetermined.append(Undetermined(index, swap.block_number, swap.log_index, why or ""))
             return
+        self._in_range += 1
         self._worst = max(self._worst, found.difference)
         for step in found.walk.steps:
             self._step(step, zero_for_one=found.zero_for_one)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from keeper.model.observation import TickState
 from keeper.model.price import Token
 from keeper.world.tape.bars import BarColumns
 from keeper.world.tape.events import EventBatch
@@ -43,15 +44,46 @@ class Defect:
     rows: tuple[int, int] | None = None
 
 
-class EventTape(Protocol):
-    """Single events. ``digest``: SHA-256 (hex) of what was recorded, the same whatever files it lies in."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The whole pool at the end of the block before the tape's first one, units as in ``PoolState``; ``ticks`` are all
+    that are initialized, ascending. A pool that had no price yet has ``sqrt_price_x96`` 0 and nothing in it."""
 
-    kind: Literal["events"]
-    path: Path
-    pool: TapePool
-    span: Span
-    defects: tuple[Defect, ...]
-    digest: str
+    block_number: int
+    timestamp: int
+    sqrt_price_x96: int
+    tick: int
+    liquidity: int
+    fee_growth_global_0_x128: int
+    fee_growth_global_1_x128: int
+    fee_protocol: int
+    ticks: tuple[TickState, ...]
+
+
+class EventTape(Protocol):
+    """Single events. ``digest``: SHA-256 (hex) of what was recorded, the same whatever files it lies in. ``opening``:
+    None where nobody read the pool's state before the first event."""
+
+    @property
+    def kind(self) -> Literal["events"]: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def pool(self) -> TapePool: ...
+
+    @property
+    def span(self) -> Span: ...
+
+    @property
+    def defects(self) -> tuple[Defect, ...]: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def opening(self) -> Opening | None: ...
 
     def batches(
         self, *, from_timestamp: int | None = None, to_timestamp: int | None = None, size: int = 65_536
@@ -63,14 +95,29 @@ class EventTape(Protocol):
 class BarTape(Protocol):
     """Bars of ``step_seconds``. ``defects`` names steps that are missing."""
 
-    kind: Literal["bars"]
-    path: Path
-    pool: TapePool
-    span: Span
-    defects: tuple[Defect, ...]
-    digest: str
-    step_seconds: int
-    columns: BarColumns
+    @property
+    def kind(self) -> Literal["bars"]: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def pool(self) -> TapePool: ...
+
+    @property
+    def span(self) -> Span: ...
+
+    @property
+    def defects(self) -> tuple[Defect, ...]: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def step_seconds(self) -> int: ...
+
+    @property
+    def columns(self) -> BarColumns: ...
 
 
 Tape = EventTape | BarTape
