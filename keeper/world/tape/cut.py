@@ -12,12 +12,15 @@ import numpy as np
 from keeper.errors import ConfigError
 from keeper.world.tape.bars import BarColumns
 from keeper.world.tape.events import EventBatch
-from keeper.world.tape.tape import BarTape, Defect, EventTape, Span, Tape, TapePool
+from keeper.world.tape.tape import Defect, EventTape, Opening, Span, Tape, TapePool
 
 
 @dataclass(frozen=True, slots=True)
 class CutEvents:
-    """Implements ``EventTape``. It bears the digest of the whole, of which it is a part."""
+    """Implements ``EventTape``. It bears the digest of the whole, of which it is a part.
+
+    ``whole`` is for what stood on the chain before the tape began, the opening tick book, which swaps tell of later.
+    """
 
     whole: EventTape
     until_timestamp: int
@@ -27,6 +30,11 @@ class CutEvents:
     defects: tuple[Defect, ...]
     digest: str
     kind: Literal["events"] = "events"
+
+    @property
+    def opening(self) -> Opening | None:
+        """The pool before the tape began."""
+        return self.whole.opening
 
     def batches(
         self, *, from_timestamp: int | None = None, to_timestamp: int | None = None, size: int = 65_536

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from keeper.model.observation import Sample
 from keeper.world.tape.bar_market import BarMarket
+from keeper.world.tape.cut import CutEvents
 from keeper.world.tape.event_market import EventMarket
 from keeper.world.tape.events import TapeEvent
 from keeper.world.tape.market import TapeMarket
@@ -45,5 +46,6 @@ def open_market(
     """
     if tape.kind == "bars":
         return BarMarket(tape, identity, chain_id, block_seconds=block_seconds, fee_protocol=fee_protocol, prior=prior)
-    book = infer_book(Events(tape), identity.fee_pips, identity.tick_spacing, opening)
+    whole = tape.whole if isinstance(tape, CutEvents) else tape  # what stood there before is no news of later
+    book = infer_book(Events(whole), identity.fee_pips, identity.tick_spacing, opening)
     return EventMarket(tape, identity, chain_id, book=book, fee_protocol=fee_protocol, prior=prior)
