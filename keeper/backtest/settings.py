@@ -10,6 +10,7 @@ from pathlib import Path
 from keeper.assembly_paper import StartMix
 from keeper.model.observation import Account
 from keeper.policy.settings import StrategySettings
+from keeper.policy.strategy import Detector
 from keeper.world.tape.tape import TapePool
 
 
@@ -23,6 +24,7 @@ class BacktestSettings:
     ``capital_quote``: what the wallet starts with, whole quote tokens (None: ``capital.max_quote``).
     ``known_until``: nothing of the tape after it exists, as if it had been recorded up to then.
     ``journal``: where to keep the record; None: it is thrown away.
+    ``detector``: in place of the strategy's own, for studies (its journal cannot be replayed by the settings alone).
     """
 
     strategy: StrategySettings
@@ -41,3 +43,4 @@ class BacktestSettings:
     capital_quote: Decimal | None = None
     start_mix: StartMix = "half"
     journal: Path | None = None
+    detector: Detector | None = None
