@@ -48,13 +48,13 @@ class LookaheadCheck:
 def check_lookahead(settings: BacktestSettings, cuts: int, progress: Callable[[float, str], None]) -> LookaheadCheck:
     """Run the whole tape, then the tape cut off at ``cuts`` moments spread over its decisions.
 
-    Each cut falls between two decisions. All up to it must be the same, byte for byte, in both runs.
+    All decisions up to a cut must be the same, byte for byte, in both runs.
 
     Raises:
         ConfigError: the tape has too few decisions to cut between, or cannot be used.
     """
     runs = cuts + 1
-    whole = _decisions(settings, lambda done, what: progress(done / runs, f"the whole tape, {what}"))
+    whole = run_backtest(settings, lambda done, what: progress(done / runs, f"the whole tape, {what}")).run.decisions
     if len(whole) < FEWEST_DECISIONS + cuts:
         raise ConfigError(
             f"{len(whole)} decisions are too few to cut the tape {cuts} times between them; take a longer part of it",
@@ -67,14 +67,17 @@ def check_lookahead(settings: BacktestSettings, cuts: int, progress: Callable[[f
         def told(done: float, what: str, number: int = number) -> None:
             progress((number + 1 + done) / runs, f"cut {number + 1} of {cuts}, {what}")
 
-        found.append(compare(until, whole, _decisions(part, told)))
+        cut = run_backtest(part, told).run
+        assert cut.closing is not None
+        # Blocks are known up to the last recorded one, and at the very end there may be no time left to decide.
+        found.append(compare(cut.closing.block.timestamp, whole, cut.decisions))
     return LookaheadCheck(len(whole), tuple(found))
 
 
 def compare(until: int, whole: Sequence[Decision], cut: Sequence[Decision]) -> Cut:
-    """Decisions up to the moment, in order."""
-    known = [each for each in whole if each.observation.block.timestamp <= until]
-    there = [each for each in cut if each.observation.block.timestamp <= until]
+    """Decisions before the moment, in order."""
+    known = [each for each in whole if each.observation.block.timestamp < until]
+    there = [each for each in cut if each.observation.block.timestamp < until]
     for index in range(max(len(known), len(there))):
         first = known[index] if index < len(known) else None
         second = there[index] if index < len(there) else None
@@ -90,6 +93,3 @@ def _moments(decisions: Sequence[Decision], cuts: int) -> list[int]:
     places = [max(1, (number + 1) * count // (cuts + 1)) for number in range(cuts)]
     return sorted({decisions[place].observation.block.timestamp for place in places})
 
-
-def _decisions(settings: BacktestSettings, progress: Callable[[float, str], None]) -> tuple[Decision, ...]:
-    return run_backtest(settings, progress).run.decisions
