@@ -17,7 +17,7 @@ _GROUND = frozenset({"", "errors", "redaction", "resources", "telemetry"})
 # A neighbour's front door is its package; what lies inside is its own business.
 _VIEWS = frozenset({"backtest", "chainlab", "dashboard", "report"})
 _FRONTS = frozenset(f"{view}!" for view in _VIEWS)
-_KNOWN = frozenset({"known_chains", "known_safe", "known_safe_services"})
+_KNOWN = frozenset({"known_chains", "known_pools", "known_safe", "known_safe_services"})
 _STARTERS = frozenset({"__main__", "cli", "commands", "daemon"})
 
 # Room -> what it may import besides itself. "policy" allows that room whole, "policy.decide" only that module,
@@ -25,7 +25,8 @@ _STARTERS = frozenset({"__main__", "cli", "commands", "daemon"})
 ALLOWED: dict[str, frozenset[str]] = {
     "": frozenset(),
     "errors": frozenset(),
-    **{known: frozenset() for known in _KNOWN},
+    **{known: frozenset() for known in _KNOWN - {"known_pools"}},
+    "known_pools": frozenset({"model"}),
     "plugins": frozenset({"errors"}),
     "redaction": frozenset(),
     "resources": frozenset({"errors"}),
@@ -33,7 +34,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "config": _KNOWN | {"", "errors", "model", "plugins", "policy.settings", "redaction", "resources"},
     "model": frozenset(),
     "policy": frozenset({"model"}),
-    "world": _GROUND | {"known_safe", "model"},
+    "world": _GROUND | {"known_pools", "known_safe", "model"},
     "cycle": frozenset({"model", "policy.decide", "world.protocols"}),
     "assembly": _GROUND | _KNOWN | {"config", "cycle", "model", "plugins", "policy", "world"},
     **{view: _GROUND | _HALL | (_FRONTS - {f"{view}!"}) for view in _VIEWS},
@@ -52,6 +53,7 @@ HOMES: dict[str, frozenset[str]] = {
     "click": _TERMINAL,
     "cytoolz": _CHAIN,
     **{f"eth_{part}": _CHAIN for part in ("abi", "account", "hash", "keyfile", "keys", "rlp", "typing", "utils")},
+    "distributed": frozenset({"backtest"}),
     "eth_tester": frozenset({"chainlab"}),
     "hexbytes": _CHAIN,
     "httpx": _CHAIN,

@@ -1,0 +1,114 @@
+"""The pool of a tape of events as it stands after each: price, book and fee growth, ours in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keeper.model.observation import TickState
+from keeper.model.ticks import MAX_TICK, MIN_TICK
+from keeper.world.tape.crossing import CrossingStep, PoolPoint, is_zero_for_one, replay
+from keeper.world.tape.event_market_fees import earn_step, mean_step
+from keeper.world.tape.events import EventKind, TapeEvent
+from keeper.world.tape.market_swap import Around
+from keeper.world.tape.own_ranges import OwnRanges
+from keeper.world.tape.tape_hours import TapeHours
+from keeper.world.tape.tick_book import TickBook
+from keeper.world.tape.tick_book_profile import follow
+from keeper.world.v3.identity import PoolIdentity
+
+TICK_WINDOW: Final = 6_000  # as an observer reads around the price
+_WITHIN_RAW: Final = 1
+
+
+class RecordedPool:
+    """Follows recorded events; ``point`` is where they left the pool, None until the price is known."""
+
+    def __init__(self, book: TickBook, identity: PoolIdentity, fee_protocol: int, growth_x128: tuple[int, int]) -> None:
+        self.point: PoolPoint | None = book.point
+        self.fee_protocol = fee_protocol
+        self.own = OwnRanges(identity.tick_spacing, *growth_x128)
+        self.hours: TapeHours | None = None
+        self.unexplained = 0
+        self._book = book
+        self._ticks = book.live()
+        self._identity = identity
+
+    def live(self, event: TapeEvent) -> None:
+        """One more event."""
+        if event.kind is EventKind.SWAP and self.point is not None:
+            self._earn(self.point, event)
+        elif event.kind is EventKind.FLASH and self.point is not None:
+            for zero_for_one, paid in ((True, event.amount_0), (False, event.amount_1)):
+                at = self.point
+                step = CrossingStep(at.sqrt_price_x96, at.sqrt_price_x96, at.tick, at.liquidity, paid)
+                earn_step(self.own, step, zero_for_one, self.fee_protocol)
+        elif event.kind is EventKind.SET_FEE_PROTOCOL:
+            self.fee_protocol = event.amount_1
+        self._ticks.apply(event)
+        self.point = follow(self.point, event)
+
+    def around(self, tick: int) -> Around:
+        """What is known of others' liquidity around a tick, which a swap of ours may have taken off the tape's."""
+        lower, upper = self._known(tick)
+        return Around(
+            others=self._others(tick),
+            ticks=tuple((at, net) for at, net, _ in self._ticks.within(lower - 1, upper)),
+            known_lower_tick=lower,
+            known_upper_tick=upper,
+            fee_pips=self._identity.fee_pips,
+            tick_spacing=self._identity.tick_spacing,
+            fee_protocol=self.fee_protocol,
+        )
+
+    def tick_states(self, tick: int, around: Around) -> tuple[TickState, ...]:
+        """Initialized ticks between the known bounds, ours and others'."""
+        lower, upper = around.known_lower_tick, around.known_upper_tick
+        states = {at: state for at, state in self.own.tick_states(tick).items() if lower <= at <= upper}
+        for at, net, gross in self._ticks.within(lower - 1, upper):
+            ours = states.get(at, TickState(at, 0, 0, 0, 0))
+            states[at] = TickState(
+                at,
+                ours.liquidity_gross + max(gross, abs(net)),  # a book made from crossings knows no more
+                ours.liquidity_net + net,
+                ours.fee_growth_outside_0_x128,
+                ours.fee_growth_outside_1_x128,
+            )
+        return tuple(states[at] for at in sorted(states))
+
+    def _earn(self, before: PoolPoint, swap: TapeEvent) -> None:
+        fee_pips, spacing = self._identity.fee_pips, self._identity.tick_spacing
+        found = None
+        if self._book.unknown_between(before.tick, swap.tick) is None:
+            found = replay(self._ticks, before, swap, fee_pips, spacing)
+        steps: tuple[CrossingStep, ...] = (mean_step(before, swap, fee_pips),)
+        if found is None or found.difference > _WITHIN_RAW:
+            self.unexplained += 1
+        else:
+            steps = found.walk.steps
+        zero_for_one = is_zero_for_one(before, swap)
+        for step in steps:
+            earn_step(self.own, step, zero_for_one, self.fee_protocol)
+        if self.hours is not None:
+            low, high = sorted((before.tick, swap.tick))
+            self.hours.note(low, high, abs(swap.amount_0), abs(swap.amount_1), 1)
+
+    def _others(self, tick: int) -> int:
+        if self.point is None:
+            return 0
+        low, high = sorted((self.point.tick, tick))
+        passed = sum(net for _, net, _ in self._ticks.within(low, high))
+        return self.point.liquidity + (passed if tick > self.point.tick else -passed)
+
+    def _known(self, tick: int) -> tuple[int, int]:
+        """No initialized tick is missing between the two, both included; ``tick`` is one of them."""
+        # The book's lowest tick itself, and both ends of a stretch that is not known, may be initialized unseen.
+        lower = max(tick - TICK_WINDOW, self._book.known_lower + 1, MIN_TICK)
+        upper = min(tick + TICK_WINDOW, self._book.known_upper, MAX_TICK)
+        for start, end in self._book.unknown:
+            if end < tick:
+                lower = max(lower, end + 1)
+            elif start > tick:
+                upper = min(upper, start - 1)
+            else:
+                return tick, tick
+        return min(lower, tick), max(upper, tick)
