@@ -10,6 +10,7 @@ from pathlib import Path
 from keeper.assembly_paper import StartMix
 from keeper.model.observation import Account
 from keeper.policy.settings import StrategySettings
+from keeper.policy.strategy import Detector
 from keeper.world.tape.tape import TapePool
 
 
@@ -22,6 +23,7 @@ class BacktestSettings:
     see ``gas_series`` and ``PaperTerms``. ``prior``: a file of prices for the time before the tape.
     ``capital_quote``: what the wallet starts with, whole quote tokens (None: ``capital.max_quote``).
     ``journal``: where to keep the record; None: it is thrown away.
+    ``detector``: in place of the strategy's own, for studies (its journal cannot be replayed by the settings alone).
     """
 
     strategy: StrategySettings
@@ -39,3 +41,4 @@ class BacktestSettings:
     capital_quote: Decimal | None = None
     start_mix: StartMix = "half"
     journal: Path | None = None
+    detector: Detector | None = None
