@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -12,13 +12,15 @@ from keeper.config_strategies import settings_body
 from keeper.cycle import run_cycle
 from keeper.errors import ConfigError
 from keeper.known_chains import CHAIN_IDS, CONTRACTS
+from keeper.known_pools import known_pool, known_pools
 from keeper.model.decision import Decision
 from keeper.model.memory import Memory, OpenSubmission
 from keeper.model.observation import Account, PoolState
 from keeper.model.outcome import Held, Outcome
 from keeper.model.plan import Plan
 from keeper.model.price import Price
-from keeper.policy.settings import StrategySettings
+from keeper.policy.settings import PoolKey, StrategySettings
+from keeper.policy.strategy import Detector
 from keeper.world.journal.books import Subject
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.native_price import NATIVE_TOKEN, check_native_price, native_price
@@ -30,6 +32,7 @@ from keeper.world.tape.paper_executor import PaperExecutor
 
 StartMix = Literal["half", "base", "quote"]
 
+_BLOCK_SECONDS = {1: 12, 10: 2, 56: 3, 137: 2, 8453: 2, 42161: 1}
 _GAS_MONEY_WEI = 1_000 * 10**18  # enough for every run: what it holds counts in no figure, what it pays does
 
 
@@ -56,8 +59,11 @@ class PaperRunner:
         terms: PaperTerms,
         balances: tuple[int, int],
         artifacts: Mapping[str, bytes] | None = None,
+        detector: Detector | None = None,
     ) -> None:
         self.strategy = build_strategy(settings, artifacts)
+        if detector is not None:
+            self.strategy = replace(self.strategy, detector=detector)
         settings = self.strategy.settings
         self.market, self.journal = market, journal
         self.account = PaperAccount(PAPER_OWNER, terms.account, balances, _GAS_MONEY_WEI)
@@ -137,7 +143,9 @@ def _native_price(market: TapeMarket, settings: StrategySettings, terms: PaperTe
     return lambda seen, _timestamp: native_price(seen, is_token0, wrapped, figure)
 
 
-def starting_balances(observed: PoolState, worth_quote: Decimal, quote_is_token0: bool, mix: StartMix) -> tuple[int, int]:
+def starting_balances(
+    observed: PoolState, worth_quote: Decimal, quote_is_token0: bool, mix: StartMix
+) -> tuple[int, int]:
     """Raw units of token0 and token1 that are worth so much (whole quote tokens) at the pool's price, without cost."""
     quote, base = (observed.token0, observed.token1) if quote_is_token0 else (observed.token1, observed.token0)
     raw = int(worth_quote.scaleb(quote.decimals))
@@ -149,8 +157,21 @@ def starting_balances(observed: PoolState, worth_quote: Decimal, quote_is_token0
     return (quote_raw, base_raw) if quote_is_token0 else (base_raw, quote_raw)
 
 
+def pool_address(chain_id: int | None, key: PoolKey) -> str | None:
+    """The address of a well-known pool of these tokens and fee; None for any other."""
+    wanted = int(key.token0, 16), int(key.token1, 16), key.fee
+    for chain, address in known_pools():
+        known = known_pool(chain, address)
+        if known is not None and (known[0].sort_key, known[1].sort_key, known[2]) == wanted and chain == chain_id:
+            return address
+    return None
+
+
+def block_seconds(chain_id: int | None) -> int:
+    """Seconds between two blocks of the chain, whole ones; 2 where it is not known."""
+    return _BLOCK_SECONDS.get(chain_id or 0, 2)
+
+
 def chain_id_of(name: str) -> int | None:
     """The id that a chain's well-known name stands for; None for another name."""
     return CHAIN_IDS.get(name)
-
-

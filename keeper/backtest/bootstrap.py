@@ -2,7 +2,11 @@
 
 Politis & Romano (1994): a resampled month is made of blocks of consecutive days, of random (geometric) length, so that
 what hangs together from day to day stays together; the days lie on a circle. The same days are drawn for every method,
-so that a difference between two of them is not blurred by what both went through. Bounds are percentiles.
+so that a difference between two of them is not blurred by what both went through.
+
+Bounds are percentiles, widened around the figure itself: a month is made of few blocks, and percentiles of so few hold
+the truth in 73 to 81 of 100 cases where 90 are claimed (35 days, autocorrelation 0 to 0.5). With k = days / mean block
+independent pieces the factor is that of Student's t, t(k − 1)/z · √(k/(k − 1)), which brings it to 87 to 94.
 
 It cannot know days unlike those it was given: of 35 days in one market it says how well *these* tell methods apart.
 """
@@ -23,6 +27,7 @@ Places = NDArray[np.intp]
 LEVEL, DRAWS, SEED = 0.9, 2_000, 20_220_719
 # Blocks of fewer days than this are no sample of anything.
 LEAST_DAYS = 14
+_KNOWN_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,14 @@ class Scheme:
     seed: int = SEED
     block_days: float | None = None
     level: float = LEVEL
+
+    def widening(self, days: int) -> float:
+        """What the distances of the percentiles from the figure are multiplied by; at least two blocks are assumed."""
+        from scipy.stats import norm, t
+
+        pieces = max(days / self.mean_block_days(days), 2.0)
+        upper = (1 + self.level) / 2
+        return float(t.ppf(upper, pieces - 1) / norm.ppf(upper)) * math.sqrt(pieces / (pieces - 1))
 
     def mean_block_days(self, days: int) -> float:
         block = max(1, round(2 * days ** (1 / 3))) if self.block_days is None else self.block_days
@@ -80,7 +93,7 @@ def intervals(method: Daily, scheme: Scheme) -> Intervals | None:
     if len(method) < LEAST_DAYS:
         return None
     places = resampled_days(len(method), scheme)
-    return _bounds(_statistics(method, places), scheme)
+    return _bounds(_statistics(method, places), _statistics(method, _as_they_were(method)), len(method), scheme)
 
 
 def differences(method: Daily, other: Daily, scheme: Scheme) -> Intervals | None:
@@ -89,19 +102,24 @@ def differences(method: Daily, other: Daily, scheme: Scheme) -> Intervals | None
         raise ValueError(f"{len(method)} days cannot be paired with {len(other)}")
     if len(method) < LEAST_DAYS:
         return None
-    places = resampled_days(len(method), scheme)
-    pairs = zip(_statistics(method, places), _statistics(other, places), strict=True)
-    total, alpha, sharpe = (mine - theirs for mine, theirs in pairs)
-    return _bounds((total, alpha, sharpe), scheme)
+    drawn, real = (
+        tuple(mine - theirs for mine, theirs in zip(_statistics(method, at), _statistics(other, at), strict=True))
+        for at in (resampled_days(len(method), scheme), _as_they_were(method))
+    )
+    return _bounds(drawn, real, len(method), scheme)
 
 
 def interval_of_sum(values: Floats, scheme: Scheme) -> Interval:
-    """Of the sum over all periods (not annualised)."""
-    places = resampled_days(len(values), scheme)
-    return _interval(values[places].sum(axis=1), scheme.level)
+    """Of the sum over all days (not annualised)."""
+    drawn = values[resampled_days(len(values), scheme)].sum(axis=1)
+    return _interval(drawn, float(values.sum()), len(values), scheme)
 
 
-def _statistics(method: Daily, places: Places) -> tuple[Floats, Floats, Floats]:
+def _as_they_were(method: Daily) -> Places:
+    return np.arange(len(method), dtype=np.intp)[None, :]
+
+
+def _statistics(method: Daily, places: Places) -> tuple[Floats, ...]:
     """Total APR and alpha in per cent a year, and Sharpe, for each draw."""
     days = len(method)
     logs, alphas = np.asarray(method.log_returns)[places], np.asarray(method.alphas)[places]
@@ -112,16 +130,19 @@ def _statistics(method: Daily, places: Places) -> tuple[Floats, Floats, Floats]:
     return 100 * np.expm1(logs.sum(axis=1)) / years, 100 * alphas.sum(axis=1) / years, sharpe
 
 
-def _bounds(statistics: tuple[Floats, Floats, Floats], scheme: Scheme) -> Intervals:
-    total, alpha, sharpe = statistics
+def _bounds(drawn: tuple[Floats, ...], real: tuple[Floats, ...], days: int, scheme: Scheme) -> Intervals:
+    total, alpha, sharpe = drawn
     known = sharpe[np.isfinite(sharpe)]
+    has_sharpe = len(known) >= _KNOWN_SHARE * len(sharpe) and bool(np.isfinite(real[2][0]))
     return Intervals(
-        _interval(total, scheme.level),
-        _interval(alpha, scheme.level),
-        _interval(known, scheme.level) if len(known) >= 0.9 * len(sharpe) else None,
+        _interval(total, float(real[0][0]), days, scheme),
+        _interval(alpha, float(real[1][0]), days, scheme),
+        _interval(known, float(real[2][0]), days, scheme) if has_sharpe else None,
     )
 
 
-def _interval(values: Floats, level: float) -> Interval:
-    lower, upper = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(lower), float(upper))
+def _interval(drawn: Floats, real: float, days: int, scheme: Scheme) -> Interval:
+    bounds = np.quantile(drawn, [(1 - scheme.level) / 2, (1 + scheme.level) / 2])
+    lower, upper = (real + scheme.widening(days) * (float(bound) - real) for bound in bounds)
+    # A figure may lie beyond its own percentiles; it always lies in its interval.
+    return Interval(min(lower, real), max(upper, real))

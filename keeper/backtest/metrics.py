@@ -194,7 +194,8 @@ def per_year(value: float, days: float) -> float | None:
 
 def worth_path(steps: Sequence[Step]) -> NDArray[np.float64]:
     """W over W_0 at each observation, flows taken out."""
-    return np.cumprod(np.array([1.0, *(step.relative for step in steps)], dtype=np.float64))
+    path: NDArray[np.float64] = np.asarray(np.cumprod([1.0, *(step.relative for step in steps)]), dtype=np.float64)
+    return path
 
 
 def daily(steps: Sequence[Step]) -> Daily:

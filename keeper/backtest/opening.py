@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from keeper.assembly_paper import block_seconds, pool_address
 from keeper.backtest.prior_prices import prior_samples
 from keeper.backtest.settings import BacktestSettings
 from keeper.errors import ConfigError
 from keeper.policy.settings import PoolKey, StrategySettings
+from keeper.world.tape.cut import cut_after
 from keeper.world.tape.gas_series import GasSeries, Steps, constant_gas, default_gas, read_coin_prices, read_gas
 from keeper.world.tape.market import TapeMarket
+from keeper.world.tape.market_opening import open_market
 from keeper.world.tape.opening import open_tape
-from keeper.world.tape.opening_market import open_market
 from keeper.world.tape.tape import BarTape, Tape, TapePool
 from keeper.world.v3.identity import PoolIdentity
 
@@ -47,17 +49,17 @@ def open_past(settings: BacktestSettings) -> Opened:
     """Open and check everything before the first cycle. ConfigError: one sentence on what does not fit."""
     strategy, notes = _without_oracle(settings.strategy)
     tape = open_tape(settings.data, pool=_hints(settings))
+    if settings.known_until is not None:
+        tape = cut_after(tape, settings.known_until)
     identity, chain_id = _identity(tape, strategy), tape.pool.chain_id
     every = settings.every_seconds or strategy.schedule.every_seconds
     if tape.kind == "bars":
         _require_coarser(tape, every, settings.data)
     is_token0 = strategy.quote == "token0"
     prior = (
-        ()
-        if settings.prior is None
-        else prior_samples(settings.prior, identity, is_token0, tape.span.from_timestamp)
+        () if settings.prior is None else prior_samples(settings.prior, identity, is_token0, tape.span.from_timestamp)
     )
-    market = open_market(tape, identity, chain_id or 0, prior=prior)
+    market = open_market(tape, identity, chain_id or 0, block_seconds=block_seconds(chain_id), prior=prior)
     first, last = _times(settings, market, every)
     gas = _gas(settings, chain_id)
     gas.at(first)  # found now, not after minutes of work
@@ -78,7 +80,8 @@ def _hints(settings: BacktestSettings) -> TapePool:
     """What the strategy says of its pool, for files that do not."""
     pool, known = settings.strategy.pool, settings.pool
     if isinstance(pool, PoolKey):
-        return replace(known, fee_pips=known.fee_pips or pool.fee)
+        address = known.address or pool_address(known.chain_id, pool)
+        return replace(known, address=address, fee_pips=known.fee_pips or pool.fee)
     return replace(known, address=known.address or pool)
 
 

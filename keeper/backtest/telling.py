@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from keeper.backtest.opening import Opened
-from keeper.backtest.result import FillModel
+from keeper.backtest.result import BacktestResult, FillModel
 from keeper.backtest.settings import BacktestSettings
 from keeper.model.decision import Decision
-from keeper.report import Run
+from keeper.report import Run, quote_token, symbol, whole
 
 WANT_OF_HISTORY = ("no_forecast", "no_fee_history", "twap_missing", "long_twap_missing")
 _DAY_SECONDS = 86_400
@@ -70,3 +70,21 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
         )
     for note in past.notes:
         yield note[0].upper() + note[1:] + "."
+
+
+def last_word(result: BacktestResult) -> str:
+    """Earned or lost against holding, and after arbitrage and costs, in one sentence."""
+    end = result.series[-1]
+    token = quote_token(result.run.observations[-1])
+
+    def money(raw: int) -> str:
+        return f"{whole(abs(raw), token.decimals):,.2f} {symbol(token)}"
+
+    against = "earned more than" if end.against_hodl > 0 else "lost to" if end.against_hodl < 0 else "did just as"
+    alpha = "paid for" if end.hedged_alpha > 0 else "did not pay for"
+    if not end.seconds_in_position:
+        return f"In {end.days:.1f} days it never provided liquidity: nothing was earned, and nothing lost to arbitrage."
+    return (
+        f"In {end.days:.1f} days it {against} holding by {money(end.against_hodl)}, and its fees {alpha} the loss to "
+        f"arbitrage and its own costs ({'+' if end.hedged_alpha > 0 else '−'}{money(end.hedged_alpha)} hedged)."
+    )

@@ -35,7 +35,10 @@ def gas_used(step: Step, account: Account, ticks_crossed: int = 0) -> int:
     if not isinstance(step, Batch):
         return _alone(step, ticks_crossed)
     return (
-        TRANSACTION + _AT_ONCE[account] + sum(_beside_others(each, ticks_crossed) for each in step.steps) - _spared(step)
+        TRANSACTION
+        + _AT_ONCE[account]
+        + sum(_beside_others(each, ticks_crossed) for each in step.steps)
+        - _spared(step)
     )
 
 

@@ -32,7 +32,7 @@ from keeper.world.protocols import Signer
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
 from tests.faults.evidence import Evidence, Place, gather, reading
-from tests.policy.desk import WHALE_MONEY, Warm
+from tests.policy.desk import WHALE_MONEY, Warm, journal_that_knows
 from tests.world.conftest import FAR_DEADLINE
 
 NAME: Final = "site"
@@ -163,10 +163,7 @@ def make_site(
         settings=_SETTINGS | {"pool": deployment.pool, "quote": quote} | changes,
         mode=mode,
     )
-    journal = open_journal(site.journal_url, mode)
-    for sample in warm.samples:
-        journal.samples.add(deployment.pool, CHAIN_ID, sample)
-    journal.close()
+    journal_that_knows(warm, site.journal_file, mode).close()
     return site
 
 

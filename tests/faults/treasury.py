@@ -36,7 +36,7 @@ from keeper.world.safe.service import SafeService
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
 from tests.faults.site import _SETTINGS, CHAIN_ID, PASSWORD
-from tests.policy.desk import WHALE_MONEY, Warm
+from tests.policy.desk import WHALE_MONEY, Warm, journal_that_knows
 from tests.safe.transaction_service import TransactionService
 from tests.world.conftest import FAR_DEADLINE
 
@@ -306,10 +306,7 @@ def make_treasury(
     raw = _SETTINGS | {"name": "treasury", "pool": deployment.pool, "quote": quote} | changes
     settings = StrategySettings.model_validate(raw)
     treasury = Treasury(warm, folder, service, safe, people, key, warm.contracts, settings, mode)
-    journal = open_journal(treasury.journal_url, mode)
-    for sample in warm.samples:
-        journal.samples.add(deployment.pool, CHAIN_ID, sample)
-    journal.close()
+    journal_that_knows(warm, folder / "keeper.db", mode).close()
     if not key_is_owner:
         treasury.delegates()
     return treasury

@@ -10,18 +10,11 @@ from typing import Any, Final, Protocol
 from keeper.errors import RpcError, TransientError
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MAX_TICK, MIN_SQRT_PRICE_X96, MIN_TICK
 from keeper.world.chain import codec
+from keeper.world.feeds.log_spans import FIRST_BLOCKS, QUICK_SECONDS, LogSpans, OldLogsRefusedError
 from keeper.world.feeds.swaps import MarkKind, PoolMark, PoolSwap, TapeBlock, TapePiece
 
-FIRST_BLOCKS: Final = 2_000
-MOST_BLOCKS: Final = 50_000
-FORGIVEN_SECONDS: Final = 3_600.0
-_FEW_LOGS: Final = 1_000
 _MOST_LOGS: Final = 1 << 31
-_QUICK_SECONDS: Final = 1.0
 _HEADERS_A_BATCH: Final = 50
-# Where a reply has exactly so many logs, a node has probably left the rest out.
-_ROUND_COUNTS: Final = frozenset({1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000})
-
 _SWAP, _BIRTH, _CUT, _FLASH = (
     codec.TOPICS[name]
     for name in (
@@ -31,32 +24,13 @@ _SWAP, _BIRTH, _CUT, _FLASH = (
 )  # fmt: skip
 _WORDS: Final = {_SWAP: 5, _BIRTH: 2, _CUT: 4, _FLASH: 4}
 
-# What nodes and providers say when too much was asked at once …
-_TOO_MUCH: Final = (
-    "more than", "too many", "too large", "too big", "too wide", "block range", "range limit", "exceeds limit",
-    "exceeds the range", "exceed maximum", "exceeds max", "max range", "maximum is set to", "limited to",
-    "limit exceeded", "response size", "query timeout", "timed out", "timeout", "time out", "deadline exceeded",
-    "bigger than", "response too large", "smaller range", "limit the query", "up to a", "eth_getlogs is limited",
-)  # fmt: skip
-# … and when what was asked lies too far back for them.
-_TOO_OLD: Final = (
-    "pruned", "archive", "history has been", "history is not available", "historical", "not available for",
-    "older than", "missing trie node", "before the earliest", "earliest available", "state unavailable",
-    "ancient", "header not found", "logs not available", "unknown block", "block not found",
-    "answer to eth_getblockbynumber is not one",
-)  # fmt: skip
-# A node that is asked too often says "limit" as well, and means something else.
-_TOO_OFTEN: Final = ("too many requests", "rate limit", "request rate", "per second", "http 429", "daily", "quota")
+__all__ = ["OldLogsRefusedError", "SwapLogs"]
 
 
 class LogNode(Protocol):
     """A node that can answer a batch call by call."""
 
     def batch_outcomes(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any | RpcError]: ...
-
-
-class OldLogsRefusedError(TransientError):
-    """The node does not give logs of so long ago."""
 
 
 class SwapLogs:
@@ -72,15 +46,13 @@ class SwapLogs:
     ) -> None:
         self.node = node
         self._pool = pool_address.lower()
-        self._blocks = first_blocks
-        self._most_blocks = MOST_BLOCKS
-        self._shrunk = -math.inf
+        self._spans = LogSpans(first_blocks, clock)
         self._clock = clock
 
     @property
     def blocks(self) -> int:
         """How many blocks the next piece may have."""
-        return self._blocks
+        return self._spans.blocks
 
     def read_down_from(self, last_block: int, lowest_block: int, deadline: float) -> TapePiece:
         """The events of ``last_block`` and of as many blocks below it as the node gives at once, down to a lowest one.
@@ -92,24 +64,17 @@ class SwapLogs:
             TransientError: no usable answer, or one that contradicts itself.
         """
         while True:
-            first_block = max(lowest_block, last_block - self._blocks + 1)
-            began = self._clock()
-            if began - self._shrunk >= FORGIVEN_SECONDS:
-                self._most_blocks = MOST_BLOCKS  # a node that was ill for a while must not be spared for ever
+            first_block = max(lowest_block, last_block - self.blocks + 1)
+            span = last_block - first_block + 1
+            began = self._spans.begin()
             try:
-                piece, count = self._read(first_block, last_block, max(deadline, began + _QUICK_SECONDS))
+                piece, count = self._read(first_block, last_block, max(deadline, began + QUICK_SECONDS))
             except TransientError as error:
-                span = last_block - first_block + 1
-                if not self._learns_from(error, span) or self._clock() >= deadline:
+                if not self._spans.learns_from(error, span) or self._clock() >= deadline:
                     raise
                 continue
-            if count in _ROUND_COUNTS and last_block > first_block:
-                self._shrink(last_block - first_block + 1)
-                continue
-            quick = count <= _FEW_LOGS and self._clock() - began < _QUICK_SECONDS
-            if quick and last_block - first_block + 1 >= self._blocks:
-                self._blocks = min(2 * self._blocks, self._most_blocks)
-            return piece
+            if self._spans.takes(count, span, began):
+                return piece
 
     def headers(self, numbers: Iterable[int], deadline: float = math.inf) -> list[TapeBlock]:
         """The chain's own blocks of these numbers, in order; TransientError where ``deadline`` passes meanwhile. Errors
@@ -123,30 +88,6 @@ class SwapLogs:
             replies = self.node.batch_outcomes([("eth_getBlockByNumber", [hex(number), False]) for number in asked])
             found += [_block(reply, number) for reply, number in zip(replies, asked, strict=True)]
         return found
-
-    def _learns_from(self, error: TransientError, span: int) -> bool:
-        """Whether a smaller piece may succeed where this one failed; from now on smaller ones are asked for.
-
-        Raises:
-            OldLogsRefusedError: the node has no logs of that time.
-        """
-        if _is_about(error, _TOO_OFTEN):
-            return False
-        if _is_about(error, _TOO_MUCH):
-            self._shrink(span)
-        elif _is_about(error, _TOO_OLD):
-            raise OldLogsRefusedError(str(error)) from None
-        elif "in time" in str(error):
-            self._blocks = max(1, span // 2)  # slow today; tomorrow it may grow again
-        else:
-            return False
-        return span > 1
-
-    def _shrink(self, refused_blocks: int) -> None:
-        """Half of what was refused, and not so much again for an hour."""
-        self._blocks = max(1, refused_blocks // 2)
-        self._most_blocks = max(1, refused_blocks - 1)
-        self._shrunk = self._clock()
 
     def _read(self, first_block: int, last_block: int, deadline: float) -> tuple[TapePiece, int]:
         """The piece, and how many logs the node sent. Its last block is asked for after the logs: where it still has
@@ -260,8 +201,3 @@ def _block(reply: Any, number: int) -> TapeBlock:
     if int(reply["number"], 16) != number:
         raise RpcError(f"the node answered block {number} with another")
     return TapeBlock(number, str(reply["hash"]).lower(), int(reply["timestamp"], 16))
-
-
-def _is_about(error: Exception, words: Sequence[str]) -> bool:
-    said = str(error).lower()
-    return any(word in said for word in words)

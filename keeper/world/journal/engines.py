@@ -23,9 +23,7 @@ def engine_at(location: Location, *, durable: bool = True) -> Engine:
     return _postgres_engine(location)
 
 
-def sqlite_engine(
-    path: Path, *, foreign_keys: bool = True, single_file: bool = False, durable: bool = True
-) -> Engine:
+def sqlite_engine(path: Path, *, foreign_keys: bool = True, single_file: bool = False, durable: bool = True) -> Engine:
     """An engine for one file. Without ``foreign_keys`` tables can be rebuilt: check the keys before the commit. A
     ``single_file`` has no log beside it: for copies that nobody reads meanwhile. Not ``durable``: nothing waits for
     the disk, and a file cut short is lost; for what can be made again."""

@@ -23,11 +23,10 @@ from keeper.world.v3.identity import PoolIdentity
 class EventMarket:
     """Implements ``TapeMarket``. It begins at the end of the block in which the price is first known.
 
-    ``book`` is the tick book before the tape's first event (``tick_book.infer_book``, or read from the chain). Where it
-    was worked out from later crossings it is still what stood there at the time, but more of it is known than the tape
-    had shown by ``now``. ``growth_x128``: the pool's fee growth before the tape. Others' ticks show no fee growth
-    outside; a swap that the book does not explain is taken for one step at its mean liquidity, and counted in
-    ``unexplained``.
+    ``book`` is the tick book before the tape's first event. Where it was worked out from later crossings it is still
+    what stood there at the time, but more of it is known than the tape had shown by ``now``. Others' ticks show no fee
+    growth outside, and the pool's own counts from the tape's beginning where the tape has no opening state. A swap that
+    the book does not explain is taken for one step at its mean liquidity, and counted in ``unexplained``.
 
     Raises:
         ConfigError: nothing in the tape tells the price.
@@ -41,15 +40,18 @@ class EventMarket:
         *,
         book: TickBook,
         fee_protocol: int = 0,
-        growth_x128: tuple[int, int] = (0, 0),
         prior: Sequence[Sample] = (),
     ) -> None:
         self.identity, self.chain_id, self.defects = identity, chain_id, tape.defects
         self._digest = tape.digest
-        self._pool = RecordedPool(book, identity, fee_protocol, growth_x128)
+        opening = tape.opening
+        growth = (0, 0) if opening is None else (opening.fee_growth_global_0_x128, opening.fee_growth_global_1_x128)
+        self._pool = RecordedPool(book, identity, fee_protocol, growth)
         self._events = _events(tape)
         self._next = next(self._events, None)
         self._blocks = RecordedBlocks()
+        if opening is not None and self._pool.point is not None:
+            self._blocks.take(Moment(opening.block_number, opening.timestamp), self._pool.point)
         while self._next is not None and not self._blocks.is_begun:
             self._take_block()
         if self._pool.point is None or not self._blocks.is_begun:
@@ -80,7 +82,8 @@ class EventMarket:
             raise ValueError(f"a tape does not run backwards: {timestamp} has passed")
         while self._next is not None and self._next.timestamp <= timestamp:
             self._take_block()
-        moment = self._blocks.at_time(timestamp, self._next) if self._next is not None else self.end
+        following = self._following()
+        moment = self.end if following is None else self._blocks.at_time(min(timestamp, self.end.timestamp), following)
         self._arrive(max(moment, self._now, key=lambda each: each.block_number))
 
     def advance_blocks(self, blocks: int) -> None:
@@ -91,7 +94,8 @@ class EventMarket:
             raise ValueError(f"a tape does not run backwards: block {number} has passed")
         while self._next is not None and self._next.block_number <= number:
             self._take_block()
-        self._arrive(self._blocks.at_number(number, self._next) if self._next is not None else self.end)
+        following = self._following()
+        self._arrive(self.end if following is None else self._blocks.at_number(number, following))
 
     def advance_until_outside(self, timestamp: int, lower_sqrt_price_x96: int, upper_sqrt_price_x96: int) -> bool:
         while True:
@@ -161,6 +165,12 @@ class EventMarket:
         off_ticks = result.tick - self._point().tick
         self._astray.begin(self._now.timestamp, result.sqrt_price_x96, result.tick, off_ticks)
         return result
+
+    def _following(self) -> Moment | None:
+        """The next block of which something is known."""
+        if self._next is not None:
+            return Moment(self._next.block_number, self._next.timestamp)
+        return self.end if self.end.block_number > self._blocks.last.block_number else None
 
     def _point(self) -> PoolPoint:
         point = self._pool.point

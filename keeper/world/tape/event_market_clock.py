@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_right
 
 from keeper.world.tape.crossing import PoolPoint
-from keeper.world.tape.events import TapeEvent
 from keeper.world.tape.market import Moment
 
 
@@ -48,16 +47,16 @@ class RecordedBlocks:
         tick = (self._tick_seconds[index + 1] - self._tick_seconds[index]) // length  # exact: one tick stood there
         return self._tick_seconds[index] + tick * (timestamp - self._timestamps[index])
 
-    def at_time(self, timestamp: int, following: TapeEvent) -> Moment:
+    def at_time(self, timestamp: int, following: Moment) -> Moment:
         """The last block at or before a moment between the last recorded block and the ``following`` one."""
         blocks, seconds = self._apart(following)
         passed = ((timestamp - self.last.timestamp + 1) * blocks - 1) // seconds if seconds else blocks - 1
         return self.at_number(self.last.block_number + min(passed, blocks - 1), following)
 
-    def at_number(self, number: int, following: TapeEvent) -> Moment:
+    def at_number(self, number: int, following: Moment) -> Moment:
         """A block between the last recorded one and the ``following`` one."""
         blocks, seconds = self._apart(following)
         return Moment(number, self.last.timestamp + (number - self.last.block_number) * seconds // blocks)
 
-    def _apart(self, following: TapeEvent) -> tuple[int, int]:
+    def _apart(self, following: Moment) -> tuple[int, int]:
         return following.block_number - self.last.block_number, following.timestamp - self.last.timestamp

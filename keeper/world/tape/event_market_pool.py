@@ -68,7 +68,7 @@ class RecordedPool:
             ours = states.get(at, TickState(at, 0, 0, 0, 0))
             states[at] = TickState(
                 at,
-                ours.liquidity_gross + gross,
+                ours.liquidity_gross + max(gross, abs(net)),  # a book made from crossings knows no more
                 ours.liquidity_net + net,
                 ours.fee_growth_outside_0_x128,
                 ours.fee_growth_outside_1_x128,

@@ -8,6 +8,7 @@ imports numba (about half a second); the first call of each operation loads comp
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 
@@ -40,14 +41,27 @@ from keeper.world.tape.exact_state import (
     GROWTH,
     LIQUIDITY,
     NET,
+    ORDER,
     OUTSIDE,
     PRICE,
     PROTOCOL_FEES,
+    RECORD,
     TICK,
-    PoolArrays,
     Words,
-    empty_arrays,
+    lay_book,
+    new_pool,
     with_room,
+)
+from keeper.world.tape.exact_swap import (
+    AMOUNT_0,
+    AMOUNT_1,
+    FEE_PAID,
+    LIQUIDITY_AFTER,
+    OUTCOME,
+    PRICE_AFTER,
+    PROTOCOL_FEE,
+    STATUS,
+    TICK_AFTER,
 )
 from keeper.world.tape.exact_words import PositionInfo, SwapColumns, TickInfo
 
@@ -70,7 +84,7 @@ class ExactPool:
             raise ValueError(f"no pool has a fee of {fee_pips} pips and a tick spacing of {tick_spacing}")
         self.fee_pips, self.tick_spacing = fee_pips, tick_spacing
         self.max_liquidity_per_tick = max_liquidity_per_tick(tick_spacing)
-        self._pool: PoolArrays = empty_arrays(fee_pips, tick_spacing)
+        self._pool: Words = new_pool(fee_pips, tick_spacing)
         self._positions: dict[tuple[Hashable, int, int], Words] = {}
 
     @classmethod
@@ -94,18 +108,9 @@ class ExactPool:
         active = sum(net for at, _, net in book if at <= tick) if liquidity is None else liquidity
         if not 0 <= active <= MAX_UINT128:
             raise ValueError(f"the book adds up to an active liquidity of {active} at tick {tick}")
-        pool._pool = with_room(pool._pool, len(book))
-        arrays, count = pool._pool, len(book)
-        arrays.order_tick[:count] = [entry[0] for entry in book]
-        arrays.order_row[:count] = np.arange(count)
-        arrays.records[:count, GROSS : GROSS + 2] = limbs([entry[1] for entry in book], 2)
-        arrays.records[:count, NET : NET + 2] = limbs([entry[2] for entry in book], 2)
-        for row, (at, _, _) in enumerate(book):
-            outside = (fee_growth_outside_x128 or {}).get(at, (0, 0))
-            arrays.records[row, OUTSIDE : OUTSIDE + 8] = limbs(list(outside), 4).reshape(8)
-        arrays.numbers[COUNT], arrays.numbers[TICK] = count, tick
-        arrays.numbers[CURSOR] = sum(entry[0] <= tick for entry in book)
-        arrays.numbers[FEE_PROTOCOL : FEE_PROTOCOL + 2] = fee_protocol
+        pool._pool = words = with_room(pool._pool, len(book))
+        lay_book(words, tick, book, fee_growth_outside_x128 or {})
+        words[FEE_PROTOCOL : FEE_PROTOCOL + 2] = fee_protocol
         pool._put(PRICE, sqrt_price_x96, 4)
         pool._put(LIQUIDITY, active, 2)
         for token, growth_x128 in enumerate(fee_growth_global_x128):
@@ -115,7 +120,7 @@ class ExactPool:
     def copy(self) -> ExactPool:
         """A pool that lives on by itself."""
         twin = ExactPool(self.fee_pips, self.tick_spacing)
-        twin._pool = PoolArrays(*(column.copy() for column in self._pool))
+        twin._pool = self._pool.copy()
         twin._positions = {key: words.copy() for key, words in self._positions.items()}
         return twin
 
@@ -125,14 +130,14 @@ class ExactPool:
             raise MathError("initialize: the pool has a price already")
         tick = tick_at_sqrt_price(sqrt_price_x96)
         self._put(PRICE, sqrt_price_x96, 4)
-        self._pool.numbers[TICK] = tick
+        self._put(TICK, tick, 1)
         return tick
 
     def mint(self, owner: Hashable, lower_tick: int, upper_tick: int, liquidity: int) -> tuple[int, int]:
         """Add liquidity; what it costs of token0 and token1. MathError where the contract reverts."""
         if not 0 < liquidity <= MAX_INT128:
             raise MathError("mint: liquidity must be above zero and below 2**127")
-        self._pool = with_room(self._pool, 2)
+        self.words_with_room(2)
         return self._modify(owner, lower_tick, upper_tick, liquidity)
 
     def burn(self, owner: Hashable, lower_tick: int, upper_tick: int, liquidity: int) -> tuple[int, int]:
@@ -161,22 +166,23 @@ class ExactPool:
         if not MIN_INT256 <= amount_specified <= MAX_INT256 or not 0 <= sqrt_price_limit_x96 <= MAX_UINT160:
             raise MathError("swap: an argument does not fit in its word")
         self._require_price()
-        side = 0 if zero_for_one else 1
-        before, outcome = self.fee_growth_global_x128[side], np.zeros(exact_swap.OUTCOME, dtype=np.uint64)
+        side, cursor = (0 if zero_for_one else 1), int(self._pool[CURSOR])
+        before, found = self.fee_growth_global_x128[side], np.zeros(OUTCOME, dtype=np.uint64)
         amount, limit = limbs([amount_specified], 4)[0], limbs([sqrt_price_limit_x96], 4)[0]
-        status, crossed = exact_swap.swap_once(self._pool, bool(zero_for_one), amount, limit, outcome)
-        _refuse(status)
-        fee_at, protocol_at = exact_swap.FEE_PAID, exact_swap.PROTOCOL_FEE
+        exact_swap.swap_many(self._pool, np.array([bool(zero_for_one)]), amount, limit, found)
+        _refuse(int(found[STATUS]))
+        reached = int(self._pool[CURSOR])
+        crossed = self.initialized_ticks()[min(cursor, reached) : max(cursor, reached)]
         return SwapResult(
-            amount0=signed(outcome[:4]),
-            amount1=signed(outcome[4:8]),
+            amount0=signed(found[AMOUNT_0 : AMOUNT_0 + 4]),
+            amount1=signed(found[AMOUNT_1 : AMOUNT_1 + 4]),
             sqrt_price_x96=self.sqrt_price_x96,
             tick=self.tick,
             liquidity=self.liquidity,
-            fee_paid=unsigned(outcome[fee_at : fee_at + 4]),
-            crossed_ticks=tuple(self._pool.crossed_tick[:crossed].tolist()),
+            fee_paid=unsigned(found[FEE_PAID : FEE_PAID + 4]),
+            crossed_ticks=crossed[::-1] if zero_for_one else crossed,
             fee_growth_global_delta_x128=(self.fee_growth_global_x128[side] - before) & MAX_UINT256,
-            protocol_fee=unsigned(outcome[protocol_at : protocol_at + 2]),
+            protocol_fee=unsigned(found[PROTOCOL_FEE : PROTOCOL_FEE + 2]),
         )
 
     def swaps(self, zero_for_one: NDArray[np.bool_], amounts: Words, limits: Words) -> SwapColumns:
@@ -185,21 +191,17 @@ class ExactPool:
         count = len(zero_for_one)
         if amounts.shape != (count, 4) or limits.shape != (count, 4):
             raise ValueError(f"{count} swaps need amounts and limits of the shape ({count}, 4)")
-        paid = np.zeros((2, count, 4), dtype=np.uint64)
-        after = np.zeros((count, 6), dtype=np.uint64)
-        ticks, statuses = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.int8)
-        exact_swap.swap_many(
-            self._pool,
-            np.ascontiguousarray(zero_for_one, dtype=np.bool_),
-            np.ascontiguousarray(amounts, dtype=np.uint64),
-            np.ascontiguousarray(limits, dtype=np.uint64),
-            paid[0],
-            paid[1],
-            after,
-            ticks,
-            statuses,
+        flat = (np.ascontiguousarray(column, dtype=np.uint64).reshape(-1) for column in (amounts, limits))
+        found = np.zeros((count, OUTCOME), dtype=np.uint64)
+        exact_swap.swap_many(self._pool, np.ascontiguousarray(zero_for_one), *flat, found.reshape(-1))
+        return SwapColumns(
+            amount_0=found[:, AMOUNT_0 : AMOUNT_0 + 4],
+            amount_1=found[:, AMOUNT_1 : AMOUNT_1 + 4],
+            sqrt_price_x96=found[:, PRICE_AFTER : PRICE_AFTER + 4],
+            liquidity=found[:, LIQUIDITY_AFTER : LIQUIDITY_AFTER + 2],
+            tick=found[:, TICK_AFTER].astype(np.int64).astype(np.int32),
+            status=found[:, STATUS].astype(np.int8),
         )
-        return SwapColumns(paid[0], paid[1], after[:, :4], after[:, 4:], ticks, statuses)
 
     def flash(self, amount_0: int, amount_1: int, paid_0: int, paid_1: int) -> None:
         """Lend both tokens within a transaction; what was paid above the loan is fee. MathError where it reverts."""
@@ -223,7 +225,7 @@ class ExactPool:
         self._require_price()
         if not all(part == 0 or 4 <= part <= 10 for part in (fee_protocol_0, fee_protocol_1)):
             raise MathError("set_fee_protocol: a part must be 0 or 4 to 10")
-        self._pool.numbers[FEE_PROTOCOL : FEE_PROTOCOL + 2] = (fee_protocol_0, fee_protocol_1)
+        self._pool[FEE_PROTOCOL : FEE_PROTOCOL + 2] = (fee_protocol_0, fee_protocol_1)
 
     def collect_protocol(self, max_0: int = MAX_UINT128, max_1: int = MAX_UINT128) -> tuple[int, int]:
         """Pay out the protocol's fees, at most so much of each; a last unit stays, as the contract leaves it."""
@@ -242,7 +244,7 @@ class ExactPool:
 
     @property
     def tick(self) -> int:
-        return int(self._pool.numbers[TICK])
+        return int(self._pool[TICK].astype(np.int64))
 
     @property
     def liquidity(self) -> int:
@@ -258,19 +260,21 @@ class ExactPool:
 
     @property
     def fee_protocol(self) -> tuple[int, int]:
-        return int(self._pool.numbers[FEE_PROTOCOL]), int(self._pool.numbers[FEE_PROTOCOL + 1])
+        return int(self._pool[FEE_PROTOCOL]), int(self._pool[FEE_PROTOCOL + 1])
 
     def initialized_ticks(self) -> tuple[int, ...]:
         """In rising order."""
-        return tuple(self._pool.order_tick[: self._pool.numbers[COUNT]].tolist())
+        end = ORDER + 2 * int(self._pool[COUNT])
+        return tuple(self._pool[ORDER:end:2].astype(np.int64).tolist())
 
     def tick_info(self, tick: int) -> TickInfo:
         """What the pool's ``ticks`` tells of a tick; zeros if it is not initialized."""
-        count = int(self._pool.numbers[COUNT])
-        place = int(np.searchsorted(self._pool.order_tick[:count], tick))
-        if place == count or self._pool.order_tick[place] != tick:
+        ticks = self.initialized_ticks()
+        place = bisect_left(ticks, tick)
+        if place == len(ticks) or ticks[place] != tick:
             return TickInfo(0, 0, (0, 0))
-        row = self._pool.records[self._pool.order_row[place]]
+        record = int(self._pool[ORDER + 2 * place + 1])
+        row = self._pool[record : record + RECORD]
         outside = unsigned(row[OUTSIDE : OUTSIDE + 4]), unsigned(row[OUTSIDE + 4 : OUTSIDE + 8])
         return TickInfo(unsigned(row[GROSS : GROSS + 2]), signed(row[NET : NET + 2]), outside)
 
@@ -280,6 +284,11 @@ class ExactPool:
         inside = unsigned(words[INSIDE : INSIDE + 4]), unsigned(words[INSIDE + 4 : INSIDE + 8])
         owed = unsigned(words[OWED : OWED + 2]), unsigned(words[OWED + 2 : OWED + 4])
         return PositionInfo(unsigned(words[HELD : HELD + 2]), inside, owed)
+
+    def words_with_room(self, ticks: int) -> Words:
+        """The state itself, with room for so many more initialized ticks: for compiled code alone."""
+        self._pool = with_room(self._pool, ticks)
+        return self._pool
 
     def _modify(self, owner: Hashable, lower_tick: int, upper_tick: int, change: int) -> tuple[int, int]:
         self._require_price()
@@ -294,15 +303,15 @@ class ExactPool:
         return unsigned(outcome[:4]), unsigned(outcome[4:])
 
     def _require_price(self) -> None:
-        if not self._pool.words[PRICE : PRICE + 4].any():
+        if not self._pool[PRICE : PRICE + 4].any():
             raise MathError("the pool has no price yet")
 
     def _get(self, at: int, count: int) -> int:
-        return unsigned(self._pool.words[at : at + count])
+        return unsigned(self._pool[at : at + count])
 
     def _put(self, at: int, value: int, count: int) -> None:
         """A figure into its words, modulo their size, as the contract's unchecked sums."""
-        self._pool.words[at : at + count] = limbs([value % (1 << 64 * count)], count)[0]
+        self._pool[at : at + count] = limbs([value % (1 << 64 * count)], count)[0]
 
 
 def _refuse(status: int) -> None:

@@ -1,94 +1,93 @@
-"""A pool's state as arrays that compiled code reads and writes, and the sorted book of its initialized ticks.
+"""A pool's state as one run of 64-bit words, and the sorted book of its initialized ticks in it.
 
-Ticks are kept twice: ``order_tick`` rises, ``order_row`` says in which row of ``records`` a tick's figures lie, so that a
-new tick moves two small columns and no record. ``numbers[CURSOR]`` counts the initialized ticks at or below the current
-tick: a swap finds the next one beside it without a search.
+One array, because compiled code pays for every array that a function is handed. It holds single figures, a memory of
+ticks' prices, the order of the initialized ticks and their records. An entry of the order is a tick and the place of its
+record, so that a new tick moves two words for each one above it and no record; the entries beyond the last tick hold the
+places that are free. ``CURSOR`` counts the initialized ticks at or below the current tick: a swap finds the next one
+beside it without a search.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keeper.model.swap_step import PIPS
+from keeper.world.tape.events import limbs
 from keeper.world.tape.exact_math import sqrt_price_at_tick
-from keeper.world.tape.limbs import as_word, inner, u128, u256
+from keeper.world.tape.limbs import as_int, as_word, inner, u128, u256
+from keeper.world.tape.limbs_division import inverse_of
 
 Words = NDArray[np.uint64]
 
-# Where each figure begins in ``words``.
+# Where single figures lie.
 PRICE: Final = 0
 LIQUIDITY: Final = 4
 GROWTH: Final = 6  # token0, then token1 at GROWTH + 4
 PROTOCOL_FEES: Final = 14  # token0, then token1 at PROTOCOL_FEES + 2
-WORDS: Final = 18
-# In ``numbers``.
-TICK: Final = 0
-CURSOR: Final = 1
-COUNT: Final = 2  # initialized ticks
-FREE: Final = 3  # rows of ``free`` that hold a row of ``records`` to use again
-FEE_PROTOCOL: Final = 4  # of token0, then of token1
-FEE_PIPS: Final = 6
-SPACING: Final = 7
-NUMBERS: Final = 8
-# In a row of ``records``.
+TICK: Final = 18
+CURSOR: Final = 19
+COUNT: Final = 20  # initialized ticks
+CAPACITY: Final = 21  # the most there may be
+FEE_PROTOCOL: Final = 22  # of token0, then of token1
+FEE_PIPS: Final = 24
+SPACING: Final = 25
+INVERSE: Final = 26  # of 1e6 less the fee, two words, and its shift
+# The memory of prices: a tick and its price, five words.
+KNOWN: Final = 29
+KNOWN_PRICES: Final = 2048  # a power of two
+ORDER: Final = KNOWN + 5 * KNOWN_PRICES
+# In a record.
 GROSS: Final = 0
 NET: Final = 2  # two's complement
 OUTSIDE: Final = 4  # token0, then token1 at OUTSIDE + 4
-RECORD: Final = 12
-
-_KNOWN_PRICES: Final = 4096  # a power of two
-
-
-class PoolArrays(NamedTuple):
-    """The whole state but the positions. ``known_*`` remembers prices of ticks; ``crossed_*`` is what a swap needs to
-    undo the ticks it crossed, and what it tells of them."""
-
-    words: Words
-    numbers: NDArray[np.int64]
-    order_tick: NDArray[np.int64]
-    order_row: NDArray[np.int64]
-    records: Words
-    free: NDArray[np.int64]
-    known_tick: NDArray[np.int64]
-    known_price: Words
-    crossed_tick: NDArray[np.int64]
-    crossed_outside: Words
+UNDO: Final = 12  # what OUTSIDE was before the swap that is under way
+RECORD: Final = 20
 
 
-def empty_arrays(fee_pips: int, tick_spacing: int, capacity: int = 64) -> PoolArrays:
-    """A pool without a price and without liquidity."""
-    numbers = np.zeros(NUMBERS, dtype=np.int64)
-    numbers[FEE_PIPS], numbers[SPACING] = fee_pips, tick_spacing
-    return PoolArrays(
-        words=np.zeros(WORDS, dtype=np.uint64),
-        numbers=numbers,
-        order_tick=np.zeros(capacity, dtype=np.int64),
-        order_row=np.zeros(capacity, dtype=np.int64),
-        records=np.zeros((capacity, RECORD), dtype=np.uint64),
-        free=np.zeros(capacity, dtype=np.int64),
-        known_tick=np.full(_KNOWN_PRICES, np.iinfo(np.int64).min),
-        known_price=np.zeros((_KNOWN_PRICES, 4), dtype=np.uint64),
-        crossed_tick=np.zeros(capacity, dtype=np.int64),
-        crossed_outside=np.zeros((capacity, 8), dtype=np.uint64),
-    )
+def new_pool(fee_pips: int, tick_spacing: int, capacity: int = 64) -> Words:
+    """The words of a pool without a price and without liquidity."""
+    pool = np.zeros(ORDER + (2 + RECORD) * capacity, dtype=np.uint64)
+    pool[FEE_PIPS], pool[SPACING], pool[CAPACITY] = fee_pips, tick_spacing, capacity
+    inverse, shift = inverse_of(PIPS - fee_pips)
+    pool[INVERSE : INVERSE + 3] = inverse & (1 << 64) - 1, inverse >> 64, shift
+    pool[KNOWN:ORDER:5] = 1 << 63  # no tick
+    pool[ORDER + 1 : ORDER + 2 * capacity : 2] = ORDER + 2 * capacity + RECORD * np.arange(capacity)
+    return pool
 
 
-def with_room(pool: PoolArrays, ticks: int) -> PoolArrays:
+def with_room(pool: Words, ticks: int) -> Words:
     """The same pool with room for so many more initialized ticks."""
-    wanted, capacity = int(pool.numbers[COUNT]) + ticks, len(pool.order_tick)
-    if wanted <= capacity:
+    count, capacity = int(pool[COUNT]), int(pool[CAPACITY])
+    if count + ticks <= capacity:
         return pool
-    more = max(wanted, 2 * capacity) - capacity
-    by_tick = ("order_tick", "order_row", "records", "free", "crossed_tick", "crossed_outside")
-    columns = {name: getattr(pool, name) for name in by_tick}
-    return pool._replace(
-        **{
-            name: np.concatenate([column, np.zeros((more, *column.shape[1:]), dtype=column.dtype)])
-            for name, column in columns.items()
-        }
-    )
+    larger = new_pool(int(pool[FEE_PIPS]), int(pool[SPACING]), max(count + ticks, 2 * capacity))
+    room = int(larger[CAPACITY])
+    larger[:ORDER] = pool[:ORDER]
+    larger[CAPACITY] = room
+    larger[ORDER : ORDER + 2 * count : 2] = pool[ORDER : ORDER + 2 * count : 2]
+    places = pool[ORDER + 1 : ORDER + 2 * count : 2].astype(np.int64)
+    records = larger[ORDER + 2 * room :].reshape(room, RECORD)
+    records[:count] = pool[places[:, None] + np.arange(RECORD)]
+    return larger
+
+
+def lay_book(
+    pool: Words, tick: int, book: Sequence[tuple[int, int, int]], outside_x128: Mapping[int, tuple[int, int]]
+) -> None:
+    """Put (tick, gross, net) of every initialized tick, in rising order, and the current tick into an empty pool."""
+    for index, (at, gross, net) in enumerate(book):
+        growth_0, growth_1 = outside_x128.get(at, (0, 0))
+        record = int(pool[ORDER + 2 * index + 1])
+        pool[ORDER + 2 * index] = limbs([at], 1)[0, 0]
+        pool[record : record + UNDO] = np.concatenate(
+            [limbs([gross, net], 2), limbs([growth_0, growth_1], 4)], axis=None
+        )
+    pool[COUNT], pool[CURSOR] = len(book), sum(at <= tick for at, _, _ in book)
+    pool[TICK] = limbs([tick], 1)[0, 0]
 
 
 @inner
@@ -98,39 +97,43 @@ def load_128(words: Words, at: int) -> int:
 
 @inner
 def store_128(words: Words, at: int, value: int) -> None:
-    words[at], words[at + 1] = as_word(value), as_word(value >> 64)
+    words[at] = as_word(value)
+    words[at + 1] = as_word(value >> 64)
 
 
 @inner
 def load_256(words: Words, at: int) -> int:
-    return u256(load_128(words, at)) | u256(load_128(words, at + 2)) << 128
+    low = u256(words[at]) | u256(words[at + 1]) << 64
+    return low | u256(words[at + 2]) << 128 | u256(words[at + 3]) << 192
 
 
 @inner
 def store_256(words: Words, at: int, value: int) -> None:
-    store_128(words, at, value)
-    store_128(words, at + 2, value >> 128)
+    words[at] = as_word(value)
+    words[at + 1] = as_word(value >> 64)
+    words[at + 2] = as_word(value >> 128)
+    words[at + 3] = as_word(value >> 192)
 
 
 @inner
-def known_price_at(pool: PoolArrays, tick: int) -> int:
+def known_price_at(pool: Words, tick: int) -> int:
     """The price of a tick, computed once while its place in the memory is not taken by another."""
-    place = (tick * 2654435761 >> 16) & (_KNOWN_PRICES - 1)
-    if pool.known_tick[place] == tick:
-        return load_256(pool.known_price[place], 0)
+    place = KNOWN + 5 * ((tick * 2654435761 >> 16) & (KNOWN_PRICES - 1))
+    if as_int(pool[place]) == tick:
+        return load_256(pool, place + 1)
     price = sqrt_price_at_tick(tick)
-    pool.known_tick[place] = tick
-    store_256(pool.known_price[place], 0, price)
+    pool[place] = as_word(tick)
+    store_256(pool, place + 1, price)
     return price
 
 
 @inner
-def ticks_at_or_below(pool: PoolArrays, tick: int) -> int:
+def ticks_at_or_below(pool: Words, tick: int) -> int:
     """How many initialized ticks there are up to and including ``tick``."""
-    low, high = 0, pool.numbers[COUNT]
+    low, high = 0, as_int(pool[COUNT])
     while low < high:
         middle = (low + high) >> 1
-        if pool.order_tick[middle] <= tick:
+        if as_int(pool[ORDER + 2 * middle]) <= tick:
             low = middle + 1
         else:
             high = middle
@@ -138,38 +141,39 @@ def ticks_at_or_below(pool: PoolArrays, tick: int) -> int:
 
 
 @inner
-def row_of(pool: PoolArrays, tick: int) -> int:
-    """The row of a tick's record; -1 if it is not initialized."""
-    place = ticks_at_or_below(pool, tick)
-    return pool.order_row[place - 1] if place and pool.order_tick[place - 1] == tick else -1
+def record_of(pool: Words, tick: int) -> int:
+    """The place of a tick's record; -1 if it is not initialized."""
+    at = ORDER + 2 * ticks_at_or_below(pool, tick) - 2
+    return as_int(pool[at + 1]) if at >= ORDER and as_int(pool[at]) == tick else -1
 
 
 @inner
-def insert_tick(pool: PoolArrays, tick: int) -> int:
-    """Initialize a tick; the row of its empty record. The caller has seen to the room."""
-    place, count = ticks_at_or_below(pool, tick), pool.numbers[COUNT]
-    row = count
-    if pool.numbers[FREE]:
-        pool.numbers[FREE] -= 1
-        row = pool.free[pool.numbers[FREE]]
-    for index in range(count, place, -1):
-        pool.order_tick[index] = pool.order_tick[index - 1]
-        pool.order_row[index] = pool.order_row[index - 1]
-    pool.order_tick[place], pool.order_row[place] = tick, row
-    pool.records[row, :] = 0
-    pool.numbers[COUNT] += 1
-    pool.numbers[CURSOR] += tick <= pool.numbers[TICK]
-    return row
+def insert_tick(pool: Words, tick: int) -> int:
+    """Initialize a tick; the place of its empty record. The caller has seen to the room."""
+    at = ORDER + 2 * ticks_at_or_below(pool, tick)
+    end = ORDER + 2 * as_int(pool[COUNT])
+    record = as_int(pool[end + 1])
+    for index in range(end - 1, at - 1, -1):
+        pool[index + 2] = pool[index]
+    pool[at] = as_word(tick)
+    pool[at + 1] = as_word(record)
+    for index in range(record, record + RECORD):
+        pool[index] = as_word(0)
+    pool[COUNT] = as_word(as_int(pool[COUNT]) + 1)
+    if tick <= as_int(pool[TICK]):
+        pool[CURSOR] = as_word(as_int(pool[CURSOR]) + 1)
+    return record
 
 
 @inner
-def remove_tick(pool: PoolArrays, tick: int) -> None:
+def remove_tick(pool: Words, tick: int) -> None:
     """Forget an initialized tick."""
-    place = ticks_at_or_below(pool, tick) - 1
-    pool.free[pool.numbers[FREE]] = pool.order_row[place]
-    pool.numbers[FREE] += 1
-    pool.numbers[COUNT] -= 1
-    for index in range(place, pool.numbers[COUNT]):
-        pool.order_tick[index] = pool.order_tick[index + 1]
-        pool.order_row[index] = pool.order_row[index + 1]
-    pool.numbers[CURSOR] -= tick <= pool.numbers[TICK]
+    at = ORDER + 2 * ticks_at_or_below(pool, tick) - 2
+    end = ORDER + 2 * as_int(pool[COUNT])
+    record = pool[at + 1]
+    for index in range(at, end - 2):
+        pool[index] = pool[index + 2]
+    pool[end - 1] = record
+    pool[COUNT] = as_word(as_int(pool[COUNT]) - 1)
+    if tick <= as_int(pool[TICK]):
+        pool[CURSOR] = as_word(as_int(pool[CURSOR]) - 1)

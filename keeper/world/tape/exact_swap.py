@@ -13,20 +13,23 @@ from numpy.typing import NDArray
 
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MAX_TICK, MIN_SQRT_PRICE_X96, MIN_TICK
 from keeper.world.tape.exact_math import swap_step, tick_at_sqrt_price
+from keeper.world.tape.exact_own import earn_step
 from keeper.world.tape.exact_state import (
     COUNT,
     CURSOR,
     FEE_PIPS,
     FEE_PROTOCOL,
     GROWTH,
+    INVERSE,
     LIQUIDITY,
     NET,
+    ORDER,
     OUTSIDE,
     PRICE,
     PROTOCOL_FEES,
     SPACING,
     TICK,
-    PoolArrays,
+    UNDO,
     Words,
     known_price_at,
     load_128,
@@ -34,7 +37,7 @@ from keeper.world.tape.exact_state import (
     store_128,
     store_256,
 )
-from keeper.world.tape.limbs import entry, inner, u128, u256, u512
+from keeper.world.tape.limbs import as_int, as_word, entry, inner, u128, u256, u512
 from keeper.world.tape.limbs_division import divide
 
 DONE: Final = 0
@@ -43,12 +46,21 @@ LIMIT_IS_WRONG: Final = 2
 LIQUIDITY_OVERFLOWS: Final = 3
 GROWTH_OVERFLOWS: Final = 4
 
-# Where ``swap_once`` puts what it found, in words.
+PLAIN: Final = 0
+TRIAL: Final = 1
+EARNING: Final = 2
+FITTING: Final = 3
+
+# What is found of a swap, in words.
 AMOUNT_0: Final = 0
 AMOUNT_1: Final = 4
-FEE_PAID: Final = 8
-PROTOCOL_FEE: Final = 12
-OUTCOME: Final = 16
+PRICE_AFTER: Final = 8
+LIQUIDITY_AFTER: Final = 12
+TICK_AFTER: Final = 14
+STATUS: Final = 15
+FEE_PAID: Final = 16
+PROTOCOL_FEE: Final = 20
+OUTCOME: Final = 22
 
 _LOWEST: Final = MIN_SQRT_PRICE_X96
 _HIGHEST: Final = tuple(MAX_SQRT_PRICE_X96 >> shift & (1 << 64) - 1 for shift in (0, 64, 128))
@@ -63,19 +75,19 @@ def _limit_is_allowed(price: int, limit: int, zero_for_one: bool) -> bool:
 
 
 @inner
-def next_tick(pool: PoolArrays, tick: int, cursor: int, zero_for_one: bool) -> tuple[int, int]:
-    """The tick a step may run to (``TickBitmap`` looks no further than one word of 256 spacings), and the row of its
+def next_tick(pool: Words, tick: int, cursor: int, zero_for_one: bool) -> tuple[int, int]:
+    """The tick a step may run to (``TickBitmap`` looks no further than one word of 256 spacings), and the place of its
     record; -1 if it is not initialized."""
-    spacing = pool.numbers[SPACING]
+    spacing = as_int(pool[SPACING])
     compressed = tick // spacing
     if zero_for_one:
-        edge = (compressed >> 8 << 8) * spacing
-        if cursor and pool.order_tick[cursor - 1] >= edge:
-            return pool.order_tick[cursor - 1], pool.order_row[cursor - 1]
+        at, edge = ORDER + 2 * cursor - 2, (compressed >> 8 << 8) * spacing
+        if cursor > 0 and as_int(pool[at]) >= edge:
+            return as_int(pool[at]), as_int(pool[at + 1])
         return max(edge, MIN_TICK), -1
-    edge = ((compressed + 1) | 255) * spacing
-    if cursor < pool.numbers[COUNT] and pool.order_tick[cursor] <= edge:
-        return pool.order_tick[cursor], pool.order_row[cursor]
+    at, edge = ORDER + 2 * cursor, ((compressed + 1) | 255) * spacing
+    if cursor < as_int(pool[COUNT]) and as_int(pool[at]) <= edge:
+        return as_int(pool[at]), as_int(pool[at + 1])
     return min(edge, MAX_TICK), -1
 
 
@@ -88,45 +100,60 @@ def add_signed(liquidity: int, change: int, subtract: bool) -> tuple[int, bool]:
 
 
 @inner
-def cross_tick(pool: PoolArrays, row: int, growth: int, other_growth: int, zero_for_one: bool) -> None:
-    """``Tick.cross``: what grew on this side of the tick is now on the other."""
-    record, token_in = pool.records[row], 0 if zero_for_one else 4
-    store_256(record, OUTSIDE + token_in, growth - load_256(record, OUTSIDE + token_in))
-    store_256(record, OUTSIDE + 4 - token_in, other_growth - load_256(record, OUTSIDE + 4 - token_in))
+def cross_tick(pool: Words, record: int, side: int, growth: int, other_growth: int) -> None:
+    """``Tick.cross``: what grew on this side of the tick is now on the other. ``side``: the token of ``growth``."""
+    for index in range(8):
+        pool[record + UNDO + index] = pool[record + OUTSIDE + index]
+    own, other = record + OUTSIDE + 4 * side, record + OUTSIDE + 4 - 4 * side
+    store_256(pool, own, growth - load_256(pool, own))
+    store_256(pool, other, other_growth - load_256(pool, other))
 
 
 @inner
-def _undo_crossings(pool: PoolArrays, cursor: int, crossed: int, zero_for_one: bool) -> None:
-    for index in range(crossed):
-        place = cursor - 1 - index if zero_for_one else cursor + index
-        pool.records[pool.order_row[place], OUTSIDE : OUTSIDE + 8] = pool.crossed_outside[index]
+def _undo_crossings(pool: Words, reached: int) -> None:
+    first, last = as_int(pool[CURSOR]), reached
+    if first > last:
+        first, last = last, first
+    for place in range(first, last):
+        record = as_int(pool[ORDER + 2 * place + 1])
+        for index in range(8):
+            pool[record + OUTSIDE + index] = pool[record + UNDO + index]
 
 
 @inner
-def _swap(
-    pool: PoolArrays, zero_for_one: bool, amount: int, limit: int
-) -> tuple[int, int, int, int, int, int]:
-    """Status, specified amount left, calculated amount, fee paid, protocol fee, ticks crossed."""
-    nothing = u256(0)
-    price = load_256(pool.words, PRICE)
+def swap_into(
+    pool: Words, zero_for_one: bool, amount: int, limit: int, found: Words, at: int, own: Words, mode: int
+) -> int:
+    """One swap; why it is refused, or DONE. What it did goes into ``found`` from ``at`` on (OUTCOME words).
+
+    ``mode`` PLAIN is the contract's swap. TRIAL tells what it would do and leaves the pool alone. EARNING gives liquidity
+    of our own (``exact_own``) its share of every step's fee; FITTING does too and makes the last step's fee what is left
+    of the input that stands in ``found`` at FEE_PAID.
+    """
+    price, fitted = load_256(pool, PRICE), load_256(found, at + FEE_PAID)
+    for index in range(at, at + OUTCOME):
+        found[index] = as_word(0)
     if amount == 0:
-        return AMOUNT_IS_ZERO, nothing, nothing, nothing, u128(0), 0
+        return AMOUNT_IS_ZERO
     if not _limit_is_allowed(price, limit, zero_for_one):
-        return LIMIT_IS_WRONG, nothing, nothing, nothing, u128(0), 0
+        return LIMIT_IS_WRONG
     side = 0 if zero_for_one else 1
-    fee_pips, fee_protocol = pool.numbers[FEE_PIPS], pool.numbers[FEE_PROTOCOL + side]
-    liquidity = load_128(pool.words, LIQUIDITY)
-    growth, other_growth = load_256(pool.words, GROWTH + 4 * side), load_256(pool.words, GROWTH + 4 - 4 * side)
-    tick, cursor = pool.numbers[TICK], pool.numbers[CURSOR]
+    fees = as_int(pool[FEE_PIPS]), load_128(pool, INVERSE), as_int(pool[INVERSE + 2])
+    fee_protocol = as_int(pool[FEE_PROTOCOL + side])
+    liquidity = load_128(pool, LIQUIDITY)
+    growth, other_growth = load_256(pool, GROWTH + 4 * side), load_256(pool, GROWTH + 4 - 4 * side)
+    tick, cursor = as_int(pool[TICK]), as_int(pool[CURSOR])
     exact_input = amount >> 255 == 0
-    remaining, calculated, fee_paid, protocol, crossed = amount, u256(0), u256(0), u128(0), 0
+    remaining, calculated, fee_paid, protocol = amount, u256(0), u256(0), u128(0)
     status = DONE
     while remaining != 0 and price != limit:
-        tick_next, row = next_tick(pool, tick, cursor, zero_for_one)
+        tick_next, record = next_tick(pool, tick, cursor, zero_for_one)
         sqrt_next = known_price_at(pool, tick_next)
         beyond = sqrt_next < limit if zero_for_one else sqrt_next > limit
         start = price
-        price, paid, received, fee = swap_step(start, limit if beyond else sqrt_next, liquidity, remaining, fee_pips)
+        price, paid, received, fee = swap_step(start, limit if beyond else sqrt_next, liquidity, remaining, fees)
+        if mode == FITTING and price == limit:
+            fee = fitted - calculated - paid if fitted > calculated + paid else u256(0)
         fee_paid += fee
         if exact_input:
             remaining -= paid + fee
@@ -144,65 +171,49 @@ def _swap(
                 break
             grown, _ = divide(u512(fee) << 128, u256(liquidity))
             growth += grown
+        if mode >= EARNING:
+            earn_step(own, liquidity, start, price, tick, fee, side)
         if price == sqrt_next:
             tick = tick_next - 1 if zero_for_one else tick_next
-            if row >= 0:
-                pool.crossed_tick[crossed] = tick_next
-                pool.crossed_outside[crossed] = pool.records[row, OUTSIDE : OUTSIDE + 8]
-                crossed += 1
+            if record >= 0:
                 cursor += -1 if zero_for_one else 1
-                cross_tick(pool, row, growth, other_growth, zero_for_one)
-                liquidity, allowed = add_signed(liquidity, load_128(pool.records[row], NET), zero_for_one)
+                cross_tick(pool, record, side, growth, other_growth)
+                liquidity, allowed = add_signed(liquidity, load_128(pool, record + NET), zero_for_one)
                 if not allowed:
                     status = LIQUIDITY_OVERFLOWS
                     break
         elif price != start:
             tick = tick_at_sqrt_price(price)
+    if status != DONE or mode == TRIAL:
+        _undo_crossings(pool, cursor)
     if status != DONE:
-        _undo_crossings(pool, pool.numbers[CURSOR], crossed, zero_for_one)
-        return status, nothing, nothing, nothing, u128(0), 0
-    pool.numbers[TICK], pool.numbers[CURSOR] = tick, cursor
-    store_256(pool.words, PRICE, price)
-    store_128(pool.words, LIQUIDITY, liquidity)
-    store_256(pool.words, GROWTH + 4 * side, growth)
-    fees_at = PROTOCOL_FEES + 2 * side
-    store_128(pool.words, fees_at, load_128(pool.words, fees_at) + protocol)
-    return status, amount - remaining, calculated, fee_paid, protocol, crossed
+        return status
+    token0_specified = zero_for_one == exact_input
+    store_256(found, at + AMOUNT_0, amount - remaining if token0_specified else calculated)
+    store_256(found, at + AMOUNT_1, calculated if token0_specified else amount - remaining)
+    store_256(found, at + PRICE_AFTER, price)
+    store_128(found, at + LIQUIDITY_AFTER, liquidity)
+    found[at + TICK_AFTER] = as_word(tick)
+    store_256(found, at + FEE_PAID, fee_paid)
+    store_128(found, at + PROTOCOL_FEE, protocol)
+    if mode != TRIAL:
+        pool[TICK], pool[CURSOR] = as_word(tick), as_word(cursor)
+        store_256(pool, PRICE, price)
+        store_128(pool, LIQUIDITY, liquidity)
+        store_256(pool, GROWTH + 4 * side, growth)
+        fees_at = PROTOCOL_FEES + 2 * side
+        store_128(pool, fees_at, load_128(pool, fees_at) + protocol)
+    return status
 
 
 @entry
-def swap_once(pool: PoolArrays, zero_for_one: bool, amount: Words, limit: Words, outcome: Words) -> tuple[int, int]:
-    """One swap; status and how many ticks it crossed. ``outcome`` takes both amounts, fee paid and protocol fee."""
-    specified = load_256(amount, 0)
-    status, done, calculated, fee_paid, protocol, crossed = _swap(pool, zero_for_one, specified, load_256(limit, 0))
-    token0_specified = zero_for_one == (specified >> 255 == 0)
-    store_256(outcome, AMOUNT_0, done if token0_specified else calculated)
-    store_256(outcome, AMOUNT_1, calculated if token0_specified else done)
-    store_256(outcome, FEE_PAID, fee_paid)
-    store_128(outcome, PROTOCOL_FEE, protocol)
-    return status, crossed
-
-
-@entry
-def swap_many(
-    pool: PoolArrays,
-    zero_for_one: NDArray[np.bool_],
-    amounts: Words,
-    limits: Words,
-    amount_0: Words,
-    amount_1: Words,
-    after: Words,
-    ticks: NDArray[np.int32],
-    statuses: NDArray[np.int8],
-) -> None:
-    """Swap after swap; a refused one leaves the pool as it was. ``after``: price and liquidity in six words."""
+def swap_many(pool: Words, zero_for_one: NDArray[np.bool_], amounts: Words, limits: Words, found: Words) -> None:
+    """Swap after swap; a refused one leaves the pool as it was. Amounts and limits have four words each, ``found`` takes
+    OUTCOME words for each."""
     for index in range(len(zero_for_one)):
-        direction = zero_for_one[index]
-        specified, limit = load_256(amounts[index], 0), load_256(limits[index], 0)
-        status, done, calculated, _, _, _ = _swap(pool, direction, specified, limit)
-        token0_specified = direction == (specified >> 255 == 0)
-        store_256(amount_0[index], 0, done if token0_specified else calculated)
-        store_256(amount_1[index], 0, calculated if token0_specified else done)
-        after[index, :] = pool.words[PRICE : LIQUIDITY + 2]
-        ticks[index] = pool.numbers[TICK]
-        statuses[index] = status
+        amount, limit, at = load_256(amounts, 4 * index), load_256(limits, 4 * index), OUTCOME * index
+        status = swap_into(pool, zero_for_one[index], amount, limit, found, at, found, PLAIN)
+        if status != DONE:
+            found[at + STATUS], found[at + TICK_AFTER] = as_word(status), pool[TICK]
+            store_256(found, at + PRICE_AFTER, load_256(pool, PRICE))
+            store_128(found, at + LIQUIDITY_AFTER, load_128(pool, LIQUIDITY))

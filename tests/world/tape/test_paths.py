@@ -39,7 +39,7 @@ def test_thousands_of_ranges_are_within_1e_7_of_the_contracts_integers(
         for token in (0, 1):
             exact = pool.inside(low, high, token) / Q128
             touched += exact > 0
-            # Rounding in the contract: no more than a raw unit for each step in the range, of either sign.
+            # The absolute part is a thousandth of a raw unit at this liquidity: only for ranges hardly touched.
             assert fees[token][place] == pytest.approx(exact, rel=1e-7, abs=1e-21), (low, high, token)
             seen += 1
     assert seen == 2 * len(ranges) and 0.5 * seen < touched < seen, "some ranges must be touched, some never"
