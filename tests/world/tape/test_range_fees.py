@@ -7,10 +7,12 @@ from random import Random
 import pytest
 
 from keeper.model.full_math import Q128
+from keeper.model.observation import TickState
 from keeper.world.tape.events import EventKind, TapeEvent
 from keeper.world.tape.range_fees import RangeFees, RangeReckoner, TapeSpan
-from keeper.world.tape.range_fees_tape import FeeTerms, fees_of
-from keeper.world.tape.tick_book import LOGS_MISSING, SEED, TickBook, infer_book
+from keeper.world.tape.range_fees_tape import FeeTerms, book_of, fees_of, known_opening, opening_protocol_fee
+from keeper.world.tape.tape import Opening
+from keeper.world.tape.tick_book import LOGS_MISSING, SEED, KnownOpening, TickBook, infer_book
 from tests.world.tape.made_tape import MadeTape, RecordedPool
 
 LOW, HIGH = 193_800, 194_060
@@ -68,6 +70,26 @@ def test_positions_earn_what_the_real_pool_owes_them(seed: int, fee_protocol: tu
         assert (fees.fees_0, fees.fees_1) == owed(pool, ticks) == (fees.most_0, fees.most_1)
         assert fees.fees_0 > 1_000 and fees.fees_1 > 10**11 and fees.undetermined == ()
         assert fees == reckoned(pool.events, book, ticks, OWN, span, pool.fee_protocol)
+
+
+def test_an_opening_that_was_read_from_the_pool_leaves_nothing_undetermined() -> None:
+    """Ticks, price and the protocol's fee are the pool's own; a pool not born yet has none of them."""
+    pool = made(5, (4, 10))
+    ticks = (193_870, 193_930)
+    pool.change(*ticks, OWN)
+    born = MadeTape(list(pool.events), opening=Opening(0, 0, 0, 0, 0, 0, 0, 0, ()))
+    assert known_opening(born) == KnownOpening(()) and opening_protocol_fee(born) == 0
+    state = pool.real.state()
+    rows = tuple(TickState(tick, pool.book.gross[tick], net, 0, 0) for tick, net in sorted(pool.book.net.items()))
+    there = (state.sqrt_price_x96, state.tick, state.liquidity)
+    pool.forget()
+    pool.wander(Random(5), 80, LOW + 10, HIGH - 10)
+    tape = MadeTape(pool.events, opening=Opening(99, 198, *there, 0, 0, pool.fee_protocol, rows))
+    terms = FeeTerms(500, 10, opening_protocol_fee(tape))
+    fees = fees_of(tape, book_of(tape, terms, known_opening(tape)), terms, ticks, OWN, ALL)
+    assert (fees.fees_0, fees.fees_1) == owed(pool, ticks) and fees.undetermined == ()
+    bare = MadeTape(pool.events)
+    assert known_opening(bare) is None and opening_protocol_fee(bare) is None
 
 
 def test_the_span_leaves_its_start_out_and_takes_its_end_in() -> None:
