@@ -87,20 +87,26 @@ types: setup ## mypy --strict
 bench: setup ## every script of bench/: peers and Range Keeper side by side
 	@set -e; for script in bench/*.py; do \
 	  test -e "$$script" || { echo "bench/ holds no script" >&2; exit 1; }; \
+	  case "$$script" in bench/_*) continue;; esac; \
 	  echo "== $$script"; $(PY) "$$script"; done
 
 # No line of a lock names an index: each machine uses its own, the hashes say whether it got the same files.
 UV_LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
           --no-emit-index-url --no-emit-find-links --no-header $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: setup ## demeter, a peer of bench/replay.py, in an environment of its own (.venv-bench)
+	@test -x .venv-bench/bin/python || $(PY) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install $(PIP_QUIET) -r bench/requirements-peers.txt
+
 .PHONY: lock
 lock: setup ## the lock files again from pyproject.toml; ARGS=--upgrade for the newest versions
 	@$(UV_LOCK) pyproject.toml --extra postgres --output-file requirements.lock
-	@$(UV_LOCK) pyproject.toml --extra postgres --extra parquet --group dev --constraint requirements.lock \
+	@$(UV_LOCK) pyproject.toml --extra postgres --extra parquet --extra optimize --extra cluster --group dev --constraint requirements.lock \
 	  --output-file requirements-dev.lock
 	@$(UV_LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
 .PHONY: clean
 clean: ## removes what the targets made, .venv with it
-	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .venv-bench build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find keeper tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -126,14 +126,25 @@ class Owners:
         return self._key
 
 
+def configured_signer(loaded: LoadedConfig) -> Signer:
+    """The signer of keeper.yaml, with its key opened.
+
+    Raises:
+        ConfigError: there is no such signer, or its key cannot be used.
+    """
+    section = loaded.keeper.signer
+    module = plugins.find("signer", section.kind)
+    written = section.model_dump() | {"path": str(loaded.signer_path)}
+    values = {name: value for name, value in written.items() if name in module.Settings.model_fields}
+    signer: Signer = module.build(module.Settings.model_validate(values))
+    return signer
+
+
 def _address_and_signer(loaded: LoadedConfig) -> tuple[str, Signer | None]:
     """A dry run needs the key's address only: no password, and no remote signer that answers."""
     section = loaded.keeper.signer
     if loaded.mode == "dry":
         known = None if section.address is None else codec.checksum(section.address)
         return known if section.kind == "remote" and known else keystore.stored_address(loaded.signer_path), None
-    module = plugins.find("signer", section.kind)
-    written = section.model_dump() | {"path": str(loaded.signer_path)}
-    values = {name: value for name, value in written.items() if name in module.Settings.model_fields}
-    signer: Signer = module.build(module.Settings.model_validate(values))
+    signer = configured_signer(loaded)
     return signer.address, signer

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from keeper.config_strategies import PLUGIN_SECTIONS, plugin_settings
+from keeper.config_variants import with_values
+from keeper.errors import ConfigError
 from keeper.policy.settings import StrategySettings
 
 
@@ -15,3 +18,12 @@ def completed(settings: StrategySettings) -> StrategySettings:
 
 def _complete(section: str, values: dict[str, Any]) -> dict[str, Any]:
     return plugin_settings(section, values["kind"]).model_validate(values).model_dump(mode="json")
+
+
+def varied(settings: StrategySettings, values: Mapping[str, Any]) -> StrategySettings:
+    """The strategy with other values at dotted keys (``range.k``), complete. ConfigError: it cannot have them."""
+    changed = with_values(settings, values)
+    try:
+        return completed(changed)
+    except ValueError as error:  # pydantic's, of a plug-in's own settings
+        raise ConfigError(" ".join(str(error).split("\n")[1:3])) from None

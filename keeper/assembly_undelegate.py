@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
-from keeper import plugins
 from keeper.assembly import connect
 from keeper.assembly_chain import ChainAccess, access
+from keeper.assembly_owners import configured_signer
 from keeper.assembly_signing import undelegation_limits
 from keeper.assembly_wallet import wei_per_gas
 from keeper.config import LoadedConfig
@@ -21,7 +20,6 @@ from keeper.world.chain.send_state import Patience
 from keeper.world.chain.undelegating import Undelegated, Waiting, undelegate
 from keeper.world.journal.lock import hold_lock
 from keeper.world.journal.opening import open_journal
-from keeper.world.protocols import Signer
 from keeper.world.signers.delegation import UndelegationLimits, sign_undelegation
 
 
@@ -47,7 +45,7 @@ def take_delegation_back(loaded: LoadedConfig, chain: str | None, waiting: Waiti
         raise ConfigError(f"mode {loaded.mode} signs nothing: set another execution.mode", path=str(loaded.file))
     reach = access(loaded.keeper.chains[name])
     limits = undelegation_limits(reach.chain_id)
-    signer = _signer(loaded)
+    signer = configured_signer(loaded)
     url = loaded.journal_url
     with hold_lock(url, signer.address):
         node = connect(reach)
@@ -89,12 +87,3 @@ def _patience(loaded: LoadedConfig, chain: ChainAccess, limits: UndelegationLimi
         most_tip_wei=limits.tip_wei,
         most_gas_wei=limits.gas_wei,
     )
-
-
-def _signer(loaded: LoadedConfig) -> Signer:
-    section = loaded.keeper.signer
-    module = plugins.find("signer", section.kind)
-    written: dict[str, Any] = section.model_dump() | {"path": str(loaded.signer_path)}
-    values = {name: value for name, value in written.items() if name in module.Settings.model_fields}
-    signer: Signer = module.build(module.Settings.model_validate(values))
-    return signer

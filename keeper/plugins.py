@@ -10,10 +10,12 @@ quote_is_token0=…)``, and ``ARTIFACTS = ("weights",)`` for the bytes of the fi
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -31,13 +33,26 @@ ROOMS = {
 
 def available(section: str) -> list[str]:
     """Names that may stand as ``kind`` in the section, without importing any of them."""
+    own, foreign = _found(section, tuple(sys.path))
+    return sorted({*own, *foreign})
+
+
+@functools.cache
+def _found(
+    section: str, _search_path: tuple[str, ...]
+) -> tuple[frozenset[str], dict[str, importlib.metadata.EntryPoint]]:
+    """Our own, and third parties'. Reading every file of the folder and of what is installed takes milliseconds, and a
+    strategy asks a dozen times; what is installed changes under a running process by its search path alone."""
     folder, group = ROOMS[section]
     spec = importlib.util.find_spec(folder)
     paths = [] if spec is None else list(spec.submodule_search_locations or [])
-    own = [
+    own = frozenset(
         module.name for module in pkgutil.iter_modules(paths) if module.name[0] != "_" and _builds(paths, module.name)
-    ]
-    return sorted({*own, *(entry.name for entry in importlib.metadata.entry_points(group=group))})
+    )
+    foreign: dict[str, importlib.metadata.EntryPoint] = {}
+    for entry in importlib.metadata.entry_points(group=group):
+        foreign.setdefault(entry.name, entry)
+    return own, foreign
 
 
 def _builds(folders: list[str], name: str) -> bool:
@@ -48,14 +63,13 @@ def _builds(folders: list[str], name: str) -> bool:
 
 def find(section: str, kind: str) -> ModuleType:
     """The plug-in's module. KeyError if there is none of that name."""
-    if kind not in available(section):
+    own, foreign = _found(section, tuple(sys.path))
+    if kind in foreign:
+        module: ModuleType = foreign[kind].load()
+        return module
+    if kind not in own:
         raise KeyError(kind)
-    folder, group = ROOMS[section]
-    for entry in importlib.metadata.entry_points(group=group):
-        if entry.name == kind:
-            module: ModuleType = entry.load()
-            return module
-    return importlib.import_module(f"{folder}.{kind}")
+    return importlib.import_module(f"{ROOMS[section][0]}.{kind}")
 
 
 def artifacts(module: ModuleType) -> tuple[str, ...]:

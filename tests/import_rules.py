@@ -53,6 +53,7 @@ HOMES: dict[str, frozenset[str]] = {
     "click": _TERMINAL,
     "cytoolz": _CHAIN,
     **{f"eth_{part}": _CHAIN for part in ("abi", "account", "hash", "keyfile", "keys", "rlp", "typing", "utils")},
+    "distributed": frozenset({"backtest"}),
     "eth_tester": frozenset({"chainlab"}),
     "hexbytes": _CHAIN,
     "httpx": _CHAIN,

@@ -14,6 +14,7 @@ SHORT = {
     "decision.py": (["--rounds", "1"], "warm decision"),
     "cli_start.py": ([], "ratio"),
     "gas_modes.py": (["--short"], "two owners of three"),
+    "replay.py": (["--short"], "resident peak"),
 }
 
 

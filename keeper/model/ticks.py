@@ -17,7 +17,7 @@ MIN_SQRT_PRICE_X96: Final = 4295128739
 MAX_SQRT_PRICE_X96: Final = 1461446703485210103287273052203988822378723970342
 
 # sqrt(1.0001) ** -(2 ** i) as Q128.128: the contract's own constants, one for each bit of the tick.
-_INVERSE_SQRT_POWERS_X128: Final = (
+INVERSE_SQRT_POWERS_X128: Final = (
     0xFFFCB933BD6FAD37AA2D162D1A594001,
     0xFFF97272373D413259A46990580E213A,
     0xFFF2E50F5F656932EF12357CF3C7FDCC,
@@ -56,7 +56,7 @@ def sqrt_price_at_tick(tick: int) -> int:
     if bits > MAX_TICK:
         raise MathError(f"tick {tick} is outside [{MIN_TICK}, {MAX_TICK}]")
     ratio_x128 = 1 << 128
-    for power_x128 in _INVERSE_SQRT_POWERS_X128:
+    for power_x128 in INVERSE_SQRT_POWERS_X128:
         if bits & 1:
             ratio_x128 = ratio_x128 * power_x128 >> 128
         bits >>= 1

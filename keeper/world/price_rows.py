@@ -30,11 +30,40 @@ def price_rows(path: Path) -> Iterator[tuple[int, int, float]]:
         raise ConfigError("a price file ends in .parquet or .csv", path=str(path))
     last = -1
     for row, when, close in _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path):
-        seconds, price = _seconds(when, path, row), _price(close, path, row)
+        seconds, price = epoch_seconds(when, path, row), _price(close, path, row)
         if seconds <= last:
             raise ConfigError(f"row {row} is not later than the row before; sort rows by time", path=str(path))
         last = seconds
         yield row, seconds, price
+
+
+def table_columns(path: Path) -> dict[str, list[Any]]:
+    """Every column of a parquet or CSV file by its name, as it stands there. ConfigError: it cannot be read."""
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ConfigError("such a file ends in .parquet or .csv", path=str(path))
+    if path.suffix.lower() == ".csv":
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                rows = list(reader)
+                return {name: [row[name] for row in rows] for name in reader.fieldnames or ()}
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ConfigError(f"cannot be read: {_reason(error)}", path=str(path)) from error
+    pa, pq = _pyarrow(path)
+    try:
+        table = pq.read_table(path)
+        return {name: table.column(name).to_pylist() for name in table.column_names}
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigError(f"cannot be read: {_reason(error)}", path=str(path)) from error
+
+
+def _pyarrow(path: Path) -> tuple[Any, Any]:
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise ConfigError(
+            "reading parquet needs pyarrow (pip install pyarrow); or give a CSV", path=str(path)
+        ) from error
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Any, Any]]:
@@ -54,12 +83,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Any, Any]]:
 
 
 def _parquet_rows(path: Path) -> Iterable[tuple[int, Any, Any]]:
-    try:
-        pa, pq = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise ConfigError(
-            "reading parquet needs pyarrow (pip install pyarrow); or give a CSV", path=str(path)
-        ) from error
+    pa, pq = _pyarrow(path)
     try:
         names = {name.lower(): name for name in pq.read_schema(path).names}
         _columns(list(names), path)
@@ -89,7 +113,8 @@ def _columns(header: list[str], path: Path) -> tuple[int, int]:
     return header.index("timestamp"), header.index("close")
 
 
-def _seconds(value: Any, path: Path, line: int) -> int:
+def epoch_seconds(value: Any, path: Path, line: int) -> int:
+    """UNIX seconds of a cell that holds a time. ConfigError naming the row where it holds none."""
     try:
         number = float(value) if isinstance(value, str | int | float) else None
     except ValueError:

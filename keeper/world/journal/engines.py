@@ -16,16 +16,17 @@ from keeper.world.journal.location import Location, PostgresDatabase, SqliteFile
 BUSY_SECONDS: Final = 10
 
 
-def engine_at(location: Location) -> Engine:
+def engine_at(location: Location, *, durable: bool = True) -> Engine:
     """An engine for the journal at a location that exists. ConfigError when its driver or URL is wrong."""
     if isinstance(location, SqliteFile):
-        return sqlite_engine(location.path)
+        return sqlite_engine(location.path, durable=durable)
     return _postgres_engine(location)
 
 
-def sqlite_engine(path: Path, *, foreign_keys: bool = True, single_file: bool = False) -> Engine:
+def sqlite_engine(path: Path, *, foreign_keys: bool = True, single_file: bool = False, durable: bool = True) -> Engine:
     """An engine for one file. Without ``foreign_keys`` tables can be rebuilt: check the keys before the commit. A
-    ``single_file`` has no log beside it: for copies that nobody reads meanwhile."""
+    ``single_file`` has no log beside it: for copies that nobody reads meanwhile. Not ``durable``: nothing waits for
+    the disk, and a file cut short is lost; for what can be made again."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -33,8 +34,9 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True, single_file: bool = 
         # The driver's own BEGIN would come late and be deferred; ours takes the write lock at once.
         connection.isolation_level = None
         connection.execute("PRAGMA page_size=8192")  # decisions of 1 to 5 kB fill it better than 4 kB pages
-        connection.execute(f"PRAGMA journal_mode={'DELETE' if single_file else 'WAL'}")
-        connection.execute("PRAGMA synchronous=FULL")
+        mode = "DELETE" if single_file else "WAL"
+        connection.execute(f"PRAGMA journal_mode={mode if durable else 'MEMORY'}")
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
         connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
 
     @event.listens_for(engine, "begin")

@@ -22,6 +22,7 @@ from keeper.world.journal.history_writer import HistoryWriter
 from keeper.world.journal.location import Location
 from keeper.world.journal.memory import memory
 from keeper.world.journal.outcomes import Account
+from keeper.world.journal.paper import PaperLog
 from keeper.world.journal.pins import PinLog
 from keeper.world.journal.proposals import ProposalLog
 from keeper.world.journal.query import Query
@@ -40,7 +41,8 @@ class SqlJournal:
 
     ``transactions`` records what is signed and sent, ``proposals`` what the owners of a Safe are asked for, ``signing``
     is what the signing policy goes by, ``pins`` the code of contracts, ``safe_pins`` what Safes were, ``samples`` keeps
-    price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it against the chain.
+    price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it against the chain, ``paper`` what a paper
+    wallet paid.
     """
 
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:
@@ -58,6 +60,7 @@ class SqlJournal:
         self.signing = SigningRecords(engine)
         self.pins = PinLog(engine)
         self.safe_pins = SafePinLog(engine)
+        self.paper = PaperLog(engine)
 
     def close(self) -> None:
         """Release the database; everything is durable already."""

@@ -22,10 +22,11 @@ from keeper.world.journal.location import Location, SqliteFile, locate
 from keeper.world.journal.schema import SCHEMA_VERSION, is_upgradable, require_schema
 
 
-def open_journal(url: str, mode: str) -> SqlJournal:
+def open_journal(url: str, mode: str, *, durable: bool = True) -> SqlJournal:
     """The journal at ``url``, made if there is none. A journal keeps to the one ``mode`` that it was made for.
 
-    An older form is brought to the newest, so hold the journal's lock.
+    An older form is brought to the newest, so hold the journal's lock. Not ``durable``: faster, and lost if it is cut
+    short; for a record that can be made again.
 
     Raises:
         ConfigError: not a usable URL, place or journal, or a journal of another mode.
@@ -37,7 +38,7 @@ def open_journal(url: str, mode: str) -> SqlJournal:
         if not os.path.lexists(location.path):
             _make_file(location.path, mode)
         check_file(location.path)
-    engine = engine_at(location)
+    engine = engine_at(location, durable=durable)
     try:
         _prepare(engine, location, mode)
     except (DatabaseError, UnicodeDecodeError) as error:  # what fails for no other reason fails for its tables

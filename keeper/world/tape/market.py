@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from keeper.model.observation import History, PoolState, Twap
 from keeper.model.swap import SwapResult
 from keeper.world.tape.tape import Defect
 from keeper.world.v3.identity import PoolIdentity
+
+ORACLE_CARDINALITY: Final = 65_535  # a tape answers for any window within it, as the longest oracle would
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,23 @@ class TapeMarket(Protocol):
     @property
     def now(self) -> Moment: ...
 
+    @property
+    def block_hash(self) -> str:
+        """A name for the block of ``now``, as ``0x`` and 64 hex digits: no tape holds the chain's own."""
+        ...
+
     def advance_to_time(self, timestamp: int) -> None:
-        """To the end of the last block at or before the moment."""
+        """To the end of the last block at or before the moment, the tape's last for one beyond it. ValueError for a
+        moment that has passed."""
         ...
 
     def advance_blocks(self, blocks: int) -> None:
         """To the end of the block so many further. ConfigError where the tape ends before."""
+        ...
+
+    def advance_until_outside(self, timestamp: int, lower_sqrt_price_x96: int, upper_sqrt_price_x96: int) -> bool:
+        """As ``advance_to_time``, but no further than the first block at whose end the price is below the one sqrt
+        price or above the other (not at all if it is now); whether there was such a block."""
         ...
 
     def state(self) -> PoolState:
@@ -88,3 +102,8 @@ class TapeMarket(Protocol):
     def swap(self, zero_for_one: bool, amount_in: int, sqrt_price_limit_x96: int) -> SwapResult:
         """A swap of ours, exact through the liquidity that stands (fees to those in range, ourselves among them)."""
         ...
+
+
+def block_hash(tape_digest: str, number: int) -> str:
+    """A name for a block of a tape, which is the same in every run over it."""
+    return "0x" + hashlib.sha256(f"{tape_digest}:{number}".encode()).hexdigest()

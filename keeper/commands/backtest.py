@@ -1,0 +1,137 @@
+"""Let a strategy live through a pool's past: the same decisions as live, exact fills, every cost counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keeper.commands._backtest_options import backtest_options, backtest_settings
+from keeper.commands._options import config_option, json_option, print_json, require_room
+from keeper.commands._strategy_files import strategy_file
+
+if TYPE_CHECKING:
+    from keeper.backtest import BacktestResult
+
+
+@click.command(epilog="Example:  keeper backtest strategies/eth-usdc.yaml --data tape/ --report backtest.html")
+@click.argument("strategy")
+@backtest_options
+@config_option
+@click.option("--journal", type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep its journal here, for `keeper explain` and `replay`; an earlier backtest's is replaced.")  # fmt: skip
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a page here.")
+@json_option
+def command(strategy: str, config: Path, journal: Path | None, report: Path | None, as_json: bool, **asked: Any) -> int:
+    """Let a strategy live through a pool's past: the same decisions as live, exact fills, every cost counted.
+
+    STRATEGY is a YAML file, or the name of one in the strategies folder of keeper.yaml. Its acts are filled a block
+    after they were decided, through the liquidity that stood there, and its own liquidity takes its share of the fees
+    that were paid. Nothing that it decides on lies in the future. Ends with profit and loss by cause, holding beside it.
+    """
+    from keeper.backtest import run_backtest
+
+    found, chain_id = strategy_file(strategy, config)
+    for file in (journal, report):
+        if file is not None:
+            require_room(file)
+    with progress_bar() as progress:
+        result = run_backtest(backtest_settings(found, chain_id, journal, **asked), progress)
+        if report is not None:
+            progress(1.0, "writing the report")
+            _write_page(report, result)
+    if as_json:
+        print_json(_for_machines(result, report))
+    else:
+        _for_people(result, report)
+    return 0 if result.ledger_difference == (0, 0, 0) else 4
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[float, str], None]]:
+    """A bar on stderr where that is a terminal, else nothing."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield lambda _done, _what: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda done, what: bar.update(task, completed=done, description=what)
+
+
+def _write_page(path: Path, result: BacktestResult) -> None:
+    from keeper.report import write_page
+
+    write_page(path, result.run)
+
+
+def _for_machines(result: BacktestResult, report: Path | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from keeper.backtest import held_reasons, warm_up_seconds
+    from keeper.report import pnl_mapping
+
+    run, fill, end = result.run, result.fill, result.series[-1]
+    warm_up, held = warm_up_seconds(run.decisions)
+    return {
+        "strategy": result.strategy,
+        "settings_digest": result.settings_digest,
+        "pool": result.pool_label,
+        "tape": {"path": result.tape_path, "digest": result.tape_digest, "kind": fill.tape_kind},
+        "from_timestamp": end.start_timestamp,
+        "to_timestamp": end.timestamp,
+        "journal": _journal_path(result),
+        "report": None if report is None else str(report),
+        "pnl": pnl_mapping(run),
+        "rebalances": end.rebalances,
+        "transactions": len(run.acts) + len(run.executor_gas),
+        "decisions": len(run.decisions),
+        "held": held_reasons(run.decisions),
+        "warm_up": {"seconds": warm_up, "decisions": held},
+        "ledger_difference": list(result.ledger_difference),
+        "fill": {name: value for name, value in asdict(fill).items() if name != "caveats"},
+        "caveats": list(fill.caveats),
+        "defects": [asdict(each) for each in result.defects],
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _journal_path(result: BacktestResult) -> str | None:
+    return result.journal_url.removeprefix("sqlite:///") or None
+
+
+def _for_people(result: BacktestResult, report: Path | None) -> None:
+    from rich.console import Console
+
+    from keeper.backtest import held_reasons
+    from keeper.report import print_summary, when
+
+    run, end = result.run, result.series[-1]
+    click.echo(
+        f"{result.strategy} on {result.pool_label}, {when(end.start_timestamp)} to {when(end.timestamp)} "
+        f"({end.days:.1f} days of {result.fill.tape_kind})\n"
+    )
+    print_summary(run, Console())
+    reasons = ", ".join(f"{code} {count}" for code, count in held_reasons(run.decisions).items()) or "none"
+    click.echo(f"{len(run.decisions):,} decisions, {len(run.acts)} transactions. Held for: {reasons}.\n")
+    for caveat in (*result.fill.caveats, *(f"The tape: {each.sentence}." for each in result.defects)):
+        click.echo(f"- {caveat}")
+    for name, place in (("Journal", _journal_path(result)), ("Page", report)):
+        if place is not None:
+            click.echo(f"{name:9} {place}")
+    click.echo(f"\n{_last_word(result)}")
+
+
+def _last_word(result: BacktestResult) -> str:
+    """Earned or lost, against holding and after arbitrage, in one sentence."""
+    from keeper.backtest import last_word
+
+    return last_word(result)
