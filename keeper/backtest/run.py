@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from math import isqrt
 from pathlib import Path
 from typing import Final
@@ -31,6 +30,7 @@ BPS: Final = 10_000
 DAY_SECONDS: Final = 86_400
 # Exit, swap, mint, compound and tidying follow each other at once; more at one look would be a loop.
 MAX_CHAINED_CYCLES: Final = 10
+_STEPS_TOLD: Final = 200
 
 Progress = Callable[[float, str], None]
 
@@ -97,20 +97,19 @@ def _runner(past: Opened, settings: BacktestSettings, journal: SqlJournal) -> Pa
 def _live(runner: PaperRunner, past: Opened, settings: BacktestSettings, progress: Progress) -> None:
     """Look at every step of the schedule and whenever the price has moved far enough, to the end."""
     market, first, last = past.market, past.first_timestamp, past.last_timestamp
-    every = past.every_seconds
+    every, trigger_bps = past.every_seconds, past.strategy.schedule.price_trigger_bps
     stop, told = first, -1
     while stop <= last:
-        while True:
+        market.advance_to_time(max(stop, market.now.timestamp))
+        stop = max(stop, market.now.timestamp) // every * every + every
+        looks = True
+        while looks:
             _work_through(runner)
             done = (market.now.timestamp - first) / max(last - first, 1)
-            if int(done * 200) != told:
-                told = int(done * 200)
+            if int(done * _STEPS_TOLD) != told:
+                told = int(done * _STEPS_TOLD)
                 progress(min(done, 1.0), f"day {(market.now.timestamp - first) / DAY_SECONDS:.0f}")
-            stop = (market.now.timestamp // every + 1) * every
-            if not _price_moves(market, runner, min(stop, last), past.strategy.schedule.price_trigger_bps):
-                break
-        if stop <= last:
-            market.advance_to_time(stop)
+            looks = _price_moves(market, runner, min(stop, last), trigger_bps)
     if market.now.timestamp < last:
         market.advance_to_time(last)
 

@@ -124,9 +124,7 @@ def _amounts(pool: Words, lower: int, upper: int, liquidity: int, round_up: bool
 
 
 @entry
-def modify_position(
-    pool: Words, position: Words, lower: int, upper: int, limits: Words, outcome: Words
-) -> int:
+def modify_position(pool: Words, position: Words, lower: int, upper: int, limits: Words, outcome: Words) -> int:
     """Mint (a positive change), burn (a negative one) or poke (none); why it is refused, or DONE. ``limits``: the change
     and the most liquidity of one tick, two words each. ``outcome`` takes both amounts."""
     change, most = load_128(limits, 0), load_128(limits, 2)

@@ -167,6 +167,29 @@ def divide(number: int, divisor: int) -> tuple[int, bool]:
     return _by_four_digits(number, divisor)
 
 
+def inverse_of(divisor: int) -> tuple[int, int]:
+    """For :func:`scaled`: ``ceil(2**(128 + shift) / divisor)``, which fits in 128 bits, and the shift. The divisor is
+    from 2 to 2**20 (of 1, whose inverse would not fit, zeros: ``scaled`` then divides)."""
+    shift = divisor.bit_length() - 2
+    return (-(-(1 << 128 + shift) // divisor), shift) if shift >= 0 else (0, 0)
+
+
+@inner
+def scaled(number: int, factor: int, divisor: int, inverse: int, shift: int) -> tuple[int, bool]:
+    """``number * factor // divisor`` for factor and divisor of at most 20 bits, and whether nothing remains.
+
+    With M = ceil(2**k / d) and M·d = 2**k + e, e < d, the quotient of x is x·M >> k as long as x·e < 2**k (Granlund and
+    Montgomery, "Division by invariant integers using multiplication", 1994). Here k = 128 + shift and e < 2**(shift + 2),
+    so x < 2**126 is enough; what is longer is divided.
+    """
+    product = u512(number) * factor
+    if product >> 126 != 0 or inverse == 0:
+        return divide(product, u256(divisor))
+    short = u128(product)
+    quotient = u128(full_product(short, inverse) >> 128) >> shift
+    return u256(quotient), quotient * divisor == short
+
+
 @inner
 def mul_div(a: int, b: int, divisor: int) -> int:
     """``FullMath.mulDiv`` of 256-bit numbers; the caller has made sure that the result fits in 256 bits."""
