@@ -117,8 +117,8 @@ class BarPath:
 
     def _figures(self, start: int, stop: int) -> BarSums:
         columns = self._columns
-        in_0, in_1 = _integers(columns.in_0[start:stop]), _integers(columns.in_1[start:stop])
-        net_0, net_1 = _integers(columns.net_0[start:stop]), _integers(columns.net_1[start:stop])
+        in_0, in_1 = integers(columns.in_0[start:stop]), integers(columns.in_1[start:stop])
+        net_0, net_1 = integers(columns.net_0[start:stop]), integers(columns.net_1[start:stop])
         return BarSums(
             self._fees(in_0, self._cuts[0]),
             self._fees(in_1, self._cuts[1]),
@@ -129,8 +129,8 @@ class BarPath:
 
     def _liquidity(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Before and after each bar; where bars are missing before one, what stands after it counts for both."""
-        after = _integers(self._columns.liquidity[start:stop])
-        before = [_integers(self._columns.liquidity[start - 1 : start])[0] if start else 0, *after[:-1]]
+        after = integers(self._columns.liquidity[start:stop])
+        before = [integers(self._columns.liquidity[start - 1 : start])[0] if start else 0, *after[:-1]]
         follows = self._follows[start:stop].tolist()
         return [(b if known else a, a) for b, a, known in zip(before, after, follows, strict=True)]
 
@@ -156,7 +156,7 @@ def _parts(fee: int, cuts: list[int], legs: list[tuple[int, int]], at: Callable[
     return [after - before for before, after in pairwise(up_to)]
 
 
-def _integers(rows: NDArray[np.uint64]) -> list[int]:
+def integers(rows: NDArray[np.uint64]) -> list[int]:
     """Rows of limbs as integers, whatever their width: unsigned for two limbs, two's complement for four."""
     low = rows[:, 0].tolist()
     if rows.shape[1] == 2:
