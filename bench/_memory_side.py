@@ -14,6 +14,8 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +120,9 @@ def write(folder: Path, swaps: int) -> None:
 def stream(source: str) -> dict[str, Any]:
     """Fees of a thousand ranges over the tape, and every swap followed in exact integers, a batch at a time."""
     from keeper.world.tape.exact import ExactPool
-    from keeper.world.tape.exact_follow import follow
 
+    follower = "keeper.world.tape.exact_follow"
+    follow = import_module(follower).follow if find_spec(follower) else None
     tape: Any
     begin = time.perf_counter()
     if source.isdigit():
@@ -131,16 +134,20 @@ def stream(source: str) -> dict[str, Any]:
     opened = time.perf_counter() - begin
     lower, upper = zip(*RANGES, strict=True)
     fees, so_far, seen, pool = np.zeros((2, len(RANGES))), None, 0, ExactPool(FEE_PIPS, SPACING)
+    followed = 0
     begin = time.perf_counter()
     for batch in tape.batches(size=BATCH):
         so_far = PricePath.of_events(batch, after=so_far)
         fees += fees_per_liquidity(so_far, lower, upper, FEE_PIPS)
-        followed = follow(pool, batch)
-        odd = (followed.unexplained, followed.amount_0, followed.amount_1, followed.tick, followed.liquidity)
-        assert not any(each.count for each in (*odd, followed.refused)), followed
-        seen += followed.exact_input
+        seen += int((batch.kind == EventKind.SWAP).sum())
+        if follow:
+            told = follow(pool, batch)
+            odd = (told.unexplained, told.amount_0, told.amount_1, told.tick, told.liquidity, told.refused)
+            assert not any(each.count for each in odd), told
+            followed += told.exact_input
     return {
         "swaps": seen,
+        "followed": followed,
         "open_seconds": opened,
         "seconds": time.perf_counter() - begin,
         "peak_bytes": peak_bytes(),

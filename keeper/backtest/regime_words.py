@@ -17,8 +17,8 @@ NOTES: tuple[str, ...] = (
     "Placebos switch as the detector does and know nothing: its runs of labels in another order (order), and labels by "
     "chance that last as long (chance). p: the share of them, the detector included, that did at least as well.",
     "A label known at an hour's close acts from the close of the next. One reset more or less sends every later range "
-    "another way: much of any Δ is that luck, which the placebos share and an interval does not know. So a detector "
-    "helps only where its interval is above zero and both placebos are beaten in 19 of 20 cases.",
+    "another way: labels that know nothing come out far from zero too, on either side, as the placebos do. So a "
+    "detector helps only where its interval is above zero and both placebos are beaten in 19 of 20 cases.",
 )
 
 

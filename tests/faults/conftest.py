@@ -10,7 +10,8 @@ import pytest
 from keeper.world.safe import exchange
 from tests.faults.scenes import left_behind
 from tests.faults.site import CHAIN_ID, Site
-from tests.faults.treasury import Keeper, Treasury, make_treasury
+from tests.faults.treasury import Treasury, make_treasury
+from tests.faults.treasury_keeper import Keeper
 from tests.policy.desk import Warm, Worlds, put_back
 from tests.safe.transaction_service import TransactionService
 

@@ -167,10 +167,10 @@ def make_site(
     return site
 
 
-def whale_moves(warm: Warm, site: Site, ticks: int, *, blocks: int = 8, settle_seconds: int = 1_900) -> None:
+def whale_moves(warm: Warm, ticks: int, *, blocks: int = 8, settle_seconds: int = 1_900) -> None:
     """A whale moves the price by ``ticks`` in steps over many blocks, then time passes until the means catch up."""
     rpc, spec = warm.anvil.rpc, warm.deployment
-    venue = build_venue(HttpNode((site.anvil_url,), chain_id=CHAIN_ID), warm.contracts, site.pool)
+    venue = build_venue(HttpNode((warm.anvil.url,), chain_id=CHAIN_ID), warm.contracts, spec.pool)
     start = slot0(rpc, spec.pool)[1]
     for number in range(1, blocks + 1):
         tick = start + ticks * number // blocks

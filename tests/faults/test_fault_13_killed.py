@@ -122,7 +122,7 @@ def make_scene(traded: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         server.live(site.copied_to(folder / "compiling"), compiling=True)
         traded.anvil.revert(snapshot)
         assert server.live(site).outcomes == ("done", "done", "held")  # it opens a position
-        whale_moves(traded, site, 700)
+        whale_moves(traded, 700)
         snapshot = traded.anvil.snapshot()
         calm = site.copied_to(folder / "calm")
         undisturbed = server.live(calm)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from keeper.errors import TransientError
-from keeper.world.feeds.log_spans import LogSpans
+from keeper.errors import RpcError, TransientError
+from keeper.world.feeds.log_spans import LogSpans, asks_for_patience
 from keeper.world.tape.download_logs import Chunk, ChunkReader, LeftOutError
 from keeper.world.tape.download_proof import Proof
 from keeper.world.tape.download_store import PieceStore
@@ -97,7 +97,9 @@ class Fetching:
             except TransientError as error:
                 if not isinstance(error, LeftOutError) and self._spans.learns_from(error, span):
                     return None
-                bound = min(_AGAIN, len(self._patience)) if isinstance(error, LeftOutError) else len(self._patience)
+                # A node that answered "no", or nonsense, will again, unless another one stands behind the same URL.
+                said_no = isinstance(error, RpcError) and not asks_for_patience(error)
+                bound = min(_AGAIN, len(self._patience)) if said_no else len(self._patience)
                 if attempt >= bound or self._stop.is_set():
                     raise
             self._sleep(self._patience[attempt])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from keeper.errors import RpcError, TransientError
 from keeper.world.chain import codec
@@ -41,8 +41,8 @@ class StateAsk:
 
     def __init__(self, identity: PoolIdentity) -> None:
         pool = identity.address
-        self._at_end = [reads.plain(pool, "slot0()"), reads.plain(pool, "liquidity()")]
-        self._held = [reads.balance_call(token.address, pool) for token in (identity.token0, identity.token1)]
+        held = (reads.balance_call(token.address, pool) for token in (identity.token0, identity.token1))
+        self._asked = [reads.plain(pool, "slot0()"), reads.plain(pool, "liquidity()"), *held]
         self._forgotten_below = 0
         self.balances_tell = True
 
@@ -54,8 +54,9 @@ class StateAsk:
         """
         if 0 < first_block <= self._forgotten_below:
             return Proof.UNPROVEN
-        before = [_call(each, first_block - 1) for each in self._held] if first_block else []
-        asked = [*(_call(each, last_block) for each in (*self._at_end, *self._held)), *before]
+        asked = [_call(each, last_block) for each in self._asked]
+        if first_block:
+            asked += [_call(each, first_block - 1) for each in self._asked]
         try:
             answers = node.batch_outcomes(asked)
         except TransientError as error:
@@ -66,14 +67,30 @@ class StateAsk:
         if len(told) < len(asked):
             self._forgotten_below = max(self._forgotten_below, first_block)
             return Proof.UNPROVEN
-        slot0, liquidity, *held = told
-        if not _is_price(events, slot0, liquidity):
+        then = _Held.of(told[len(self._asked) :]) if first_block else _Held(0, 0, 0, 0, 0)
+        now = _Held.of(told[: len(self._asked)])
+        if not _is_price(events, then, now):
             return Proof.WRONG_PRICE
-        if not self.balances_tell or any(len(answer) != codec.WORD for answer in held):
+        if not self.balances_tell:
             return Proof.UNPROVEN
-        balances = [codec.unsigned(answer) for answer in held]
-        then = balances[2:] or [0, 0]
-        return Proof.PROVEN if [balances[0] - then[0], balances[1] - then[1]] == moved(events) else Proof.UNEXPLAINED
+        change = [now.balance_0 - then.balance_0, now.balance_1 - then.balance_1]
+        return Proof.PROVEN if change == moved(events) else Proof.UNEXPLAINED
+
+
+class _Held(NamedTuple):
+    """A pool's state and what it holds at one block; zeros where it, or a token, is not there yet."""
+
+    sqrt_price_x96: int
+    tick: int
+    liquidity: int
+    balance_0: int
+    balance_1: int
+
+    @classmethod
+    def of(cls, answers: Sequence[bytes]) -> _Held:
+        slot0, *words = answers
+        state = reads.decode_slot0(slot0)
+        return cls(state.sqrt_price_x96, state.tick, *(codec.unsigned(each) for each in words))
 
 
 def moved(events: Sequence[TapeEvent]) -> list[int]:
@@ -86,25 +103,24 @@ def moved(events: Sequence[TapeEvent]) -> list[int]:
     return change
 
 
-def _is_price(events: Sequence[TapeEvent], slot0: bytes, liquidity: bytes) -> bool:
-    """Whether the last price, tick and active liquidity of the events are the pool's."""
-    if len(slot0) < 2 * codec.WORD or len(liquidity) != codec.WORD:
-        return not events  # there is no pool yet
+def _is_price(events: Sequence[TapeEvent], then: _Held, now: _Held) -> bool:
+    """Whether price, tick and active liquidity after the events are those of the pool."""
     last = next((at for at in reversed(range(len(events))) if events[at].sqrt_price_x96), None)
     if last is None:
-        return True
-    end, state = events[last], reads.decode_slot0(slot0)
-    found = state.sqrt_price_x96, state.tick, codec.unsigned(liquidity)
-    return found == (end.sqrt_price_x96, end.tick, active_liquidity(events[last:]))
+        price, tick, liquidity, later = then.sqrt_price_x96, then.tick, then.liquidity, events
+    else:
+        end, later = events[last], events[last + 1 :]
+        price, tick, liquidity = end.sqrt_price_x96, end.tick, end.liquidity
+    expected = price, tick, active_liquidity(liquidity, tick, later)
+    return (now.sqrt_price_x96, now.tick, now.liquidity) == expected
 
 
-def active_liquidity(events: Sequence[TapeEvent]) -> int:
-    """What is active after the events, the first of which has a price and no later one has."""
-    first, *later = events
-    return first.liquidity + sum(
+def active_liquidity(liquidity: int, tick: int, events: Sequence[TapeEvent]) -> int:
+    """What is active after events none of which moved the price."""
+    return liquidity + sum(
         event.liquidity if event.kind == EventKind.MINT else -event.liquidity
-        for event in later
-        if event.kind in (EventKind.MINT, EventKind.BURN) and event.lower_tick <= first.tick < event.upper_tick
+        for event in events
+        if event.kind in (EventKind.MINT, EventKind.BURN) and event.lower_tick <= tick < event.upper_tick
     )
 
 

@@ -173,7 +173,8 @@ def last_state(pieces: Sequence[Piece]) -> tuple[int, int, int, int] | None:
         last = next((at for at in reversed(range(len(later))) if later[at].sqrt_price_x96), None)
         if last is not None:
             end = later[last]
-            return end.sqrt_price_x96, end.tick, active_liquidity(later[last:]), end.block_number
+            active = active_liquidity(end.liquidity, end.tick, later[last + 1 :])
+            return end.sqrt_price_x96, end.tick, active, end.block_number
     return None
 
 

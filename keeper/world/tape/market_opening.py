@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from keeper.model.observation import Sample
 from keeper.world.tape.bar_market import BarMarket
+from keeper.world.tape.cut import CutEvents
 from keeper.world.tape.event_market import EventMarket
 from keeper.world.tape.market import TapeMarket
 from keeper.world.tape.range_fees_tape import FeeTerms, book_of, known_opening, opening_protocol_fee
@@ -37,5 +38,6 @@ def open_market(
         )
     cut = opening_protocol_fee(tape) if fee_protocol is None else fee_protocol
     terms = FeeTerms(identity.fee_pips, identity.tick_spacing, cut)
-    book = book_of(tape, terms, opening or known_opening(tape))
+    whole = tape.whole if isinstance(tape, CutEvents) else tape  # what stood there before is no news of later
+    book = book_of(whole, terms, opening or known_opening(tape))
     return EventMarket(tape, identity, chain_id, book=book, fee_protocol=cut or 0, prior=prior)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -60,11 +61,18 @@ class PastPool:
 
 @pytest.fixture(scope="session")
 def past_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastPool]:
+    with open_past_pool(tmp_path_factory.mktemp("solidity")) as pool:
+        yield pool
+
+
+@contextmanager
+def open_past_pool(scratch: Path) -> Iterator[PastPool]:
+    """The chain, until the end of the ``with``; ``scratch`` is a folder for the compiler."""
     with Anvil(AnvilOptions(genesis_seconds=GENESIS_SECONDS, history_states=1_024)) as anvil:
         deployment = deploy(anvil.rpc, PoolSpec(Fraction(2000)))
         path = generate(7, 2, start_price=START_PRICE, start_seconds=PATH_START_SECONDS)
         market = Market(anvil, deployment, path, MarketSettings(seed=7))
-        _live(anvil, deployment, market, tmp_path_factory.mktemp("solidity"))
+        _live(anvil, deployment, market, scratch)
         contracts = contracts_of(deployment)
         node = HttpNode([anvil.url], chain_id=CHAIN_ID)
         identity = resolve_pool(Multicall(node, contracts.multicall), contracts, deployment.pool)

@@ -7,17 +7,20 @@ from random import Random
 import pytest
 
 from keeper.model.full_math import Q128
+from keeper.model.observation import TickState
 from keeper.world.tape.events import EventKind, TapeEvent
 from keeper.world.tape.range_fees import RangeFees, RangeReckoner, TapeSpan
-from keeper.world.tape.range_fees_tape import FeeTerms, fees_of
-from keeper.world.tape.tick_book import LOGS_MISSING, SEED, TickBook, infer_book
+from keeper.world.tape.range_fees_tape import FeeTerms, book_of, fees_of, known_opening, opening_protocol_fee
+from keeper.world.tape.tape import Opening
+from keeper.world.tape.tick_book import LOGS_MISSING, SEED, KnownOpening, TickBook, infer_book
 from tests.world.tape.made_tape import MadeTape, RecordedPool
 
 LOW, HIGH = 193_800, 194_060
 BASE = 1_700_000_000_000_000_000
 ALL = TapeSpan((0, -1), (1 << 62, 0))
 OWN = 10**17 + 12_345
-RANGES = ((193_900, 193_950), (LOW, HIGH), (193_980, 193_990), (193_870, 193_930))
+# Wider than what `wander` mints and burns, so that nobody else puts anything into these positions.
+RANGES = ((193_900, 193_970), (LOW, HIGH), (193_810, 193_880), (193_870, 193_930))
 
 
 def made(seed: int, fee_protocol: tuple[int, int] = (0, 0)) -> RecordedPool:
@@ -56,22 +59,37 @@ def test_positions_earn_what_the_real_pool_owes_them(seed: int, fee_protocol: tu
     pool.wander(Random(seed), 60, LOW + 10, HIGH - 10)
     minted = {}
     for ticks in RANGES:
-        if ticks in pool.book.positions:
-            continue
         pool.change(*ticks, OWN)
         minted[ticks] = (pool.events[-1].block_number, 1)
-    assert len(minted) >= 3
     pool.wander(Random(seed + 50), 250, LOW + 10, HIGH - 10)
     book = infer_book(pool.events, 500, 10)
     terms = FeeTerms(500, 10, pool.fee_protocol)
     for ticks, place in minted.items():
-        if pool.book.positions[ticks] != OWN:
-            continue
         span = TapeSpan(place, (1 << 62, 0))
         fees = fees_of(MadeTape(pool.events), book, terms, ticks, OWN, span)
         assert (fees.fees_0, fees.fees_1) == owed(pool, ticks) == (fees.most_0, fees.most_1)
         assert fees.fees_0 > 1_000 and fees.fees_1 > 10**11 and fees.undetermined == ()
         assert fees == reckoned(pool.events, book, ticks, OWN, span, pool.fee_protocol)
+
+
+def test_an_opening_that_was_read_from_the_pool_leaves_nothing_undetermined() -> None:
+    """Ticks, price and the protocol's fee are the pool's own; a pool not born yet has none of them."""
+    pool = made(5, (4, 10))
+    ticks = (193_870, 193_930)
+    pool.change(*ticks, OWN)
+    born = MadeTape(list(pool.events), opening=Opening(0, 0, 0, 0, 0, 0, 0, 0, ()))
+    assert known_opening(born) == KnownOpening(()) and opening_protocol_fee(born) == 0
+    state = pool.real.state()
+    rows = tuple(TickState(tick, pool.book.gross[tick], net, 0, 0) for tick, net in sorted(pool.book.net.items()))
+    there = (state.sqrt_price_x96, state.tick, state.liquidity)
+    pool.forget()
+    pool.wander(Random(5), 80, LOW + 10, HIGH - 10)
+    tape = MadeTape(pool.events, opening=Opening(99, 198, *there, 0, 0, pool.fee_protocol, rows))
+    terms = FeeTerms(500, 10, opening_protocol_fee(tape))
+    fees = fees_of(tape, book_of(tape, terms, known_opening(tape)), terms, ticks, OWN, ALL)
+    assert (fees.fees_0, fees.fees_1) == owed(pool, ticks) and fees.undetermined == ()
+    bare = MadeTape(pool.events)
+    assert known_opening(bare) is None and opening_protocol_fee(bare) is None
 
 
 def test_the_span_leaves_its_start_out_and_takes_its_end_in() -> None:
@@ -142,8 +160,9 @@ def test_a_seed_whose_way_back_is_not_known_may_have_paid_all_of_its_fee() -> No
     assert fees.most_1 == -(-pool.events[0].amount_1 * 500 // 1_000_000) + 1
 
 
-def test_a_swap_over_an_unknown_stretch_is_bounded_by_its_path() -> None:
-    pool = RecordedPool(5)
+@pytest.mark.parametrize("fee_protocol", [(0, 0), (4, 10)])
+def test_a_swap_over_an_unknown_stretch_is_bounded_by_its_path(fee_protocol: tuple[int, int]) -> None:
+    pool = RecordedPool(5, fee_protocol=fee_protocol)
     pool.levels({-120: BASE, 20: 2 * BASE, 30: 3 * BASE, 40: 5 * BASE}, 120)
     pool.change(10, 40, OWN)
     pool.forget()
@@ -153,7 +172,7 @@ def test_a_swap_over_an_unknown_stretch_is_bounded_by_its_path() -> None:
     truth = tuple(now - then for now, then in zip(owed(pool, (10, 40)), before, strict=True))
     book = infer_book(pool.events, 500, 10)
     assert book.unknown
-    fees = reckoned(pool.events, book, (10, 40), OWN)
+    fees = reckoned(pool.events, book, (10, 40), OWN, fee_protocol=pool.fee_protocol)
     assert len(fees.undetermined) == 5 and fees.swaps_in_range == 5
     assert fees.fees_0 - 1 <= truth[0] <= fees.most_0 and fees.fees_1 - 1 <= truth[1] <= fees.most_1
     assert fees.fees_0 == pytest.approx(truth[0], rel=1e-9) and truth[0] > 10**11

@@ -11,9 +11,12 @@ from random import Random
 import pytest
 
 from keeper.errors import ConfigError
-from keeper.world.tape.crossing import PoolPoint, replay
+from keeper.model.swap import swap
+from keeper.model.ticks import MAX_TICK, MIN_TICK, sqrt_price_at_tick
+from keeper.world.tape.crossing import PoolPoint, replay, walk
 from keeper.world.tape.events import EventKind, TapeEvent
 from keeper.world.tape.tick_book import LOGS_MISSING, SEED, KnownOpening, Reconstruction, infer_book, reconstruct
+from keeper.world.tape.tick_book_live import LiveBook
 from keeper.world.tape.tick_book_rows import PlainEvents, TapeRows, other_interval
 from tests.world.tape.made_tape import MadeTape, RecordedPool
 
@@ -182,6 +185,31 @@ def test_the_rows_picked_from_columns_tell_the_same_book() -> None:
         assert len(picked) <= len(pool.events)
         assert all(pool.events[index] == event for index, event, _ in picked)
         assert infer_book(PlainEvents(rows), 500, 10) == infer_book(pool.events, 500, 10)
+
+
+def test_the_walk_is_the_swap_of_the_model_across_words_of_the_bitmap() -> None:
+    """Which is proved equal to the contract: amounts, end, fees; also where nothing is initialized for many words."""
+    rng = Random(11)
+    for _ in range(150):
+        spacing, fee_pips = rng.choice(((1, 100), (10, 500), (60, 3_000)))
+        lowers = [rng.randrange(-3_000, 2_000) * spacing for _ in range(6)]
+        book = LiveBook(spacing)
+        for lower in lowers:
+            liquidity, upper = rng.randrange(1, 10**20), lower + rng.randrange(1, 900) * spacing
+            book.add(lower, liquidity, liquidity)
+            book.add(upper, -liquidity, liquidity)
+        rows = book.within(MIN_TICK, MAX_TICK)
+        tick = rng.choice(lowers) + rng.randrange(spacing)
+        active = sum(net for place, net, _ in rows if place <= tick)
+        price, zero_for_one, down = sqrt_price_at_tick(tick), rng.random() < 0.5, rng.randrange(1, 2_000) * spacing
+        limit = sqrt_price_at_tick(tick - down if zero_for_one else tick + down)
+        amount = rng.choice((1 << 180, rng.randrange(1, 10**20), -rng.randrange(1, 10**20)))
+        nets = [(place, net) for place, net, _ in rows]
+        wanted = swap(price, tick, active, fee_pips, nets, zero_for_one, amount, limit, spacing)
+        done = walk(book, PoolPoint(price, tick, active), amount, limit, fee_pips, zero_for_one=zero_for_one)
+        assert (done.amount_0, done.amount_1) == (wanted.amount0, wanted.amount1)
+        assert done.end == PoolPoint(wanted.sqrt_price_x96, wanted.tick, wanted.liquidity)
+        assert sum(step.fee for step in done.steps) == wanted.fee_paid
 
 
 def test_a_swap_that_moves_no_price_is_walked() -> None:
