@@ -106,7 +106,7 @@ def test_killed_at_any_moment_and_typed_again(
         (("--from", "0", "--to", "5", "--pool", "0x12"), 2, "'0x12' is not an address"),
         (("--from", "0", "--to", "5", "--pool", "0x" + "11" * 20), 2, "there is no contract at the pool address"),
         (("--from", "0", "--to", "5", "--chain", "locl"), 2, "no chain is called 'locl'; did you mean"),
-        (("--from", "0", "--to", "5", "--rpc", "nonsense"), 2, "--rpc is not a URL of the form"),
+        (("--from", "0", "--to", "5", "--rpc", "nonsense"), 2, "an rpc entry is not a URL of the form https://host"),
         (("--from", "0", "--to", "5", "--rpc", "http://127.0.0.1:9/x"), 3, "cannot be reached"),
         (("--from", "0", "--to", "1"), 2, "has no rows: fetch it again, or choose a time in which the pool traded"),
     ],
