@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow.parquet
@@ -90,8 +90,8 @@ def test_words_for_people(keeper: Keeper) -> None:
 def test_blocks_without_a_log_are_whole_and_liquidity_that_was_not_there_is_told(keeper: Keeper) -> None:
     asked = ("fees", "--data", str(real_file(DAY)), *ASKED[:4], "--json", "--liquidity")
 
-    def earned(begin: str, end: str, liquidity: int = 10**16) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = keeper(*asked, str(liquidity), "--from-block", begin, "--to-block", end).json
+    def earned(begin: str, end: str, liquidity: int = 10**16) -> dict[str, Any]:
+        found: dict[str, Any] = keeper(*asked, str(liquidity), "--from-block", begin, "--to-block", end).json
         return found
 
     logs = [row for row in rows(DAY) if row["event"] == "SWAP" and 193_890 <= row["tick"] < 194_030][5:7]

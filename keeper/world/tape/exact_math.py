@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from keeper.model.swap_step import PIPS
 from keeper.model.ticks import INVERSE_SQRT_POWERS_X128
-from keeper.world.tape.limbs import as_word, full_product, inner, leading_zeros, shifted_left, u128, u256, u512
+from keeper.world.tape.limbs import as_word, full_product, inner, leading_zeros, shifted_left, u128, u256, u512, kept_apart
 from keeper.world.tape.limbs_division import div_rounding_up, divide, inverse_of, mul_div, mul_div_rounding_up, scaled
 
 _TABLE_BITS: Final = 10
@@ -57,6 +57,7 @@ _POWERS: Final = _limbs(list(INVERSE_SQRT_POWERS_X128))
 @inner
 def sqrt_price_at_tick(tick: int) -> int:
     """``TickMath.getSqrtRatioAtTick`` of a tick within its bounds."""
+    kept_apart()
     bits = abs(tick)
     low = bits & ((1 << _TABLE_BITS) - 1)
     ratio = u256(_LOW_BITS[low, 0]) | u256(_LOW_BITS[low, 1]) << 64
@@ -79,6 +80,7 @@ def tick_at_sqrt_price(price: int) -> int:
     A logarithm in floating point guesses it to 1e-8 ticks (the rounding of the ticks' own prices adds 5e-6); nearer to
     a tick than a thousandth the prices themselves decide, so the answer is exact.
     """
+    kept_apart()
     zeros = leading_zeros(price)  # 96 to 223: a price has 33 to 160 bits
     top = as_word(shifted_left(price << 96, zeros - 96) >> 192)
     guess = (math.log2(float(top)) + float(96 - zeros)) * _TICKS_PER_OCTAVE
@@ -94,6 +96,7 @@ def tick_at_sqrt_price(price: int) -> int:
 def amount0_delta(lower: int, upper: int, liquidity: int, round_up: bool) -> int:
     """Token0 of ``liquidity`` between two prices in rising order. Dividing twice, rounded the same way both times, is
     dividing once by the product, and that is what is done where the product fits."""
+    kept_apart()
     numerator, distance = u256(liquidity) << 96, upper - lower
     if upper >> 128 == 0:
         quotient, exact = divide(full_product(numerator, distance), upper * lower)
@@ -178,6 +181,7 @@ def less_fee(amount: int, fee_pips: int) -> int:
 def swap_step(current: int, target: int, liquidity: int, remaining: int, fee: Fee) -> tuple[int, int, int, int]:
     """``SwapMath.computeSwapStep``: the price reached, input without fee, output, fee. ``liquidity`` is a ``u128``;
     ``remaining`` is signed in two's complement (negative: exact output)."""
+    kept_apart()
     zero_for_one = current >= target
     if remaining >> 255 == 0:
         usable = less_fee(remaining, fee[0])

@@ -22,7 +22,7 @@ from keeper.model.full_math import MAX_UINT256
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.tape.events import limbs, unsigned
 from keeper.world.tape.exact_state import Words, load_128, load_256, store_256
-from keeper.world.tape.limbs import as_int, full_product, inner, u256, u512
+from keeper.world.tape.limbs import as_int, full_product, inner, u256, u512, kept_apart
 from keeper.world.tape.limbs_division import divide
 
 _END: Final = 5
@@ -98,6 +98,7 @@ def _passed(fee: int, start: int, stop: int, end: int, side: int) -> int:
 def earn_step(own: Words, liquidity: int, start: int, end: int, tick: int, fee: int, side: int) -> None:
     """Share the fee of one step among the recorded liquidity and ours. Where ends of ours cut the step, each stretch has
     the part of the fee that its move would have cost at constant liquidity. ``tick``: the pool's while the step ran."""
+    kept_apart()
     if start == end:
         _credit(own, _ends_up_to(own, tick), liquidity, fee, side)
         return

@@ -37,7 +37,7 @@ from keeper.world.tape.exact_state import (
     store_128,
     store_256,
 )
-from keeper.world.tape.limbs import as_int, as_word, entry, inner, u128, u256, u512
+from keeper.world.tape.limbs import as_int, as_word, entry, inner, u128, u256, u512, kept_apart
 from keeper.world.tape.limbs_division import divide
 
 DONE: Final = 0
@@ -130,6 +130,7 @@ def swap_into(
     of our own (``exact_own``) its share of every step's fee; FITTING does too and makes the last step's fee what is left
     of the input that stands in ``found`` at FEE_PAID.
     """
+    kept_apart()
     price, fitted = load_256(pool, PRICE), load_256(found, at + FEE_PAID)
     for index in range(at, at + OUTCOME):
         found[index] = as_word(0)

@@ -224,6 +224,18 @@ u64, u128, u256, u512 = _conversion(64), _conversion(128), _conversion(256), _co
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def kept_apart(typing_context: Any) -> Any:  # noqa: ARG001
+    """As the first statement of a function: LLVM does not copy it into its callers. The large ones, called from many
+    places, would multiply the time it takes to compile."""
+
+    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ARG001
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def as_word(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     """The lowest 64 bits as the ``uint64`` that numpy arrays hold."""
 

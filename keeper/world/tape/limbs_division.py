@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from keeper.world.tape.limbs import as_int, full_product, inner, leading_zeros, shifted_left, u64, u128, u256, u512
+from keeper.world.tape.limbs import as_int, full_product, inner, leading_zeros, shifted_left, u64, u128, u256, u512, kept_apart
 
 _RECIPROCAL_OF_9_BITS: Final = np.array([0x7FD00 // top for top in range(256, 512)], dtype=np.uint64)
 
@@ -160,6 +160,7 @@ def divide(number: int, divisor: int) -> tuple[int, bool]:
     The caller has made sure that the divisor is above ``number >> 256`` (so not zero): else the quotient would not fit
     in 256 bits, and where that can happen the contract reverts.
     """
+    kept_apart()
     if divisor >> 64 == 0:
         return _by_one_digit(number, u64(divisor))
     if divisor >> 128 == 0:
