@@ -130,7 +130,7 @@ def test_a_url_s_key_is_never_shown(ask: Keeper, pool: PastPool) -> None:
     with HostileNode(pool.anvil.url) as node:
         url = f"{node.url}/v3/{SECRET}?key={SECRET}"
         good = ask("--from", "0", "--to", "20", "--out", "tape", "--rpc", url)
-        node.on("eth_getLogs", refuse(f"unauthorised: {SECRET}"))
+        node.on("eth_getBlockByNumber", refuse(f"unauthorised: {SECRET}"))
         refused = ask("--from", "0", "--to", "30", "--out", "other", "--rpc", url)
         node.on("*", status(401))
         locked = ask("--from", "0", "--to", "30", "--out", "other", "--rpc", url)
