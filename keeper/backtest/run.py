@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from math import isqrt
 from pathlib import Path
 from typing import Final
@@ -108,7 +107,7 @@ def _runner(past: Opened, settings: BacktestSettings, journal: SqlJournal) -> Pa
     is_token0 = strategy.quote == "token0"
     balances = starting_balances(past.market.state(), worth, is_token0, settings.start_mix)
     terms = PaperTerms(settings.account, settings.latency_blocks, past.gas, past.native_price)
-    return PaperRunner(past.market, strategy, journal, terms, balances, settings.artifacts)
+    return PaperRunner(past.market, strategy, journal, terms, balances, settings.artifacts, settings.detector)
 
 
 def _live(runner: PaperRunner, past: Opened, progress: Progress) -> None:

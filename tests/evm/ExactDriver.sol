@@ -23,6 +23,16 @@ contract ExactDriver is PoolDriver, IUniswapV3FlashCallback {
         state = read(pool);
     }
 
+    /// @notice A swap and nothing else, to be timed.
+    function trade(
+        IUniswapV3Pool pool,
+        bool zeroForOne,
+        int256 amountSpecified,
+        uint160 sqrtPriceLimitX96
+    ) external returns (int256 amount0, int256 amount1) {
+        return pool.swap(address(this), zeroForOne, amountSpecified, sqrtPriceLimitX96, '');
+    }
+
     /// @param data what is lent and what is paid for it: (amount0, amount1, paid0, paid1)
     function uniswapV3FlashCallback(
         uint256,

@@ -73,10 +73,22 @@ class EvmPool:
 
     def drive(self, signature: str, *arguments: int) -> Answer:
         """A call of the pool by the driver: the words of the answer (None: it reverted), and the pool after it."""
+        return self.answer(self.send(self.packed(signature, *arguments)))
+
+    def trade_call(self, zero_for_one: bool, amount: int, limit: int) -> bytes:
+        """A bare swap by the driver, ready for ``send``; the answer is both amounts."""
+        return selector("trade(address,bool,int256,uint160)") + pack((self._word, zero_for_one, amount, limit))
+
+    def packed(self, signature: str, *arguments: int) -> bytes:
         data = selector(signature) + pack(arguments)
         head = selector("perform(address,bytes)") + pack((self._word, 64, len(data)))
-        reply = self._evm.message_call(SENDER, self.driver, calldata=head + data.ljust(-(-len(data) // 32) * 32, b"\0"))
-        words = unpack(bytes(reply))
+        return head + data.ljust(-(-len(data) // 32) * 32, b"\0")
+
+    def send(self, call: bytes) -> bytes:
+        return bytes(self._evm.message_call(SENDER, self.driver, calldata=call))
+
+    def answer(self, reply: bytes) -> Answer:
+        words = unpack(reply)
         return (words[1], words[2]) if words[0] else None, _state(words[3:])
 
     def call_as(self, caller: str, signature: str, *arguments: int) -> Answer:

@@ -48,6 +48,7 @@ from keeper.world.tape.exact_state import (
     RECORD,
     TICK,
     Words,
+    lay_book,
     new_pool,
     with_room,
 )
@@ -108,17 +109,8 @@ class ExactPool:
         if not 0 <= active <= MAX_UINT128:
             raise ValueError(f"the book adds up to an active liquidity of {active} at tick {tick}")
         pool._pool = words = with_room(pool._pool, len(book))
-        for index, (at, gross, net) in enumerate(book):
-            outside_0, outside_1 = (fee_growth_outside_x128 or {}).get(at, (0, 0))
-            record = int(words[ORDER + 2 * index + 1])
-            pool._put(ORDER + 2 * index, at, 1)
-            pool._put(record + GROSS, gross, 2)
-            pool._put(record + NET, net, 2)
-            pool._put(record + OUTSIDE, outside_0, 4)
-            pool._put(record + OUTSIDE + 4, outside_1, 4)
-        words[COUNT], words[CURSOR] = len(book), sum(entry[0] <= tick for entry in book)
+        lay_book(words, tick, book, fee_growth_outside_x128 or {})
         words[FEE_PROTOCOL : FEE_PROTOCOL + 2] = fee_protocol
-        pool._put(TICK, tick, 1)
         pool._put(PRICE, sqrt_price_x96, 4)
         pool._put(LIQUIDITY, active, 2)
         for token, growth_x128 in enumerate(fee_growth_global_x128):
@@ -145,7 +137,7 @@ class ExactPool:
         """Add liquidity; what it costs of token0 and token1. MathError where the contract reverts."""
         if not 0 < liquidity <= MAX_INT128:
             raise MathError("mint: liquidity must be above zero and below 2**127")
-        self._pool = with_room(self._pool, 2)
+        self.words_with_room(2)
         return self._modify(owner, lower_tick, upper_tick, liquidity)
 
     def burn(self, owner: Hashable, lower_tick: int, upper_tick: int, liquidity: int) -> tuple[int, int]:
@@ -292,6 +284,11 @@ class ExactPool:
         inside = unsigned(words[INSIDE : INSIDE + 4]), unsigned(words[INSIDE + 4 : INSIDE + 8])
         owed = unsigned(words[OWED : OWED + 2]), unsigned(words[OWED + 2 : OWED + 4])
         return PositionInfo(unsigned(words[HELD : HELD + 2]), inside, owed)
+
+    def words_with_room(self, ticks: int) -> Words:
+        """The state itself, with room for so many more initialized ticks: for compiled code alone."""
+        self._pool = with_room(self._pool, ticks)
+        return self._pool
 
     def _modify(self, owner: Hashable, lower_tick: int, upper_tick: int, change: int) -> tuple[int, int]:
         self._require_price()

@@ -28,7 +28,7 @@ from keeper.world.tape.exact_state import (
     store_256,
 )
 from keeper.world.tape.exact_swap import add_signed
-from keeper.world.tape.limbs import as_int, entry, full_product, inner, u128, u256
+from keeper.world.tape.limbs import as_int, entry, full_product, inner, u128, u256, kept_apart
 
 DONE: Final = 0
 TICK_IS_UNUSABLE: Final = 5
@@ -45,6 +45,7 @@ POSITION: Final = 14
 @inner
 def tick_refuses(pool: Words, tick: int, change: int, upper: bool, most: int) -> int:
     """Why ``Tick.update`` and ``flipTick`` would refuse a change of liquidity at this tick; DONE if not at all."""
+    kept_apart()
     record, gross, net = record_of(pool, tick), u128(0), u128(0)
     if record >= 0:
         gross, net = load_128(pool, record + GROSS), load_128(pool, record + NET)
@@ -64,6 +65,7 @@ def tick_refuses(pool: Words, tick: int, change: int, upper: bool, most: int) ->
 def update_tick(pool: Words, tick: int, change: int, upper: bool) -> None:
     """``Tick.update`` of a change that is not refused; a tick is forgotten with its last liquidity (the fee growth
     inside a position is read before that)."""
+    kept_apart()
     record = record_of(pool, tick)
     if record < 0:
         record = insert_tick(pool, tick)
@@ -86,6 +88,7 @@ def forget_if_empty(pool: Words, tick: int) -> None:
 @inner
 def growth_inside(pool: Words, lower: int, upper: int, token: int) -> int:
     """``Tick.getFeeGrowthInside`` of one token, Q128.128 modulo 2**256."""
+    kept_apart()
     total = load_256(pool, GROWTH + 4 * token)
     outside_lower, outside_upper = u256(0), u256(0)
     record = record_of(pool, lower)
@@ -124,9 +127,7 @@ def _amounts(pool: Words, lower: int, upper: int, liquidity: int, round_up: bool
 
 
 @entry
-def modify_position(
-    pool: Words, position: Words, lower: int, upper: int, limits: Words, outcome: Words
-) -> int:
+def modify_position(pool: Words, position: Words, lower: int, upper: int, limits: Words, outcome: Words) -> int:
     """Mint (a positive change), burn (a negative one) or poke (none); why it is refused, or DONE. ``limits``: the change
     and the most liquidity of one tick, two words each. ``outcome`` takes both amounts."""
     change, most = load_128(limits, 0), load_128(limits, 2)

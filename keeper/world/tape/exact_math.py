@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from keeper.model.swap_step import PIPS
 from keeper.model.ticks import INVERSE_SQRT_POWERS_X128
-from keeper.world.tape.limbs import as_word, full_product, inner, leading_zeros, shifted_left, u128, u256, u512
-from keeper.world.tape.limbs_division import div_rounding_up, divide, mul_div, mul_div_rounding_up
+from keeper.world.tape.limbs import as_word, full_product, inner, leading_zeros, shifted_left, u128, u256, u512, kept_apart
+from keeper.world.tape.limbs_division import div_rounding_up, divide, inverse_of, mul_div, mul_div_rounding_up, scaled
 
 _TABLE_BITS: Final = 10
 _TICK_BITS: Final = len(INVERSE_SQRT_POWERS_X128)
@@ -45,6 +45,11 @@ def _ratios_of_low_bits() -> list[int]:
     return ratios
 
 
+# A pool's fee in pips, and the inverse of 1e6 less the fee with its shift (``inverse_of``).
+Fee = tuple[int, int, int]
+
+_PIPS_SHIFT: Final = inverse_of(PIPS)[1]
+_PIPS_INVERSE: Final = _limbs([inverse_of(PIPS)[0]])[0]
 _LOW_BITS: Final = _limbs(_ratios_of_low_bits())
 _POWERS: Final = _limbs(list(INVERSE_SQRT_POWERS_X128))
 
@@ -52,6 +57,7 @@ _POWERS: Final = _limbs(list(INVERSE_SQRT_POWERS_X128))
 @inner
 def sqrt_price_at_tick(tick: int) -> int:
     """``TickMath.getSqrtRatioAtTick`` of a tick within its bounds."""
+    kept_apart()
     bits = abs(tick)
     low = bits & ((1 << _TABLE_BITS) - 1)
     ratio = u256(_LOW_BITS[low, 0]) | u256(_LOW_BITS[low, 1]) << 64
@@ -74,6 +80,7 @@ def tick_at_sqrt_price(price: int) -> int:
     A logarithm in floating point guesses it to 1e-8 ticks (the rounding of the ticks' own prices adds 5e-6); nearer to
     a tick than a thousandth the prices themselves decide, so the answer is exact.
     """
+    kept_apart()
     zeros = leading_zeros(price)  # 96 to 223: a price has 33 to 160 bits
     top = as_word(shifted_left(price << 96, zeros - 96) >> 192)
     guess = (math.log2(float(top)) + float(96 - zeros)) * _TICKS_PER_OCTAVE
@@ -89,6 +96,7 @@ def tick_at_sqrt_price(price: int) -> int:
 def amount0_delta(lower: int, upper: int, liquidity: int, round_up: bool) -> int:
     """Token0 of ``liquidity`` between two prices in rising order. Dividing twice, rounded the same way both times, is
     dividing once by the product, and that is what is done where the product fits."""
+    kept_apart()
     numerator, distance = u256(liquidity) << 96, upper - lower
     if upper >> 128 == 0:
         quotient, exact = divide(full_product(numerator, distance), upper * lower)
@@ -154,27 +162,39 @@ def amount_out(current: int, reached: int, liquidity: int, zero_for_one: bool) -
 
 
 @inner
-def fee_on(paid: int, fee_pips: int) -> int:
+def fee_on(paid: int, fee: Fee) -> int:
     """The fee that belongs to an input without fee, rounded up."""
-    return mul_div_rounding_up(paid, u256(fee_pips), u256(PIPS - fee_pips))
+    fee_pips, inverse, shift = fee
+    quotient, exact = scaled(paid, fee_pips, PIPS - fee_pips, inverse, shift)
+    return quotient if exact else quotient + 1
 
 
 @inner
-def swap_step(current: int, target: int, liquidity: int, remaining: int, fee_pips: int) -> tuple[int, int, int, int]:
+def less_fee(amount: int, fee_pips: int) -> int:
+    """What remains of an input when its fee is taken off, rounded down."""
+    inverse = u128(_PIPS_INVERSE[0]) | u128(_PIPS_INVERSE[1]) << 64
+    quotient, _ = scaled(amount, PIPS - fee_pips, PIPS, inverse, _PIPS_SHIFT)
+    return quotient
+
+
+@inner
+def swap_step(current: int, target: int, liquidity: int, remaining: int, fee: Fee) -> tuple[int, int, int, int]:
     """``SwapMath.computeSwapStep``: the price reached, input without fee, output, fee. ``liquidity`` is a ``u128``;
     ``remaining`` is signed in two's complement (negative: exact output)."""
+    kept_apart()
     zero_for_one = current >= target
     if remaining >> 255 == 0:
-        less_fee = mul_div(remaining, u256(PIPS - fee_pips), u256(PIPS))
+        usable = less_fee(remaining, fee[0])
         paid = amount_in(current, target, liquidity, zero_for_one)
-        if less_fee >= paid:
-            return target, paid, amount_out(current, target, liquidity, zero_for_one), fee_on(paid, fee_pips)
-        reached = next_price_from_input(current, liquidity, less_fee, zero_for_one)
+        reached = target
+        if usable < paid:
+            reached = next_price_from_input(current, liquidity, usable, zero_for_one)
+        received = amount_out(current, reached, liquidity, zero_for_one)
         if reached == target:
-            return target, paid, amount_out(current, target, liquidity, zero_for_one), fee_on(paid, fee_pips)
+            return reached, paid, received, fee_on(paid, fee)
         paid = amount_in(current, reached, liquidity, zero_for_one)
         # The input is used up here: whatever the price move did not take is fee.
-        return reached, paid, amount_out(current, reached, liquidity, zero_for_one), remaining - paid
+        return reached, paid, received, remaining - paid
     wanted = u256(0) - remaining
     received = amount_out(current, target, liquidity, zero_for_one)
     reached = target
@@ -183,4 +203,4 @@ def swap_step(current: int, target: int, liquidity: int, remaining: int, fee_pip
         if reached != target:
             received = amount_out(current, reached, liquidity, zero_for_one)
     paid = amount_in(current, reached, liquidity, zero_for_one)
-    return reached, paid, received if received < wanted else wanted, fee_on(paid, fee_pips)
+    return reached, paid, received if received < wanted else wanted, fee_on(paid, fee)

@@ -9,13 +9,17 @@ beside it without a search.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keeper.model.swap_step import PIPS
+from keeper.world.tape.events import limbs
 from keeper.world.tape.exact_math import sqrt_price_at_tick
 from keeper.world.tape.limbs import as_int, as_word, inner, u128, u256
+from keeper.world.tape.limbs_division import inverse_of
 
 Words = NDArray[np.uint64]
 
@@ -31,8 +35,9 @@ CAPACITY: Final = 21  # the most there may be
 FEE_PROTOCOL: Final = 22  # of token0, then of token1
 FEE_PIPS: Final = 24
 SPACING: Final = 25
+INVERSE: Final = 26  # of 1e6 less the fee, two words, and its shift
 # The memory of prices: a tick and its price, five words.
-KNOWN: Final = 26
+KNOWN: Final = 29
 KNOWN_PRICES: Final = 2048  # a power of two
 ORDER: Final = KNOWN + 5 * KNOWN_PRICES
 # In a record.
@@ -47,6 +52,8 @@ def new_pool(fee_pips: int, tick_spacing: int, capacity: int = 64) -> Words:
     """The words of a pool without a price and without liquidity."""
     pool = np.zeros(ORDER + (2 + RECORD) * capacity, dtype=np.uint64)
     pool[FEE_PIPS], pool[SPACING], pool[CAPACITY] = fee_pips, tick_spacing, capacity
+    inverse, shift = inverse_of(PIPS - fee_pips)
+    pool[INVERSE : INVERSE + 3] = inverse & (1 << 64) - 1, inverse >> 64, shift
     pool[KNOWN:ORDER:5] = 1 << 63  # no tick
     pool[ORDER + 1 : ORDER + 2 * capacity : 2] = ORDER + 2 * capacity + RECORD * np.arange(capacity)
     return pool
@@ -66,6 +73,21 @@ def with_room(pool: Words, ticks: int) -> Words:
     records = larger[ORDER + 2 * room :].reshape(room, RECORD)
     records[:count] = pool[places[:, None] + np.arange(RECORD)]
     return larger
+
+
+def lay_book(
+    pool: Words, tick: int, book: Sequence[tuple[int, int, int]], outside_x128: Mapping[int, tuple[int, int]]
+) -> None:
+    """Put (tick, gross, net) of every initialized tick, in rising order, and the current tick into an empty pool."""
+    for index, (at, gross, net) in enumerate(book):
+        growth_0, growth_1 = outside_x128.get(at, (0, 0))
+        record = int(pool[ORDER + 2 * index + 1])
+        pool[ORDER + 2 * index] = limbs([at], 1)[0, 0]
+        pool[record : record + UNDO] = np.concatenate(
+            [limbs([gross, net], 2), limbs([growth_0, growth_1], 4)], axis=None
+        )
+    pool[COUNT], pool[CURSOR] = len(book), sum(at <= tick for at, _, _ in book)
+    pool[TICK] = limbs([tick], 1)[0, 0]
 
 
 @inner

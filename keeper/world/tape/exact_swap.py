@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MAX_TICK, MIN_SQRT_PRICE_X96, MIN_TICK
 from keeper.world.tape.exact_math import swap_step, tick_at_sqrt_price
+from keeper.world.tape.exact_own import earn_step
 from keeper.world.tape.exact_state import (
     COUNT,
     CURSOR,
     FEE_PIPS,
     FEE_PROTOCOL,
     GROWTH,
+    INVERSE,
     LIQUIDITY,
     NET,
     ORDER,
@@ -35,7 +37,7 @@ from keeper.world.tape.exact_state import (
     store_128,
     store_256,
 )
-from keeper.world.tape.limbs import as_int, as_word, entry, inner, u128, u256, u512
+from keeper.world.tape.limbs import as_int, as_word, entry, inner, u128, u256, u512, kept_apart
 from keeper.world.tape.limbs_division import divide
 
 DONE: Final = 0
@@ -43,6 +45,11 @@ AMOUNT_IS_ZERO: Final = 1
 LIMIT_IS_WRONG: Final = 2
 LIQUIDITY_OVERFLOWS: Final = 3
 GROWTH_OVERFLOWS: Final = 4
+
+PLAIN: Final = 0
+TRIAL: Final = 1
+EARNING: Final = 2
+FITTING: Final = 3
 
 # What is found of a swap, in words.
 AMOUNT_0: Final = 0
@@ -114,16 +121,26 @@ def _undo_crossings(pool: Words, reached: int) -> None:
 
 
 @inner
-def _swap(pool: Words, zero_for_one: bool, amount: int, limit: int) -> tuple[int, int, int, int, int]:
-    """Status, the specified amount as far as it was used, the other amount, fee paid, protocol fee."""
-    nothing = u256(0)
-    price = load_256(pool, PRICE)
+def swap_into(
+    pool: Words, zero_for_one: bool, amount: int, limit: int, found: Words, at: int, own: Words, mode: int
+) -> int:
+    """One swap; why it is refused, or DONE. What it did goes into ``found`` from ``at`` on (OUTCOME words).
+
+    ``mode`` PLAIN is the contract's swap. TRIAL tells what it would do and leaves the pool alone. EARNING gives liquidity
+    of our own (``exact_own``) its share of every step's fee; FITTING does too and makes the last step's fee what is left
+    of the input that stands in ``found`` at FEE_PAID.
+    """
+    kept_apart()
+    price, fitted = load_256(pool, PRICE), load_256(found, at + FEE_PAID)
+    for index in range(at, at + OUTCOME):
+        found[index] = as_word(0)
     if amount == 0:
-        return AMOUNT_IS_ZERO, nothing, nothing, nothing, u128(0)
+        return AMOUNT_IS_ZERO
     if not _limit_is_allowed(price, limit, zero_for_one):
-        return LIMIT_IS_WRONG, nothing, nothing, nothing, u128(0)
+        return LIMIT_IS_WRONG
     side = 0 if zero_for_one else 1
-    fee_pips, fee_protocol = as_int(pool[FEE_PIPS]), as_int(pool[FEE_PROTOCOL + side])
+    fees = as_int(pool[FEE_PIPS]), load_128(pool, INVERSE), as_int(pool[INVERSE + 2])
+    fee_protocol = as_int(pool[FEE_PROTOCOL + side])
     liquidity = load_128(pool, LIQUIDITY)
     growth, other_growth = load_256(pool, GROWTH + 4 * side), load_256(pool, GROWTH + 4 - 4 * side)
     tick, cursor = as_int(pool[TICK]), as_int(pool[CURSOR])
@@ -135,7 +152,9 @@ def _swap(pool: Words, zero_for_one: bool, amount: int, limit: int) -> tuple[int
         sqrt_next = known_price_at(pool, tick_next)
         beyond = sqrt_next < limit if zero_for_one else sqrt_next > limit
         start = price
-        price, paid, received, fee = swap_step(start, limit if beyond else sqrt_next, liquidity, remaining, fee_pips)
+        price, paid, received, fee = swap_step(start, limit if beyond else sqrt_next, liquidity, remaining, fees)
+        if mode == FITTING and price == limit:
+            fee = fitted - calculated - paid if fitted > calculated + paid else u256(0)
         fee_paid += fee
         if exact_input:
             remaining -= paid + fee
@@ -153,6 +172,8 @@ def _swap(pool: Words, zero_for_one: bool, amount: int, limit: int) -> tuple[int
                 break
             grown, _ = divide(u512(fee) << 128, u256(liquidity))
             growth += grown
+        if mode >= EARNING:
+            earn_step(own, liquidity, start, price, tick, fee, side)
         if price == sqrt_next:
             tick = tick_next - 1 if zero_for_one else tick_next
             if record >= 0:
@@ -164,28 +185,25 @@ def _swap(pool: Words, zero_for_one: bool, amount: int, limit: int) -> tuple[int
                     break
         elif price != start:
             tick = tick_at_sqrt_price(price)
-    if status != DONE:
+    if status != DONE or mode == TRIAL:
         _undo_crossings(pool, cursor)
-        return status, nothing, nothing, nothing, u128(0)
-    pool[TICK] = as_word(tick)
-    pool[CURSOR] = as_word(cursor)
-    store_256(pool, PRICE, price)
-    store_128(pool, LIQUIDITY, liquidity)
-    store_256(pool, GROWTH + 4 * side, growth)
-    fees_at = PROTOCOL_FEES + 2 * side
-    store_128(pool, fees_at, load_128(pool, fees_at) + protocol)
-    return status, amount - remaining, calculated, fee_paid, protocol
-
-
-@inner
-def _swap_into(pool: Words, zero_for_one: bool, amount: int, limit: int, found: Words, at: int) -> int:
-    """A swap whose amounts and fees are put into ``found`` from ``at`` on; its status."""
-    status, done, calculated, fee_paid, protocol = _swap(pool, zero_for_one, amount, limit)
-    token0_specified = zero_for_one == (amount >> 255 == 0)
-    store_256(found, at + AMOUNT_0, done if token0_specified else calculated)
-    store_256(found, at + AMOUNT_1, calculated if token0_specified else done)
+    if status != DONE:
+        return status
+    token0_specified = zero_for_one == exact_input
+    store_256(found, at + AMOUNT_0, amount - remaining if token0_specified else calculated)
+    store_256(found, at + AMOUNT_1, calculated if token0_specified else amount - remaining)
+    store_256(found, at + PRICE_AFTER, price)
+    store_128(found, at + LIQUIDITY_AFTER, liquidity)
+    found[at + TICK_AFTER] = as_word(tick)
     store_256(found, at + FEE_PAID, fee_paid)
     store_128(found, at + PROTOCOL_FEE, protocol)
+    if mode != TRIAL:
+        pool[TICK], pool[CURSOR] = as_word(tick), as_word(cursor)
+        store_256(pool, PRICE, price)
+        store_128(pool, LIQUIDITY, liquidity)
+        store_256(pool, GROWTH + 4 * side, growth)
+        fees_at = PROTOCOL_FEES + 2 * side
+        store_128(pool, fees_at, load_128(pool, fees_at) + protocol)
     return status
 
 
@@ -195,7 +213,8 @@ def swap_many(pool: Words, zero_for_one: NDArray[np.bool_], amounts: Words, limi
     OUTCOME words for each."""
     for index in range(len(zero_for_one)):
         amount, limit, at = load_256(amounts, 4 * index), load_256(limits, 4 * index), OUTCOME * index
-        found[at + STATUS] = as_word(_swap_into(pool, zero_for_one[index], amount, limit, found, at))
-        store_256(found, at + PRICE_AFTER, load_256(pool, PRICE))
-        store_128(found, at + LIQUIDITY_AFTER, load_128(pool, LIQUIDITY))
-        found[at + TICK_AFTER] = pool[TICK]
+        status = swap_into(pool, zero_for_one[index], amount, limit, found, at, found, PLAIN)
+        if status != DONE:
+            found[at + STATUS], found[at + TICK_AFTER] = as_word(status), pool[TICK]
+            store_256(found, at + PRICE_AFTER, load_256(pool, PRICE))
+            store_128(found, at + LIQUIDITY_AFTER, load_128(pool, LIQUIDITY))

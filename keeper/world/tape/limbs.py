@@ -16,9 +16,11 @@ Importing this imports numba (about a second): only ``world/tape`` does.
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import numba
 from llvmlite import ir
@@ -48,15 +50,28 @@ class _WideModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, wide, ir.IntType(wide.bits))
 
 
+def _digest_of_sources() -> str:
+    files = sorted(path for name in ("limbs*.py", "exact*.py") for path in Path(__file__).parent.glob(name))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
+_SOURCES: Final = _digest_of_sources()
+
+
 def entry(function: _Function) -> _Function:
-    """Compiled at its first call and kept on disk: what Python calls. numba's cache watches the file of this function
-    alone: after a change in a file it calls, remove ``__pycache__/*.nb?`` (an installation writes all anew)."""
+    """Compiled at its first call and kept on disk: what Python calls.
+
+    numba's cache would notice a change of this function's own file alone, and go on running old arithmetic after a change
+    in a file it calls. So what is kept is stamped with the text of all files of the engine.
+    """
     try:
-        return cast(_Function, numba.njit(cache=True, error_model="numpy")(function))
+        machine = numba.njit(cache=True, error_model="numpy")(function)
     except RuntimeError as error:  # no folder at all can hold the cache: compile afresh in this process
         if "cannot cache" not in str(error):
             raise
         return cast(_Function, numba.njit(error_model="numpy")(function))
+    machine._cache._cache_file._source_stamp = _SOURCES
+    return cast(_Function, machine)
 
 
 def inner(function: _Function) -> _Function:
@@ -209,6 +224,18 @@ u64, u128, u256, u512 = _conversion(64), _conversion(128), _conversion(256), _co
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def kept_apart(typing_context: Any) -> Any:  # noqa: ARG001
+    """As the first statement of a function: LLVM does not copy it into its callers. The large ones, called from many
+    places, would multiply the time it takes to compile."""
+
+    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ARG001
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def as_word(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     """The lowest 64 bits as the ``uint64`` that numpy arrays hold."""
 
@@ -252,7 +279,9 @@ def shifted_left(typing_context: Any, value: Any, count: Any) -> Any:  # noqa: A
         moved = [builder.select(whole, lower, limb) for limb, lower in zip(limbs, [zero, *limbs], strict=False)]
         kind = ir.FunctionType(_LIMB, [_LIMB] * 3)
         funnel = builder.module.declare_intrinsic("llvm.fshl", [_LIMB], kind)  # takes the count modulo 64
-        turned = [builder.call(funnel, [limb, lower, amount]) for limb, lower in zip(moved, [zero, *moved], strict=False)]
+        turned = [
+            builder.call(funnel, [limb, lower, amount]) for limb, lower in zip(moved, [zero, *moved], strict=False)
+        ]
         return _joined(builder, turned, values[0].type.width)
 
     return value(value, types.unliteral(count)), emit

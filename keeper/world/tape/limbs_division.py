@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from keeper.world.tape.limbs import as_int, full_product, inner, leading_zeros, shifted_left, u64, u128, u256, u512
+from keeper.world.tape.limbs import as_int, full_product, inner, leading_zeros, shifted_left, u64, u128, u256, u512, kept_apart
 
 _RECIPROCAL_OF_9_BITS: Final = np.array([0x7FD00 // top for top in range(256, 512)], dtype=np.uint64)
 
@@ -160,11 +160,35 @@ def divide(number: int, divisor: int) -> tuple[int, bool]:
     The caller has made sure that the divisor is above ``number >> 256`` (so not zero): else the quotient would not fit
     in 256 bits, and where that can happen the contract reverts.
     """
+    kept_apart()
     if divisor >> 64 == 0:
         return _by_one_digit(number, u64(divisor))
     if divisor >> 128 == 0:
         return _by_two_digits(number, u128(divisor))
     return _by_four_digits(number, divisor)
+
+
+def inverse_of(divisor: int) -> tuple[int, int]:
+    """For :func:`scaled`: ``ceil(2**(128 + shift) / divisor)``, which fits in 128 bits, and the shift. The divisor is
+    from 2 to 2**20 (of 1, whose inverse would not fit, zeros: ``scaled`` then divides)."""
+    shift = divisor.bit_length() - 2
+    return (-(-(1 << 128 + shift) // divisor), shift) if shift >= 0 else (0, 0)
+
+
+@inner
+def scaled(number: int, factor: int, divisor: int, inverse: int, shift: int) -> tuple[int, bool]:
+    """``number * factor // divisor`` for factor and divisor of at most 20 bits, and whether nothing remains.
+
+    With M = ceil(2**k / d) and M·d = 2**k + e, e < d, the quotient of x is x·M >> k as long as x·e < 2**k (Granlund and
+    Montgomery, "Division by invariant integers using multiplication", 1994). Here k = 128 + shift and e < 2**(shift + 2),
+    so x < 2**126 is enough; what is longer is divided.
+    """
+    product = u512(number) * factor
+    if product >> 126 != 0 or inverse == 0:
+        return divide(product, u256(divisor))
+    short = u128(product)
+    quotient = u128(full_product(short, inverse) >> 128) >> shift
+    return u256(quotient), quotient * divisor == short
 
 
 @inner
