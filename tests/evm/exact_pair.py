@@ -16,9 +16,7 @@ from keeper.model import liquidity
 from keeper.model.full_math import MAX_INT256, MAX_UINT128, MathError, mul_div_rounding_up
 from keeper.model.ticks import (
     MAX_SQRT_PRICE_X96,
-    MAX_TICK,
     MIN_SQRT_PRICE_X96,
-    MIN_TICK,
     max_liquidity_per_tick,
     max_usable_tick,
     min_usable_tick,

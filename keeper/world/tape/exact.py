@@ -47,7 +47,6 @@ from keeper.world.tape.exact_state import (
     PROTOCOL_FEES,
     RECORD,
     TICK,
-    Words,
     lay_book,
     new_pool,
     with_room,
@@ -64,6 +63,7 @@ from keeper.world.tape.exact_swap import (
     TICK_AFTER,
 )
 from keeper.world.tape.exact_words import PositionInfo, SwapColumns, TickInfo
+from keeper.world.tape.limbs_memory import Words
 
 _REFUSALS: Final = {
     exact_swap.AMOUNT_IS_ZERO: "swap: amount is zero",

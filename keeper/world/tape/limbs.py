@@ -25,6 +25,7 @@ from typing import Any, Final, TypeVar, cast
 import numba
 from llvmlite import ir
 from numba.core import types
+from numba.core.compiler import Compiler
 from numba.core.datamodel import models, register_default
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -74,9 +75,28 @@ def entry(function: _Function) -> _Function:
     return cast(_Function, machine)
 
 
+class _InnerCompiler(Compiler):  # type: ignore[misc]
+    """Stops at LLVM's language: optimised machine code is made once, of an entry with all it calls, instead of once more
+    for every function beneath it. Should numba's library have other parts one day, everything is made again."""
+
+    def define_pipelines(self) -> Any:
+        library = self.state.targetctx.codegen().create_library(self.state.func_id.func_qualname)
+        library.enable_object_caching()
+        library._optimize_final_module = _nothing
+        library._finalize_specific = _nothing
+        self.state.library = library
+        return super().define_pipelines()
+
+
+def _nothing() -> None:
+    """What is done to an inner function's own module."""
+
+
 def inner(function: _Function) -> _Function:
     """Compiled into whatever entry calls it, and never on its own: nothing that only Python would need is made."""
-    machine = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    machine = numba.njit(
+        error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_InnerCompiler
+    )
     return cast(_Function, machine(function))
 
 

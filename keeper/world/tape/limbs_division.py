@@ -11,7 +11,18 @@ from typing import Final
 
 import numpy as np
 
-from keeper.world.tape.limbs import as_int, full_product, inner, leading_zeros, shifted_left, u64, u128, u256, u512, kept_apart
+from keeper.world.tape.limbs import (
+    as_int,
+    full_product,
+    inner,
+    kept_apart,
+    leading_zeros,
+    shifted_left,
+    u64,
+    u128,
+    u256,
+    u512,
+)
 
 _RECIPROCAL_OF_9_BITS: Final = np.array([0x7FD00 // top for top in range(256, 512)], dtype=np.uint64)
 

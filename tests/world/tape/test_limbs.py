@@ -10,9 +10,9 @@ import numpy as np
 from keeper.model import ticks
 from keeper.world.tape import exact_math
 from keeper.world.tape.events import limbs, unsigned
-from keeper.world.tape.exact_state import load_256, store_256
 from keeper.world.tape.limbs import as_int, as_word, full_product, leading_zeros, shifted_left, u64, u128, u256, u512
 from keeper.world.tape.limbs_division import divide, inverse_of, scaled
+from keeper.world.tape.limbs_memory import load_256, store_256
 
 CASES = 20_000
 _EDGE_LIMBS = (0, 1, 2, 1 << 63, (1 << 63) - 1, (1 << 64) - 1, (1 << 64) - 2)
