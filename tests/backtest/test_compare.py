@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keeper.backtest.bootstrap import Scheme
+from keeper.backtest.bootstrap import Scheme, intervals
 from keeper.backtest.compare import Comparison, Measured, Row, _check_alike, _with_intervals, ground_of, rows_of
 from keeper.backtest.compare_page import comparison_page
 from keeper.backtest.compare_table import comparison_mapping, csv_rows, table_lines
@@ -45,10 +45,12 @@ def method(label: str, *, active: bool = True, yardstick: bool = True) -> Method
     return Method(label, label, f"words on {label}", is_active=active, is_yardstick=yardstick)
 
 
-def series(days: int, drift: float, alpha_per_day: int, *, wild: float = 0.0, seed: int = 1) -> list[ProfitAndLoss]:
+def series(
+    days: int, drift: float, alpha_per_day: int, *, wild: float = 0.0, seed: int = 1, rise: float = 0.0
+) -> list[ProfitAndLoss]:
     """A market that moves as it will, and a method that does ``drift`` (log a day) better than half of it."""
     market = np.random.default_rng(7).normal(scale=0.02, size=days)
-    market -= market.mean()
+    market += rise - market.mean()
     own = np.random.default_rng(seed).normal(scale=wild, size=days) if wild else np.zeros(days)
     found, half, worth = [account(0, 1_000_000)], 1.0, 1.0
     for day in range(days):
@@ -87,14 +89,17 @@ def test_a_row_is_the_series_and_holding_stands_beside_it() -> None:
     assert half.metrics.hodl_lp_pct == half.metrics.total_pct
     assert mine.against_hodl is not None and half.against_hodl is None
     assert mine.against_hodl.total_apr_pct.upper < 0, "three hundredths of a per cent every day, under the same market"
+    assert mine.intervals == intervals(mine.daily, Scheme(draws=400))
     assert mine.intervals is not None and mine.intervals.total_apr_pct.upper > 0, "which alone nobody could tell"
 
 
-def test_where_every_range_loses_it_says_so() -> None:
+@pytest.mark.parametrize("rise", [0.01, 0.0, -0.01])
+def test_where_every_range_loses_it_says_so(rise: float) -> None:
+    """Whatever the market did: up a half, nowhere, down a third."""
     found = comparison(
-        (method("one"), result(series(40, -0.001, -300))),
-        (method("two"), result(series(40, -0.0005, -100))),
-        (method("wide", active=False), result(series(40, 0.01, 100))),
+        (method("one"), result(series(40, -0.001, -300, rise=rise))),
+        (method("two"), result(series(40, -0.0005, -100, rise=rise))),
+        (method("wide", active=False), result(series(40, 0.01, 100, rise=rise))),
     )
     said = " ".join(sentences(found))
     assert "Every active range lost to HODL 50/50 over these 40.0 days." in said
