@@ -15,19 +15,20 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from keeper.world.tape.bar_market_fees import earn
-from keeper.world.tape.bar_path import BarPath
+from keeper.model.price import Token
+from keeper.world.tape.bar_market import BarMarket
 from keeper.world.tape.bars import BarColumns
 from keeper.world.tape.events import limbs
-from keeper.world.tape.own_ranges import OwnRanges
 from keeper.world.tape.paths import PricePath, fees_per_liquidity
-from keeper.world.tape.tape import BarTape
+from keeper.world.tape.tape import BarTape, Defect
+from keeper.world.v3.identity import PoolIdentity
 
 HERE = Path(__file__).resolve().parent
 EVENTS = "events/polygon_usdc_weth_005_20220105.parquet"
 COLLECTED = "events/groundtruth_fees_polygon_usdc_weth_005_20220105.parquet"
 BARS = "bars/polygon_usdc_weth_005_minute_202207_202208.parquet"
-FEE_PIPS, SMALL = 500, 10**12
+FEE_PIPS = 500
+SMALL, MODEST = 10**12, 10**14  # liquidity that a recorded pool of 10**18 hardly feels
 Row = tuple[str, str, str, str]
 
 
@@ -74,6 +75,7 @@ def day_rows(everything: bool) -> list[Row]:
     swaps = events[events.event == "SWAP"]
     path = PricePath.of_x96(int(price) for price in swaps.sqrt_price_x96)
     held = really_held(events, swaps.index.to_numpy()) + never_held(path)
+    fees_per_liquidity(path, [0], [10], FEE_PIPS)  # compiled before it is timed
     begin = time.perf_counter()
     fees = fees_per_liquidity(
         path, [each.lower for each in held], [each.upper for each in held], FEE_PIPS,
@@ -182,49 +184,51 @@ def minute_bars(swaps: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """As much of a tape of bars as its path reads."""
+    """As much of a tape of bars as its market reads."""
 
     columns: BarColumns
     step_seconds: int = 60
+    path: Path = Path(BARS)
+    defects: tuple[Defect, ...] = ()
+    digest: str = ""
 
 
 def month_rows() -> list[Row]:
-    """35 real days of minute bars: demeter beside the bars' own market, which both know no more than the bars."""
+    """35 real days of minute bars: demeter beside the market that a backtest of bars lives in."""
     table = pd.read_parquet(data_folder() / BARS).drop(columns="day_file")
-    wide = {
-        name: limbs([int(value) for value in table[name]], 4)
-        for name in ("inAmount0", "inAmount1", "netAmount0", "netAmount1")
-    }
-    ticks = {
-        name: table[name].astype(np.int32).to_numpy() for name in ("openTick", "closeTick", "lowestTick", "highestTick")
-    }
-    stamps = table.timestamp.astype("datetime64[s, UTC]").astype("int64").to_numpy()
-    liquidity = limbs([int(value) for value in table.currentLiquidity], 2)
-    columns = BarColumns(
-        stamps, ticks["openTick"], ticks["closeTick"], ticks["lowestTick"], ticks["highestTick"], wide["inAmount0"],
-        wide["inAmount1"], wide["netAmount0"], wide["netAmount1"], liquidity,
-    )  # fmt: skip
+    columns = bar_columns(table)
     centre = int(table.openTick.iloc[0]) // 10 * 10
     ranges = [(centre - width, centre + width) for width in (400, 1_000, 4_000)]
     begin = time.perf_counter()
-    path, own = BarPath(cast(BarTape, Bars(columns)), FEE_PIPS), OwnRanges(10)
+    usdc, weth = Token("0x" + "33" * 20, "USDC", 6), Token("0x" + "44" * 20, "WETH", 18)
+    identity = PoolIdentity("0x" + "22" * 20, usdc, weth, FEE_PIPS, 10)
+    market = BarMarket(cast(BarTape, Bars(columns)), identity, 137)
     for low, high in ranges:
-        own.add(low, high, SMALL)
-    earn(path, own, 0, len(path))
+        market.add(low, high, MODEST)
+    market.advance_to_time(market.end.timestamp)
     ours_seconds = time.perf_counter() - begin
-    jobs = [
-        {"lower": low, "upper": high, "liquidity": SMALL, "opens": 0, "closes": len(table) - 1} for low, high in ranges
-    ]
+    last = len(table) - 1
+    jobs = [{"lower": low, "upper": high, "liquidity": MODEST, "opens": 1, "closes": last} for low, high in ranges]
     peer = demeter(table, jobs)
     rows = []
-    for place, (held, theirs) in enumerate(zip(own.ranges(), peer["fees"], strict=True)):
-        difference = ", ".join(
-            f"{one / other - 1:+.1e}" for one, other in zip(theirs, (held.owed_0, held.owed_1), strict=True)
-        )
-        label = f"fees of [{ranges[place][0]}, {ranges[place][1]}) over {len(table):,} minute bars, raw"
-        rows.append((label, f"{held.owed_0:,} / {held.owed_1:,}", f"{theirs[0]:,.0f} / {theirs[1]:,.0f}", difference))
-    ours, theirs_us = 1e6 * ours_seconds / len(table), 1e6 * peer["seconds"] / len(table)
+    for held, theirs in zip(market.own(), peer["fees"], strict=True):
+        apart = ", ".join(f"{one / two - 1:+.1e}" for one, two in zip(theirs, (held.owed_0, held.owed_1), strict=True))
+        label = f"fees of [{held.lower_tick}, {held.upper_tick}) over {len(table):,} minute bars, raw"
+        rows.append((label, f"{held.owed_0:,} / {held.owed_1:,}", f"{theirs[0]:,.0f} / {theirs[1]:,.0f}", apart))
+    ours_us, theirs_us = 1e6 * ours_seconds / len(table), 1e6 * peer["seconds"] / len(table)
     rows.append(
-        ("  time per bar, three positions", f"{ours:.1f} µs", f"{theirs_us:,.0f} µs", f"{theirs_us / ours:,.0f}×")
+        ("  time per bar, three positions", f"{ours_us:.1f} µs", f"{theirs_us:,.0f} µs", f"{theirs_us / ours_us:,.0f}×")
     )
     return rows
+
+
+def bar_columns(table: pd.DataFrame) -> BarColumns:
+    """Bars in the project's own columns, every integer exact."""
+    ticks = [table[name].astype(np.int32).to_numpy() for name in ("openTick", "closeTick", "lowestTick", "highestTick")]
+    amounts = [
+        limbs([int(value) for value in table[name]], 4)
+        for name in ("inAmount0", "inAmount1", "netAmount0", "netAmount1")
+    ]
+    liquidity = limbs([int(value) for value in table.currentLiquidity], 2)
+    stamps = table.timestamp.astype("datetime64[s, UTC]").astype("int64").to_numpy()
+    return BarColumns(stamps, *ticks, *amounts, liquidity)

@@ -7,14 +7,17 @@ own whose resident peak is read at the end: for ``replay.py``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -23,9 +26,11 @@ import numpy as np
 from keeper.model.price import Token
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96, sqrt_price_at_tick
 from keeper.world.tape.events import EventBatch, EventKind, TapeEvent, limbs
-from keeper.world.tape.exact import ExactPool
 from keeper.world.tape.paths import PricePath, fees_per_liquidity
-from keeper.world.tape.tape import Defect, Span, TapePool
+from keeper.world.tape.tape import Span, TapePool
+
+if TYPE_CHECKING:
+    from keeper.world.tape.exact import ExactPool
 
 FEE_PIPS, SPACING, START_TICK, LIQUIDITY = 500, 10, 195_000, 10**17
 WIDE = 887_270
@@ -34,6 +39,7 @@ FIRST_BLOCK, FIRST_SECOND, BLOCK_SECONDS, SWAPS_A_BLOCK = 18_000_000, 1_700_000_
 POOL = TapePool(
     1, "0x" + "22" * 20, Token("0x" + "33" * 20, "USDC", 6), Token("0x" + "44" * 20, "WETH", 18), FEE_PIPS, SPACING
 )
+BATCH = 16_384
 RANGES = [(START_TICK - 10 * width, START_TICK + 10 * width) for width in range(1, 1_001)]
 
 
@@ -42,20 +48,17 @@ class Generated:
     """A tape of random swaps, exact to the wei, that is made while it is read."""
 
     swaps: int
-    kind: Literal["events"] = "events"
-    path: Path = Path("generated")
     pool: TapePool = POOL
-    defects: tuple[Defect, ...] = ()
-    digest: str = "generated"
-    span: Span = field(init=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def span(self) -> Span:
         blocks = 1 + (self.swaps - 1) // SWAPS_A_BLOCK
-        span = Span(FIRST_BLOCK, FIRST_BLOCK + blocks, FIRST_SECOND, FIRST_SECOND + BLOCK_SECONDS * blocks)
-        object.__setattr__(self, "span", span)
+        return Span(FIRST_BLOCK, FIRST_BLOCK + blocks, FIRST_SECOND, FIRST_SECOND + BLOCK_SECONDS * blocks)
 
-    def batches(self, *, size: int = 65_536, **_: int | None) -> Iterator[EventBatch]:
-        """All of it, whatever span is asked for."""
+    def batches(self, size: int = 65_536) -> Iterator[EventBatch]:
+        """All of it."""
+        from keeper.world.tape.exact import ExactPool
+
         pool, rng = ExactPool(FEE_PIPS, SPACING), np.random.default_rng(21)
         price = sqrt_price_at_tick(START_TICK)
         pool.initialize(price)
@@ -102,14 +105,24 @@ def swapped(pool: ExactPool, rng: np.random.Generator, start: int, count: int) -
 
 
 def write(folder: Path, swaps: int) -> None:
-    """The tape into parquet."""
-    from keeper.world.tape.writing import import_tape
+    """The tape into parquet, as a download would write it."""
+    from keeper.world.tape.checks import content
+    from keeper.world.tape.writing import TapeWriter
 
-    import_tape(Generated(swaps), folder)
+    tape, digest = Generated(swaps), hashlib.sha256()
+    writer = TapeWriter(folder, tape.pool, "generated")
+    for batch in tape.batches():
+        digest.update(content(batch))
+        writer.add(batch)
+    writer.finish(tape.span, (), digest.hexdigest())
 
 
 def stream(source: str) -> dict[str, Any]:
-    """Fees of a thousand ranges over the tape, a batch at a time."""
+    """Fees of a thousand ranges over the tape, and every swap followed in exact integers, a batch at a time."""
+    from keeper.world.tape.exact import ExactPool
+
+    follower = "keeper.world.tape.exact_follow"
+    follow = import_module(follower).follow if find_spec(follower) else None
     tape: Any
     begin = time.perf_counter()
     if source.isdigit():
@@ -120,14 +133,21 @@ def stream(source: str) -> dict[str, Any]:
         tape = open_tape(Path(source))
     opened = time.perf_counter() - begin
     lower, upper = zip(*RANGES, strict=True)
-    fees, so_far, seen = np.zeros((2, len(RANGES))), None, 0
+    fees, so_far, seen, pool = np.zeros((2, len(RANGES))), None, 0, ExactPool(FEE_PIPS, SPACING)
+    followed = 0
     begin = time.perf_counter()
-    for batch in tape.batches():
+    for batch in tape.batches(size=BATCH):
         so_far = PricePath.of_events(batch, after=so_far)
         fees += fees_per_liquidity(so_far, lower, upper, FEE_PIPS)
         seen += int((batch.kind == EventKind.SWAP).sum())
+        if follow:
+            told = follow(pool, batch)
+            odd = (told.unexplained, told.amount_0, told.amount_1, told.tick, told.liquidity, told.refused)
+            assert not any(each.count for each in odd), told
+            followed += told.exact_input
     return {
         "swaps": seen,
+        "followed": followed,
         "open_seconds": opened,
         "seconds": time.perf_counter() - begin,
         "peak_bytes": peak_bytes(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -20,6 +20,7 @@ from keeper.model.outcome import Held, Outcome
 from keeper.model.plan import Plan
 from keeper.model.price import Price
 from keeper.policy.settings import PoolKey, StrategySettings
+from keeper.policy.strategy import Detector
 from keeper.world.journal.books import Subject
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.native_price import NATIVE_TOKEN, check_native_price, native_price
@@ -58,8 +59,11 @@ class PaperRunner:
         terms: PaperTerms,
         balances: tuple[int, int],
         artifacts: Mapping[str, bytes] | None = None,
+        detector: Detector | None = None,
     ) -> None:
         self.strategy = build_strategy(settings, artifacts)
+        if detector is not None:
+            self.strategy = replace(self.strategy, detector=detector)
         settings = self.strategy.settings
         self.market, self.journal = market, journal
         self.account = PaperAccount(PAPER_OWNER, terms.account, balances, _GAS_MONEY_WEI)

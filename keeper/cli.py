@@ -8,6 +8,7 @@ only click is loaded here, everything heavier when a command needs it.
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -24,12 +25,22 @@ DEBUG_VARIABLE = "KEEPER_DEBUG"
 def command_names() -> list[str]:
     """Every command there is, from the file names alone."""
     files = os.listdir(FOLDER)  # noqa: PTH208
-    return sorted(file[:-3].replace("_", "-") for file in files if file.endswith(".py") and file[0] != "_")
+    return sorted(_command(file[:-3]) for file in files if file.endswith(".py") and file[0] != "_")
+
+
+def _command(module: str) -> str:
+    """``new_strategy`` is ``new-strategy``; ``import_`` is ``import``, which no module can be called."""
+    return module.rstrip("_").replace("_", "-")
+
+
+def _module(command: str) -> str:
+    module = command.replace("-", "_")
+    return module + "_" if keyword.iskeyword(module) else module
 
 
 def one_line_help(name: str) -> str:
     """The first line of the command's file, without importing it."""
-    path = os.path.join(FOLDER, name.replace("-", "_") + ".py")  # noqa: PTH118
+    path = os.path.join(FOLDER, _module(name) + ".py")  # noqa: PTH118
     with open(path, encoding="utf-8") as file:  # noqa: PTH123
         return file.readline().strip().strip('"').strip()
 
@@ -43,7 +54,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in command_names():
             return None
-        module = importlib.import_module("keeper.commands." + cmd_name.replace("-", "_"))
+        module = importlib.import_module("keeper.commands." + _module(cmd_name))
         command: click.Command = module.command
         command.short_help = one_line_help(cmd_name)
         return command

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +14,9 @@ from keeper.chainlab.anvil import Anvil, AnvilOptions
 from keeper.chainlab.deploy import Deployment, PoolSpec, deploy
 from keeper.chainlab.market import Market, MarketSettings
 from keeper.chainlab.paths import generate
+
+if TYPE_CHECKING:
+    from tests.policy.desk import Worlds
 
 GENESIS_SECONDS = 1_704_060_000
 PATH_START_SECONDS = 1_704_067_200
@@ -53,3 +58,12 @@ def chain(session_chain: tuple[Anvil, Deployment]) -> Iterator[Chain]:
     path = generate(7, 4, start_price=START_PRICE, start_seconds=PATH_START_SECONDS)
     yield Chain(anvil, deployment, Market(anvil, deployment, path, MarketSettings(seed=7)))
     anvil.revert(snapshot)
+
+
+@pytest.fixture(scope="session")
+def worlds() -> Iterator[Worlds]:
+    """Chains that have traded for a day. Every test puts back what it changes: see ``put_back``."""
+    from tests.policy.desk import Worlds  # it builds upon this file
+
+    with ExitStack() as until_the_end:
+        yield Worlds(until_the_end)

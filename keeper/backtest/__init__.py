@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from keeper.backtest.bootstrap import Scheme
+from keeper.backtest.compare import Comparison, Contender, compare
+from keeper.backtest.compare_page import write_comparison_page
+from keeper.backtest.compare_table import comparison_mapping, csv_rows, table_lines
+from keeper.backtest.compare_words import bootstrap_words, caveats, sentences
+from keeper.backtest.evaluate import OBJECTIVES, Evaluator
 from keeper.backtest.forecasting import (
     BENCHMARK,
     ForecastStudy,
@@ -10,28 +16,74 @@ from keeper.backtest.forecasting import (
     run_forecast_study,
     study_mapping,
 )
+from keeper.backtest.hourly_prices import hourly_prices
+from keeper.backtest.judging import Judged, judged_search, plan_search
+from keeper.backtest.lookahead import Cut, LookaheadCheck, check_lookahead
+from keeper.backtest.methods import chosen
+from keeper.backtest.metrics import DEFINITIONS, Metrics
 from keeper.backtest.price_bars import ImpliedDays, PriceBars, read_implied, read_price_bars
+from keeper.backtest.regime_study import RegimeStudy, run_regime_study
+from keeper.backtest.regime_study_tape import run_tape_study
+from keeper.backtest.regime_words import regime_lines, regime_mapping
 from keeper.backtest.result import BacktestResult, FillModel
 from keeper.backtest.run import run_backtest
+from keeper.backtest.search_space import Dimension, parse_dimension
 from keeper.backtest.settings import BacktestSettings
-from keeper.backtest.telling import held_reasons, last_word, warm_up_seconds
+from keeper.backtest.telling import held_reasons, last_word, metrics_of, warm_up_seconds
+from keeper.backtest.trials import TrialLog
+from keeper.backtest.workers import Workers, dask_cluster, processes
 
 __all__ = [
     "BENCHMARK",
+    "DEFINITIONS",
+    "OBJECTIVES",
     "BacktestResult",
     "BacktestSettings",
+    "Comparison",
+    "Contender",
+    "Cut",
+    "Dimension",
+    "Evaluator",
     "FillModel",
     "ForecastStudy",
     "HorizonScores",
     "ImpliedDays",
+    "Judged",
+    "LookaheadCheck",
+    "Metrics",
     "ModelScores",
     "PriceBars",
+    "RegimeStudy",
+    "Scheme",
+    "TrialLog",
+    "Workers",
+    "bootstrap_words",
+    "caveats",
+    "check_lookahead",
+    "chosen",
+    "compare",
+    "comparison_mapping",
+    "csv_rows",
+    "dask_cluster",
     "held_reasons",
+    "hourly_prices",
+    "judged_search",
     "last_word",
+    "metrics_of",
+    "parse_dimension",
+    "plan_search",
+    "processes",
     "read_implied",
     "read_price_bars",
+    "regime_lines",
+    "regime_mapping",
     "run_backtest",
     "run_forecast_study",
+    "run_regime_study",
+    "run_tape_study",
+    "sentences",
     "study_mapping",
+    "table_lines",
     "warm_up_seconds",
+    "write_comparison_page",
 ]

@@ -39,7 +39,7 @@ def _head(text: str, yearly: bool) -> str:
     return text if yearly else text.replace("APR %", "%")
 
 
-def mapping(comparison: Comparison) -> dict[str, Any]:
+def comparison_mapping(comparison: Comparison) -> dict[str, Any]:
     """Everything, JSON-ready. Amounts are raw quote units as text; rates in per cent a year, null where too short."""
     ground = comparison.ground
     return {

@@ -10,8 +10,6 @@ from keeper.backtest.methods import BENCHMARK
 _EVEN_PCT = 0.01  # nearer to holding than this, of the capital, is neither won nor lost
 
 CAVEATS: tuple[str, ...] = (
-    "Own liquidity dilutes the recorded flow: what others traded is replayed as it was, and would have been another "
-    "had this liquidity been there.",
     "LVR is measured from observation to observation; between two of them a move there and back costs nothing here.",
     "Intervals are of a stationary block bootstrap of these very days: they cannot know a market that these days were "
     "not.",

@@ -75,7 +75,7 @@ METHODS: tuple[Method, ...] = (
         values={**_OPTIMAL, "profit.gate": "pays"},
         is_yardstick=False,
     ),
-    Method("optimal-always", "optimal, no gate", "the same ranges, always in one", values={**_UNGATED, **_OPTIMAL}),
+    Method("optimal-always", "optimal, always", "the same ranges, always in one", values={**_UNGATED, **_OPTIMAL}),
     _lean("bullish", "das-bull", "DAS bull"),
     _lean("neutral", "das-neutral", "DAS neutral"),
     _lean("bearish", "das-bear", "DAS bear"),

@@ -12,6 +12,7 @@ from keeper.backtest.prior_prices import prior_samples
 from keeper.backtest.settings import BacktestSettings
 from keeper.errors import ConfigError
 from keeper.policy.settings import PoolKey, StrategySettings
+from keeper.world.tape.cut import cut_after
 from keeper.world.tape.gas_series import GasSeries, Steps, constant_gas, default_gas, read_coin_prices, read_gas
 from keeper.world.tape.market import TapeMarket
 from keeper.world.tape.market_opening import open_market
@@ -48,6 +49,8 @@ def open_past(settings: BacktestSettings) -> Opened:
     """Open and check everything before the first cycle. ConfigError: one sentence on what does not fit."""
     strategy, notes = _without_oracle(settings.strategy)
     tape = open_tape(settings.data, pool=_hints(settings))
+    if settings.known_until is not None:
+        tape = cut_after(tape, settings.known_until)
     identity, chain_id = _identity(tape, strategy), tape.pool.chain_id
     every = settings.every_seconds or strategy.schedule.every_seconds
     if tape.kind == "bars":

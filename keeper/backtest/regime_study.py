@@ -243,6 +243,11 @@ def _row(name: str, market: _Market, stances: Stances, first: int, placebos: int
     )
 
 
+def judged(name: str, prices: HourlyPrices, stances: Stances, model: StudyModel, scheme: Scheme) -> DetectorRow:
+    """Stances of the caller's own, hour by hour, without placebos. None may be known later than it acts."""
+    return _row(name, _market(prices, model), stances, labels.HISTORY_HOURS, 0, scheme)
+
+
 def _interval(hourly: Floats, scale: float, scheme: Scheme) -> Interval:
     days = len(hourly) // DAY_HOURS
     found = interval_of_sum(scale * hourly[: days * DAY_HOURS].reshape(days, DAY_HOURS).sum(axis=1), scheme)

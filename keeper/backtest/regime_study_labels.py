@@ -90,14 +90,13 @@ def persistent(stances: Stances, random: np.random.Generator) -> Stances:
     np.add.at(counts, (asked[:-1], asked[1:]), 1.0)
     rows = counts.sum(axis=1, keepdims=True)
     chances = np.where(rows > 0, counts / np.maximum(rows, 1), np.eye(3))
-    bounds = chances.cumsum(axis=1)
-    draws = random.random(len(asked))
-    label = int(random.choice(asked))
-    made = np.empty(len(asked), dtype=np.int8)
-    for place, draw in enumerate(draws):
-        label = min(int(np.searchsorted(bounds[label], draw, side="right")), 2)
-        made[place] = label - 1
-    return np.repeat(made, EVERY_HOURS)[: len(stances)]
+    bounds = chances.cumsum(axis=1).tolist()
+    label, made = int(random.choice(asked)), []
+    for draw in random.random(len(asked)).tolist():
+        low, middle, _ = bounds[label]
+        label = 0 if draw < low else 1 if draw < middle else 2
+        made.append(label - 1)
+    return np.repeat(np.array(made, dtype=np.int8), EVERY_HOURS)[: len(stances)]
 
 
 def late(stances: Stances, hours: int) -> Stances:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from math import isqrt
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from keeper.backtest.opening import Opened, open_past
 from keeper.backtest.result import BacktestResult
 from keeper.backtest.settings import BacktestSettings
 from keeper.backtest.telling import fill_model
+from keeper.errors import ConfigError
 from keeper.model.ledger import NATIVE
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96
 from keeper.report import Run, profit_and_loss
@@ -23,6 +24,8 @@ from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.proposal_queries import ExecutorGas
 from keeper.world.journal.queries import ledger_balance, ledger_entries
+from keeper.world.journal.queries import mode as journal_mode
+from keeper.world.journal.reading import read_journal
 from keeper.world.tape.market import TapeMarket
 from keeper.world.tape.paper import PAPER_OWNER
 
@@ -31,6 +34,7 @@ BPS: Final = 10_000
 DAY_SECONDS: Final = 86_400
 # Exit, swap, mint, compound and tidying follow each other at once; more at one look would be a loop.
 MAX_CHAINED_CYCLES: Final = 10
+_STEPS_TOLD: Final = 200
 
 Progress = Callable[[float, str], None]
 
@@ -51,7 +55,8 @@ def run_backtest(settings: BacktestSettings, progress: Progress = silent) -> Bac
     past = open_past(settings)
     with _journal(settings.journal) as (journal, url):
         runner = _runner(past, settings, journal)
-        _live(runner, past, settings, progress)
+        with _seldom_collected():
+            _live(runner, past, progress)
         progress(1.0, "adding up")
         runner.settle_books()
         run = _run_of(runner, journal)
@@ -75,12 +80,41 @@ def run_backtest(settings: BacktestSettings, progress: Progress = silent) -> Bac
 def _journal(path: Path | None) -> Iterator[tuple[SqlJournal, str]]:
     """A journal to keep, or one that goes when its figures are read. Nothing waits for the disk: it can be made again."""
     with tempfile.TemporaryDirectory(prefix="keeper-backtest-") as folder:
-        file = Path(folder) / "backtest.db" if path is None else path
+        file = Path(folder) / "backtest.db" if path is None else _cleared(path)
         journal = open_journal(f"sqlite:///{file.absolute()}", MODE, durable=False)
         try:
             yield journal, "" if path is None else f"sqlite:///{file.absolute()}"
         finally:
             journal.close()
+
+
+def _cleared(path: Path) -> Path:
+    """The place of a journal that is to be made. ConfigError: there is something else than an earlier backtest's."""
+    if path.exists():
+        with read_journal(f"sqlite:///{path.absolute()}") as query:
+            mode = journal_mode(query)
+        if mode != MODE:
+            raise ConfigError(
+                f"holds a journal of mode {mode!r}, which a backtest does not replace; choose another file",
+                path=str(path),
+            )
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """What a run keeps, it keeps to its end: looking through all of it for waste again and again takes a seventh of
+    the time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _runner(past: Opened, settings: BacktestSettings, journal: SqlJournal) -> PaperRunner:
@@ -91,26 +125,25 @@ def _runner(past: Opened, settings: BacktestSettings, journal: SqlJournal) -> Pa
     is_token0 = strategy.quote == "token0"
     balances = starting_balances(past.market.state(), worth, is_token0, settings.start_mix)
     terms = PaperTerms(settings.account, settings.latency_blocks, past.gas, past.native_price)
-    return PaperRunner(past.market, strategy, journal, terms, balances, settings.artifacts)
+    return PaperRunner(past.market, strategy, journal, terms, balances, settings.artifacts, settings.detector)
 
 
-def _live(runner: PaperRunner, past: Opened, settings: BacktestSettings, progress: Progress) -> None:
+def _live(runner: PaperRunner, past: Opened, progress: Progress) -> None:
     """Look at every step of the schedule and whenever the price has moved far enough, to the end."""
     market, first, last = past.market, past.first_timestamp, past.last_timestamp
-    every = past.every_seconds
+    every, trigger_bps = past.every_seconds, past.strategy.schedule.price_trigger_bps
     stop, told = first, -1
     while stop <= last:
-        while True:
+        market.advance_to_time(max(stop, market.now.timestamp))
+        stop = max(stop, market.now.timestamp) // every * every + every
+        looks = True
+        while looks:
             _work_through(runner)
             done = (market.now.timestamp - first) / max(last - first, 1)
-            if int(done * 200) != told:
-                told = int(done * 200)
+            if int(done * _STEPS_TOLD) != told:
+                told = int(done * _STEPS_TOLD)
                 progress(min(done, 1.0), f"day {(market.now.timestamp - first) / DAY_SECONDS:.0f}")
-            stop = (market.now.timestamp // every + 1) * every
-            if not _price_moves(market, runner, min(stop, last), past.strategy.schedule.price_trigger_bps):
-                break
-        if stop <= last:
-            market.advance_to_time(stop)
+            looks = _price_moves(market, runner, min(stop, last), trigger_bps)
     if market.now.timestamp < last:
         market.advance_to_time(last)
 

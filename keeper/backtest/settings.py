@@ -10,6 +10,7 @@ from pathlib import Path
 from keeper.assembly_paper import StartMix
 from keeper.model.observation import Account
 from keeper.policy.settings import StrategySettings
+from keeper.policy.strategy import Detector
 from keeper.world.tape.tape import TapePool
 
 
@@ -21,7 +22,9 @@ class BacktestSettings:
     ``gas``: a file, or one price in gwei; ``native_price``: a file, or whole quote tokens for one native coin; None:
     see ``gas_series`` and ``PaperTerms``. ``prior``: a file of prices for the time before the tape.
     ``capital_quote``: what the wallet starts with, whole quote tokens (None: ``capital.max_quote``).
+    ``known_until``: nothing of the tape after it exists, as if it had been recorded up to then.
     ``journal``: where to keep the record; None: it is thrown away.
+    ``detector``: in place of the strategy's own, for studies (its journal cannot be replayed by the settings alone).
     """
 
     strategy: StrategySettings
@@ -30,6 +33,7 @@ class BacktestSettings:
     pool: TapePool = field(default_factory=TapePool)
     from_timestamp: int | None = None
     to_timestamp: int | None = None
+    known_until: int | None = None
     every_seconds: int | None = None
     latency_blocks: int = 0
     account: Account = "key"
@@ -39,3 +43,4 @@ class BacktestSettings:
     capital_quote: Decimal | None = None
     start_mix: StartMix = "half"
     journal: Path | None = None
+    detector: Detector | None = None

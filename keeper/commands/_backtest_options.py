@@ -32,7 +32,7 @@ class Moment(click.ParamType[int]):
         if isinstance(value, int):
             return value
         text = str(value).strip()
-        if text.isdecimal() and len(text) != 8:  # noqa: PLR2004 - 20220719 is a day
+        if text.isdecimal() and len(text) != 8:
             return int(text)
         try:
             if len(text) <= len("2022-07-19"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,26 +45,32 @@ def lab_of_now() -> Iterator[Lab]:
 
 
 def watched(lab: Lab, file: Path, mode: str) -> None:
-    """A journal as if a keeper had looked at the pool every hour since it began: fees grew evenly, the price moved."""
-    deployment, now = lab.deployment, int(time.time())
-    journal = open_journal(f"sqlite:///{file}", mode)
+    """A journal as if a keeper had looked at the pool every hour since it began: fees grew evenly, the price moved.
+
+    Written once for the tests of a chain, which all begin with the pool as it is now.
+    """
+    deployment = lab.deployment
+    file.touch(mode=0o600)
+    file.write_bytes(_written_once(lab.anvil.rpc, deployment.pool, deployment.chain_id, mode))
+
+
+@functools.lru_cache(maxsize=4)
+def _written_once(rpc: Callable[..., Any], pool: str, chain_id: int, mode: str) -> bytes:
+    now = int(time.time())
     root, growth_0, growth_1 = (
-        read(lab.anvil.rpc, deployment.pool, name, ("uint256",))[0]
+        read(rpc, pool, name, ("uint256",))[0]
         for name in ("slot0()", "feeGrowthGlobal0X128()", "feeGrowthGlobal1X128()")
     )
-    for hours in range(24 * DAYS, 0, -1):
-        past = 1 - hours / (24 * DAYS)
-        journal.samples.add(
-            deployment.pool,
-            deployment.chain_id,
-            Sample(
-                now - 3_600 * hours,
-                root * (400 + hours % 2) // 400,
-                round(growth_0 * past),
-                round(growth_1 * past),
-            ),
-        )
-    journal.close()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "keeper.db")
+        journal = open_journal(f"sqlite:///{file}", mode)
+        for hours in range(24 * DAYS, 0, -1):
+            past = 1 - hours / (24 * DAYS)
+            price = root * (400 + hours % 2) // 400
+            sample = Sample(now - 3_600 * hours, price, round(growth_0 * past), round(growth_1 * past))
+            journal.samples.add(pool, chain_id, sample)
+        journal.close()
+        return file.read_bytes()
 
 
 def write_keeper_yaml(folder: Path, deployment: Deployment, url: str) -> None:

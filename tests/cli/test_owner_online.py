@@ -20,9 +20,9 @@ from keeper.config_strategies import load_strategy
 from keeper.errors import ConfigError
 from keeper.known_safe import BATCH_ACCOUNT
 from keeper.world.chain.multicall import MULTICALL3
-from tests.safe import transaction_service as faults
+from tests.safe import service_faults as faults
 from tests.safe.conftest import session_treasury, treasury
-from tests.safe.transaction_service import TransactionService
+from tests.safe.transaction_service import Fault, TransactionService
 from tests.safe.treasury import Treasury
 
 __all__ = ["session_treasury", "treasury"]
@@ -149,9 +149,7 @@ def test_another_batch_contract_is_refused(looking: Looking, change: Callable[[A
         (faults.half_json(), True, "Safe service"),
     ],
 )
-def test_a_service_that_does_not_serve_is_told(
-    looking: Looking, fault: faults.Fault, unreachable: bool, told: str
-) -> None:
+def test_a_service_that_does_not_serve_is_told(looking: Looking, fault: Fault, unreachable: bool, told: str) -> None:
     looking.service.on(fault)
     last = looking.findings()[-1]
     assert (last.ok, last.unreachable) == (False, unreachable) and told in last.sentence

@@ -44,7 +44,7 @@ def at_work(instead: dict[str, Any], days: float, folder: Path, seed: int = 3) -
 
 @pytest.mark.parametrize(("name", "instead"), SHORT, ids=[name for name, _ in SHORT])
 def test_a_rule_at_work(name: str, instead: dict[str, Any], tmp_path: Path) -> None:  # noqa: ARG001
-    _, actions = at_work(instead, 4, tmp_path)
+    _, actions = at_work(instead, 1.5, tmp_path)
     assert "enter" in actions
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from keeper.policy.settings import Limits
 from tests.faults.attack import Attack, Moment, Result
-from tests.faults.attacker import Attacker, preview
-from tests.policy.desk import NAME
+from tests.faults.attacker import Attacker, attacker_at, preview
+from tests.policy.desk import NAME, Desk, Warm, at_desk, put_back
+
+BPS, PIPS = 10_000, 1_000_000
+AT_ONCE: dict[str, Any] = {"cooldown_minutes": 0, "max_rebalances_per_day": 1_000}
 
 
 def random_attack(random_numbers: random.Random, limits: Limits, moments: tuple[Moment, ...]) -> Attack:
@@ -40,6 +46,67 @@ def campaign(attacker: Attacker, random_numbers: random.Random, count: int, mome
                 desk.wait(86_400)
         attack = random_attack(random_numbers, desk.strategy.settings.limits, moments)
         attacker.strike(attack)
+
+
+def random_desk(warm: Warm, folder: Path, numbers: random.Random) -> Desk:
+    """A strategy whose limits and range nobody chose."""
+    slippage_bps, most_value = numbers.choice([(5, 500), (10, 5_000), (30, 50_000), (100, 300_000), (300, 300_000)])
+    limits = AT_ONCE | {
+        "max_slippage_bps": slippage_bps,
+        "max_price_impact_bps": 1_000,
+        "max_twap_deviation_ticks": numbers.choice([20, 50, 100, 300]),
+        "twap_seconds": numbers.choice([300, 600, 1_200]),
+        "max_long_twap_deviation_ticks": numbers.choice([100, 300]),
+    }
+    width = numbers.choice([1, 2, 5, 10])
+    ladder = numbers.choice([None, [{"scale": 1, "share_pct": 60}, {"scale": 3, "share_pct": 40}]])
+    kind = {"kind": "fixed", "lower_pct": width, "upper_pct": width} | ({"ladder": ladder} if ladder else {})
+    folder.mkdir()
+    profit = {"gate": "none", "min_fee_history_hours": 2}
+    split = numbers.choice([(1, 0), (0, 1), (1, 1), (1, 4)])
+    value = numbers.choice([500, most_value])  # a large swap's own impact leaves no room for a small slippage
+    return at_desk(warm, folder, split=split, quote_value=value, limits=limits, range=kind, profit=profit,
+                   base_is_quote=numbers.random() < 0.5)  # fmt: skip
+
+
+def assert_bounded(result: Result, slippage_bps: int, fee_pips: int) -> None:
+    """The derived bound; and for a swap, in the operator's own words: slippage and fee of what was swapped."""
+    assert result.loss <= result.bound, result
+    if result.act == "swap" and result.attack.moment != "held":
+        # The mean tick is rounded down: a part of a tick, at most one basis point, is nobody's.
+        allowed = result.swapped * ((slippage_bps + 1) * PIPS + fee_pips * BPS) // (BPS * PIPS) + 1
+        assert result.loss <= allowed, result
+
+
+def within_slippage(attacker: Attacker, result: Result) -> None:
+    """``assert_bounded`` by what this keeper allows."""
+    desk = attacker.desk
+    assert_bounded(result, desk.strategy.settings.limits.max_slippage_bps, desk.warm.deployment.fee_pips)
+
+
+def attacked(
+    warm: Warm,
+    folder: Path,
+    seed: int,
+    rounds: int,
+    each: int,
+    moments: tuple[Moment, ...],
+    check: Callable[[Attacker, Result], None],
+) -> list[Result]:
+    """``rounds`` keepers of random settings, ``each`` attacks on every one; all of them judged, the chain put back."""
+    results: list[Result] = []
+    for number in range(rounds):
+        numbers = random.Random(f"{seed}/{number}")
+        with put_back(warm):
+            desk = random_desk(warm, folder / str(number), numbers)
+            attacker = attacker_at(desk)
+            campaign(attacker, numbers, each, moments)
+            for result in attacker.results:
+                check(attacker, result)
+            assert set(desk.difference().values()) == {0}, "the ledger is the chain, to the wei"
+            results += attacker.results
+            desk.journal.close()
+    return results
 
 
 def describe(results: list[Result]) -> str:

@@ -10,24 +10,24 @@ import pytest
 from keeper.world.safe import exchange
 from tests.faults.scenes import left_behind
 from tests.faults.site import CHAIN_ID, Site
-from tests.faults.treasury import Keeper, Treasury, make_treasury
-from tests.policy.desk import Warm, warmed
+from tests.faults.treasury import Treasury, make_treasury
+from tests.faults.treasury_keeper import Keeper
+from tests.policy.desk import Warm, Worlds, put_back
 from tests.safe.transaction_service import TransactionService
 
 
 @pytest.fixture(scope="module", name="traded")
-def make_traded() -> Iterator[Warm]:
-    """The stable token is token1. Changes stay: use ``world``."""
-    with warmed(True) as one:
+def make_traded(worlds: Worlds) -> Iterator[Warm]:
+    """The stable token is token1. Changes stay for the rest of the file: use ``world``."""
+    with put_back(worlds[True]) as one:
         yield one
 
 
 @pytest.fixture
 def world(traded: Warm) -> Iterator[Warm]:
     """``traded``, put back afterwards."""
-    snapshot = traded.anvil.snapshot()
-    yield traded
-    traded.anvil.revert(snapshot)
+    with put_back(traded) as one:
+        yield one
 
 
 @pytest.fixture(name="warm")

@@ -32,7 +32,7 @@ def opened(warm: Warm, folder: Path, **changes: Any) -> Site:
 def left_behind(warm: Warm, folder: Path, **changes: Any) -> Site:
     """A keeper whose price has left its range: the next cycles exit, swap and mint."""
     site = opened(warm, folder, **changes)
-    whale_moves(warm, site, AWAY_TICKS)
+    whale_moves(warm, AWAY_TICKS)
     return site
 
 

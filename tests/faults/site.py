@@ -32,7 +32,7 @@ from keeper.world.protocols import Signer
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
 from tests.faults.evidence import Evidence, Place, gather, reading
-from tests.policy.desk import WHALE_MONEY, Warm
+from tests.policy.desk import WHALE_MONEY, Warm, journal_that_knows
 from tests.world.conftest import FAR_DEADLINE
 
 NAME: Final = "site"
@@ -163,17 +163,14 @@ def make_site(
         settings=_SETTINGS | {"pool": deployment.pool, "quote": quote} | changes,
         mode=mode,
     )
-    journal = open_journal(site.journal_url, mode)
-    for sample in warm.samples:
-        journal.samples.add(deployment.pool, CHAIN_ID, sample)
-    journal.close()
+    journal_that_knows(warm, site.journal_file, mode).close()
     return site
 
 
-def whale_moves(warm: Warm, site: Site, ticks: int, *, blocks: int = 8, settle_seconds: int = 1_900) -> None:
+def whale_moves(warm: Warm, ticks: int, *, blocks: int = 8, settle_seconds: int = 1_900) -> None:
     """A whale moves the price by ``ticks`` in steps over many blocks, then time passes until the means catch up."""
     rpc, spec = warm.anvil.rpc, warm.deployment
-    venue = build_venue(HttpNode((site.anvil_url,), chain_id=CHAIN_ID), warm.contracts, site.pool)
+    venue = build_venue(HttpNode((warm.anvil.url,), chain_id=CHAIN_ID), warm.contracts, spec.pool)
     start = slot0(rpc, spec.pool)[1]
     for number in range(1, blocks + 1):
         tick = start + ticks * number // blocks

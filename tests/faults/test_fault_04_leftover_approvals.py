@@ -60,7 +60,7 @@ def test_04_tokens_that_ask_for_zero_first_are_served(world: Warm, tmp_path: Pat
     token = getattr(world.deployment, side)
     token_pack.turn(world.anvil.rpc, token, "NothingReturning")
     site = opened(world, tmp_path)
-    whale_moves(world, site, 700)
+    whale_moves(world, 700)
     stale = 12_345
     _approve_as_owner(world, site, token, stale)
     with at_work(site) as keeper:

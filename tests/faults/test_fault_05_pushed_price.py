@@ -7,7 +7,6 @@ can do more where an oracle is set is the last test.
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
@@ -15,50 +14,34 @@ import pytest
 from keeper.model.outcome import Done, Held
 from tests.faults.attack import Attack, Moment, Result
 from tests.faults.attacker import Attacker, attacker_at
-from tests.faults.campaign import campaign, describe
+from tests.faults.campaign import AT_ONCE, attacked, describe, within_slippage
 from tests.faults.oracle_desk import with_oracle
-from tests.faults.test_fault_06_sandwich import AT_ONCE, assert_bounded, random_desk
-from tests.policy.conftest import warm, worlds
+from tests.policy.conftest import warm
 from tests.policy.desk import ORDERS, Warm, at_desk
 
-__all__ = ["warm", "worlds"]
+__all__ = ["warm"]
 
 ATTACKS = int(os.environ.get("KEEPER_ATTACKS", "1000"))
 FIRST: tuple[Moment, ...] = ("before_decide", "held")
 
 
-def attacked(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> list[Result]:
-    results: list[Result] = []
-    snapshot = warm.anvil.snapshot()
-    for number in range(rounds):
-        numbers = random.Random(f"{seed}/{number}")
-        desk = random_desk(warm, folder / str(number), numbers)
-        attacker = attacker_at(desk)
-        campaign(attacker, numbers, each, FIRST)
-        for result in attacker.results:
-            assert_held_or_bounded(attacker, result)
-        assert set(desk.difference().values()) == {0}
-        results += attacker.results
-        desk.journal.close()
-        warm.anvil.revert(snapshot)
-        snapshot = warm.anvil.snapshot()
-    assert any(each.act in ("swap", "mint", "exit") for each in results) and any(
-        each.act == "nothing" for each in results
-    )
-    return results
-
-
 def assert_held_or_bounded(attacker: Attacker, result: Result) -> None:
-    limits = attacker.desk.strategy.settings.limits
-    assert_bounded(result, limits.max_slippage_bps, attacker.desk.warm.deployment.fee_pips)
+    within_slippage(attacker, result)
     if attacker.bounds.must_hold(result.attack):
         # Taking a leftover allowance back depends on no price.
         assert isinstance(result.outcome, Held) or result.act == "approve", result
 
 
+def attacked_before(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> list[Result]:
+    results = attacked(warm, folder, seed, rounds, each, FIRST, assert_held_or_bounded)
+    assert {"swap", "mint", "exit"} & {each.act for each in results}
+    assert any(each.act == "nothing" for each in results)
+    return results
+
+
 @ORDERS
 def test_05_random_pushes_before_the_decision(warm: Warm, tmp_path: Path) -> None:
-    attacked(warm, tmp_path, seed=5, rounds=2, each=9)
+    attacked_before(warm, tmp_path, seed=5, rounds=2, each=9)
 
 
 @pytest.mark.soak
@@ -66,7 +49,7 @@ def test_05_random_pushes_before_the_decision(warm: Warm, tmp_path: Path) -> Non
 def test_05_random_pushes_before_the_decision_long(
     warm: Warm, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = attacked(warm, tmp_path, seed=50, rounds=max(1, ATTACKS // 40), each=20)
+    results = attacked_before(warm, tmp_path, seed=50, rounds=max(1, ATTACKS // 40), each=20)
     with capsys.disabled():
         print(f"\npushes before the decision: {describe(results)}")  # noqa: T201
 

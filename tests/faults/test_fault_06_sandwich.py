@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 from typing import Any
 
@@ -15,64 +14,18 @@ import pytest
 from keeper.model.outcome import Done, Failed
 from tests.faults.attack import Attack, Moment, Result
 from tests.faults.attacker import Attacker, attacker_at, preview
-from tests.faults.campaign import campaign, describe
-from tests.policy.conftest import warm, worlds
-from tests.policy.desk import ORDERS, Desk, Warm, at_desk
+from tests.faults.campaign import AT_ONCE, assert_bounded, attacked, describe, within_slippage
+from tests.policy.conftest import warm
+from tests.policy.desk import ORDERS, Warm, at_desk
 
-__all__ = ["warm", "worlds"]
+__all__ = ["warm"]
 
 ATTACKS = int(os.environ.get("KEEPER_ATTACKS", "1000"))
-BPS, PIPS = 10_000, 1_000_000
 IN_BLOCK: tuple[Moment, ...] = ("before_signature", "front_run", "sandwich", "just_in_time")
-AT_ONCE: dict[str, Any] = {"cooldown_minutes": 0, "max_rebalances_per_day": 1_000}
 
 
-def random_desk(warm: Warm, folder: Path, numbers: random.Random) -> Desk:
-    """A strategy whose limits and range nobody chose."""
-    slippage_bps, most_value = numbers.choice([(5, 500), (10, 5_000), (30, 50_000), (100, 300_000), (300, 300_000)])
-    limits = AT_ONCE | {
-        "max_slippage_bps": slippage_bps,
-        "max_price_impact_bps": 1_000,
-        "max_twap_deviation_ticks": numbers.choice([20, 50, 100, 300]),
-        "twap_seconds": numbers.choice([300, 600, 1_200]),
-        "max_long_twap_deviation_ticks": numbers.choice([100, 300]),
-    }
-    width = numbers.choice([1, 2, 5, 10])
-    ladder = numbers.choice([None, [{"scale": 1, "share_pct": 60}, {"scale": 3, "share_pct": 40}]])
-    kind = {"kind": "fixed", "lower_pct": width, "upper_pct": width} | ({"ladder": ladder} if ladder else {})
-    folder.mkdir()
-    profit = {"gate": "none", "min_fee_history_hours": 2}
-    split = numbers.choice([(1, 0), (0, 1), (1, 1), (1, 4)])
-    value = numbers.choice([500, most_value])  # a large swap's own impact leaves no room for a small slippage
-    return at_desk(warm, folder, split=split, quote_value=value, limits=limits, range=kind, profit=profit,
-                   base_is_quote=numbers.random() < 0.5)  # fmt: skip
-
-
-def assert_bounded(result: Result, slippage_bps: int, fee_pips: int) -> None:
-    """The derived bound; and for a swap, in the operator's own words: slippage and fee of what was swapped."""
-    assert result.loss <= result.bound, result
-    if result.act == "swap" and result.attack.moment != "held":
-        # The mean tick is rounded down: a part of a tick, at most one basis point, is nobody's.
-        allowed = result.swapped * ((slippage_bps + 1) * PIPS + fee_pips * BPS) // (BPS * PIPS) + 1
-        assert result.loss <= allowed, result
-
-
-def attacked(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> list[Result]:
-    results: list[Result] = []
-    snapshot = warm.anvil.snapshot()
-    for number in range(rounds):
-        numbers = random.Random(f"{seed}/{number}")
-        desk = random_desk(warm, folder / str(number), numbers)
-        attacker = attacker_at(desk)
-        campaign(attacker, numbers, each, IN_BLOCK)
-        limits = desk.strategy.settings.limits
-        for result in attacker.results:
-            assert_bounded(result, limits.max_slippage_bps, warm.deployment.fee_pips)
-        assert set(desk.difference().values()) == {0}, "the ledger is the chain, to the wei"
-        results += attacker.results
-        desk.journal.close()
-        warm.anvil.revert(snapshot)
-        snapshot = warm.anvil.snapshot()
+def attacked_in_block(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> list[Result]:
+    results = attacked(warm, folder, seed, rounds, each, IN_BLOCK, within_slippage)
     struck = [each for each in results if each.struck]
     assert len(struck) >= len(results) // 2
     assert {"swap", "mint"} <= {each.act for each in struck}, "attacks on nothing prove nothing"
@@ -82,7 +35,7 @@ def attacked(warm: Warm, folder: Path, seed: int, rounds: int, each: int) -> lis
 
 @ORDERS
 def test_06_random_attacks_around_our_transaction(warm: Warm, tmp_path: Path) -> None:
-    attacked(warm, tmp_path, seed=6, rounds=3, each=9)
+    attacked_in_block(warm, tmp_path, seed=6, rounds=3, each=9)
 
 
 @pytest.mark.soak
@@ -90,7 +43,7 @@ def test_06_random_attacks_around_our_transaction(warm: Warm, tmp_path: Path) ->
 def test_06_random_attacks_around_our_transaction_long(
     warm: Warm, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = attacked(warm, tmp_path, seed=60, rounds=max(1, ATTACKS // 40), each=20)
+    results = attacked_in_block(warm, tmp_path, seed=60, rounds=max(1, ATTACKS // 40), each=20)
     with capsys.disabled():
         print(f"\nsandwiches and pushes in the block: {describe(results)}")  # noqa: T201
 

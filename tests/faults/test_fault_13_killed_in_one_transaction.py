@@ -57,7 +57,7 @@ def scene(request: pytest.FixtureRequest, world: Warm, tmp_path: Path) -> Iterat
         world.anvil.revert(snapshot)
         if request.param == "rebalance":
             assert server.live(site).outcomes == ("done", "held")
-            whale_moves(world, site, AWAY_TICKS)
+            whale_moves(world, AWAY_TICKS)
         yield Scene(world, site, server, world.anvil.snapshot(), tmp_path)
 
 

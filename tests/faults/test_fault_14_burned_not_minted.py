@@ -30,7 +30,7 @@ def burned(site: Site) -> Site:
 
 def test_14_idle_funds_are_the_next_observation(burned: Site, world: Warm) -> None:
     """Between burn and mint the price goes elsewhere: what follows is quoted at the new price, not the old plan's."""
-    whale_moves(world, burned, -300)
+    whale_moves(world, -300)
     with at_work(burned) as keeper:
         assert keeper.journal.memory(keeper.runner.strategy.name).in_transition
         keeper.until_held()
@@ -46,11 +46,11 @@ def test_14_the_guards_hold_for_idle_funds_too(burned: Site, world: Warm) -> Non
     """The price is pushed between burn and mint: nothing is swapped or minted until it has come back."""
     with at_work(burned) as keeper:
         before = burned.evidence().count
-        tick = _push(world, burned, 250)
+        tick = _push(world, 250)
         assert keeper.cycle().kind == "held"
         assert "spot_far_from_twap" in {each.code for each in last_decision(keeper).verdict.objections}
         assert burned.evidence().count == before
-        _push(world, burned, tick)
+        _push(world, tick)
         passes(world, 1_900)
         keeper.until_held()
     seen = burned.evidence()
@@ -91,7 +91,7 @@ def _tokens(site: Site) -> dict[str, int]:
     return {token: amount for token, amount in site.evidence().balances.items() if token != "native"}
 
 
-def _push(warm: Warm, site: Site, ticks: int) -> int:
+def _push(warm: Warm, ticks: int) -> int:
     """In one block, with no time for the means; returns what pushes it back."""
-    whale_moves(warm, site, ticks, blocks=1, settle_seconds=1)
+    whale_moves(warm, ticks, blocks=1, settle_seconds=1)
     return -ticks

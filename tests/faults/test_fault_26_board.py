@@ -8,8 +8,9 @@ import pytest
 
 from keeper.errors import HaltedError, TransientError
 from keeper.model.outcome import Outcome, Pending
-from tests.faults.treasury import Keeper, Treasury
-from tests.safe import transaction_service as faults
+from tests.faults.treasury import Treasury
+from tests.faults.treasury_keeper import Keeper
+from tests.safe import service_faults as faults
 from tests.safe.transaction_service import TransactionService
 
 _POST: dict[str, Any] = {"method": "POST", "path": "multisig-transactions"}

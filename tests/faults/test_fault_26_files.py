@@ -14,7 +14,8 @@ from keeper.world.protocols import Call
 from keeper.world.safe.builder_file import checksum
 from keeper.world.safe.multisend import batch_of
 from tests.faults.site import CHAIN_ID
-from tests.faults.treasury import Keeper, Treasury, make_treasury, whale_away
+from tests.faults.treasury import Treasury, make_treasury, whale_away
+from tests.faults.treasury_keeper import Keeper
 from tests.policy.desk import Warm
 from tests.safe.transaction_service import TransactionService
 

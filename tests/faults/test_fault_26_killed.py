@@ -11,7 +11,8 @@ import pytest
 
 from keeper.world.journal.proposals import ProposalLog
 from keeper.world.safe.boards import ServiceBoard
-from tests.faults.treasury import Keeper, Treasury, whale_away
+from tests.faults.treasury import Treasury, whale_away
+from tests.faults.treasury_keeper import Keeper
 
 NOTHING = {0}
 

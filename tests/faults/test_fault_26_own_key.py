@@ -8,7 +8,8 @@ import pytest
 
 from keeper.errors import ConfigError
 from keeper.world.journal import decisions
-from tests.faults.treasury import Keeper, Treasury, make_treasury, whale_away
+from tests.faults.treasury import Treasury, make_treasury, whale_away
+from tests.faults.treasury_keeper import Keeper
 from tests.policy.desk import Warm
 from tests.safe.transaction_service import TransactionService
 

@@ -9,7 +9,8 @@ from keeper.model.safe import rejection
 from keeper.world.executors.safe import SafeExecutor
 from keeper.world.safe.hashing import safe_tx_hash
 from tests.faults.site import CHAIN_ID
-from tests.faults.treasury import Keeper, Treasury, whale_away
+from tests.faults.treasury import Treasury, whale_away
+from tests.faults.treasury_keeper import Keeper
 
 NOTHING = {0}
 

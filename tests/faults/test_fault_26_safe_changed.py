@@ -8,7 +8,8 @@ import pytest
 
 from keeper.errors import ConfigError, HaltedError
 from keeper.world.safe.contract import GUARD_SLOT, SINGLETON_SLOT
-from tests.faults.treasury import Keeper, Treasury
+from tests.faults.treasury import Treasury
+from tests.faults.treasury_keeper import Keeper
 from tests.policy.desk import Warm
 from tests.safe.transaction_service import TransactionService
 

@@ -13,7 +13,8 @@ from keeper.errors import ConfigError, RpcError
 from keeper.model.safe import SafeExecution, SafeState
 from keeper.world.safe.contract import SafeReader
 from keeper.world.safe.hashing import safe_tx_hash
-from tests.faults.treasury import Keeper, Treasury, make_treasury
+from tests.faults.treasury import Treasury, make_treasury
+from tests.faults.treasury_keeper import Keeper
 from tests.policy.desk import Warm
 from tests.safe.transaction_service import TransactionService
 

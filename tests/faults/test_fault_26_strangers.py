@@ -19,7 +19,8 @@ from keeper.world.protocols import Call
 from keeper.world.safe.calldata import execute_calldata, packed_signatures, selector
 from keeper.world.safe.multisend import batch_of
 from tests.faults.site import CHAIN_ID
-from tests.faults.treasury import EXECUTOR, Keeper, Treasury, make_treasury
+from tests.faults.treasury import EXECUTOR, Treasury, make_treasury
+from tests.faults.treasury_keeper import Keeper
 from tests.policy.desk import Warm
 from tests.safe.transaction_service import TransactionService
 

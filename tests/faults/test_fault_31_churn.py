@@ -12,10 +12,10 @@ import pytest
 from keeper.world.journal import queries
 from keeper.world.journal.queries import ActRecord
 from tests.faults.attacker import Attacker, attacker_at
-from tests.policy.conftest import warm, worlds
+from tests.policy.conftest import warm
 from tests.policy.desk import NAME, Desk, Warm, at_desk
 
-__all__ = ["warm", "worlds"]
+__all__ = ["warm"]
 
 HOUR, DAY = 3_600, 86_400
 SWINGS = 52

@@ -17,28 +17,27 @@ from tests.conftest import Chain
 from tests.faults import token_pack
 from tests.faults.at_work import at_work
 from tests.faults.blind import CannotSimulate
-from tests.policy.desk import warmed
+from tests.policy.desk import Warm
 from tests.world.conftest import contracts_of
 
 EXPLODED = MAX_GAS_UNITS + 1_000_000
 
 
-def test_32_an_act_that_burns_gas_is_not_signed(tmp_path: Path) -> None:
-    with warmed(True) as warm:
-        token_pack.turn(warm.anvil.rpc, warm.deployment.base, "GasBurner")
-        fleet, _daemon = at_work(warm, tmp_path, split=(1, 0))
-        assert isinstance(fleet.cycle(), Done)
-        token_pack.arm(warm.anvil.rpc, warm.deployment.base, EXPLODED)
-        before = fleet.transactions(), fleet.native_wei()
-        outcome = fleet.cycle()
-        assert isinstance(outcome, Failed) and "then mint: " in outcome.reason, outcome
-        for _ in range(3):
-            fleet.desk.wait(60)
-            assert not isinstance(fleet.cycle(), Done)
-        assert (fleet.transactions(), fleet.native_wei()) == before, "not even the approvals were signed"
-        token_pack.arm(warm.anvil.rpc, warm.deployment.base, 0)
-        fleet.desk.wait(3_600)
-        assert isinstance(fleet.cycle(), Done)
+def test_32_an_act_that_burns_gas_is_not_signed(warm: Warm, tmp_path: Path) -> None:
+    token_pack.turn(warm.anvil.rpc, warm.deployment.base, "GasBurner")
+    fleet, _daemon = at_work(warm, tmp_path, split=(1, 0))
+    assert isinstance(fleet.cycle(), Done)
+    token_pack.arm(warm.anvil.rpc, warm.deployment.base, EXPLODED)
+    before = fleet.transactions(), fleet.native_wei()
+    outcome = fleet.cycle()
+    assert isinstance(outcome, Failed) and "then mint: " in outcome.reason, outcome
+    for _ in range(3):
+        fleet.desk.wait(60)
+        assert not isinstance(fleet.cycle(), Done)
+    assert (fleet.transactions(), fleet.native_wei()) == before, "not even the approvals were signed"
+    token_pack.arm(warm.anvil.rpc, warm.deployment.base, 0)
+    fleet.desk.wait(3_600)
+    assert isinstance(fleet.cycle(), Done)
 
 
 @pytest.mark.parametrize("can_simulate", [True, False])

@@ -15,10 +15,10 @@ from keeper.chainlab.calls import read, transact
 from keeper.model.outcome import Done, Failed
 from keeper.model.ticks import MAX_TICK, MIN_TICK, max_usable_tick, min_usable_tick, sqrt_price_at_tick
 from tests.faults.attacker import attacker_at, preview
-from tests.policy.conftest import warm, worlds
+from tests.policy.conftest import warm
 from tests.policy.desk import NAME, ORDERS, Desk, Warm, at_desk
 
-__all__ = ["warm", "worlds"]
+__all__ = ["warm"]
 
 NO_SWAP: dict[str, Any] = {"swap": {"route": "none"}, "profit": {"gate": "none"}}
 FEE_PIPS, SPACING = 3_000, 60

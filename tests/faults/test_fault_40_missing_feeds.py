@@ -20,12 +20,12 @@ from keeper.world.feeds.pool_events import PoolTape
 from keeper.world.feeds.swap_logs import SwapLogs
 from keeper.world.observer import ChainObserver
 from tests.faults.oracle_desk import OracleDesk, with_oracle
-from tests.policy.conftest import warm, worlds
+from tests.policy.conftest import warm
 from tests.policy.desk import CHAIN_ID, NAME, Desk, Warm, at_desk
 from tests.world.chain import hostile
 from tests.world.chain.hostile import Exchange, HostileServer
 
-__all__ = ["warm", "worlds"]
+__all__ = ["warm"]
 
 AT_ONCE = {"cooldown_minutes": 0}
 GAME = {"gate": "none", "min_fee_history_hours": 2}

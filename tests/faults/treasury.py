@@ -14,18 +14,14 @@ from typing import Any
 from keeper.assembly import ChainAccess, StrategyRunner, build_strategy, open_hands
 from keeper.assembly_safe import SafeAccess, file_executor, safe_executor, within_safe
 from keeper.chainlab.calls import call_data, read, send, transact
-from keeper.chainlab.deploy import slot0
 from keeper.chainlab.deploy_safe import create_safe, owner_sign, place_safe_contracts
 from keeper.chainlab.owners import OwnersAtHand
 from keeper.known_safe import SAFE_RELEASES
 from keeper.model.outcome import Outcome
-from keeper.model.plan import Swap
 from keeper.model.safe import SafeTx
-from keeper.model.ticks import sqrt_price_at_tick
 from keeper.policy.settings import StrategySettings
 from keeper.world.chain.contracts import Contracts
 from keeper.world.chain.node import HttpNode
-from keeper.world.journal import queries
 from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.proposal_rows import StoredProposal
@@ -35,10 +31,10 @@ from keeper.world.safe.proposing import Executes
 from keeper.world.safe.service import SafeService
 from keeper.world.signers import keystore
 from keeper.world.venues.uniswap_v3 import build as build_venue
-from tests.faults.site import _SETTINGS, CHAIN_ID, PASSWORD
-from tests.policy.desk import WHALE_MONEY, Warm
+from tests.faults.site import _SETTINGS, CHAIN_ID, PASSWORD, whale_moves
+from tests.faults.treasury_keeper import Keeper
+from tests.policy.desk import Warm, journal_that_knows
 from tests.safe.transaction_service import TransactionService
-from tests.world.conftest import FAR_DEADLINE
 
 SEED = 11
 EXECUTOR = 9
@@ -217,65 +213,6 @@ class Treasury:
         return int(answer, 16)
 
 
-@dataclass(slots=True)
-class Keeper:
-    """The product's own parts at work for a treasury."""
-
-    treasury: Treasury
-    runner: StrategyRunner
-    journal: SqlJournal
-
-    def cycle(self) -> Outcome:
-        return self.runner.run_once()
-
-    def proposals(self) -> tuple[StoredProposal, ...]:
-        """Every proposal of the journal, as it came."""
-        with self.journal.reading() as query:
-            ids = [row[0] for row in query("SELECT DISTINCT step_id FROM proposals ORDER BY step_id")]
-        found = [
-            each
-            for step in ids
-            for kind in ("act", "rejection")
-            if (each := self.journal.proposals.of_step(step, kind))
-        ]
-        return tuple(sorted(found, key=lambda each: each.id))
-
-    def act(self) -> StoredProposal:
-        """The newest that does something."""
-        return [each for each in self.proposals() if each.kind == "act"][-1]
-
-    def proposed(self) -> StoredProposal:
-        """Cycle until something stands with the owners."""
-        outcome = self.cycle()
-        assert outcome.kind == "pending", outcome
-        found = self.act()
-        assert found.state in ("PROPOSED", "READY"), (found.state, outcome)
-        return found
-
-    def carried_out(self, *who: int) -> Outcome:
-        """Propose, sign, execute; the outcome of the cycle that sees it."""
-        proposal = self.proposed()
-        self.treasury.confirms(proposal, *(who or (0, 1)))
-        self.treasury.executes_it(proposal.transaction, *(who or (0, 1)))
-        return self.cycle()
-
-    def events(self) -> list[tuple[str, str]]:
-        with self.journal.reading() as query:
-            return [(each.kind, each.message) for each in queries.events(query)]
-
-    def difference(self) -> dict[str, int]:
-        """The ledger's sum less the chain's balance, for each token and the native coin."""
-        treasury, pool = self.treasury, self.runner._hands.venue.pool
-        with self.journal.reading() as query:
-            booked = queries.ledger_balance(query, CHAIN_ID, treasury.safe)
-        held = {}
-        for token in (pool.token0.address, pool.token1.address):
-            data = "0x70a08231" + treasury.safe[2:].rjust(64, "0")
-            held[token.lower()] = int(treasury.rpc("eth_call", {"to": token, "data": data}, "latest"), 16)
-        held["native"] = int(treasury.rpc("eth_getBalance", treasury.safe, "latest"), 16)
-        return {token: booked.get(token, 0) - amount for token, amount in held.items()}
-
-
 def make_treasury(
     warm: Warm,
     folder: Path,
@@ -306,10 +243,7 @@ def make_treasury(
     raw = _SETTINGS | {"name": "treasury", "pool": deployment.pool, "quote": quote} | changes
     settings = StrategySettings.model_validate(raw)
     treasury = Treasury(warm, folder, service, safe, people, key, warm.contracts, settings, mode)
-    journal = open_journal(treasury.journal_url, mode)
-    for sample in warm.samples:
-        journal.samples.add(deployment.pool, CHAIN_ID, sample)
-    journal.close()
+    journal_that_knows(warm, folder / "keeper.db", mode).close()
     if not key_is_owner:
         treasury.delegates()
     return treasury
@@ -317,13 +251,4 @@ def make_treasury(
 
 def whale_away(treasury: Treasury, ticks: int = 700) -> None:
     """A whale moves the price out of the range, and the means follow."""
-    warm, rpc = treasury.warm, treasury.warm.anvil.rpc
-    venue = build_venue(HttpNode((warm.anvil.url,), chain_id=CHAIN_ID), treasury.contracts, warm.deployment.pool)
-    start = slot0(rpc, warm.deployment.pool)[1]
-    for number in range(1, 9):
-        tick = start + ticks * number // 8
-        step = Swap(tick < slot0(rpc, warm.deployment.pool)[1], WHALE_MONEY // 10**4, 0, 0, sqrt_price_at_tick(tick))
-        call = venue.call(step, warm.whale, FAR_DEADLINE)
-        send(rpc, warm.whale, call.to, "0x" + call.data.hex())
-        treasury.passes(120)
-    treasury.passes(1_900)
+    whale_moves(treasury.warm, ticks)

@@ -1,4 +1,4 @@
-"""Two local chains that have traded for a day, one for each token order, put back before every test."""
+"""A local chain that has traded for a day, of either token order, put back before every test."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.policy.desk import Warm, warmed
-
-
-@pytest.fixture(scope="session")
-def worlds() -> Iterator[dict[bool, Warm]]:
-    with warmed(True) as one, warmed(False) as other:
-        yield {True: one, False: other}
+from tests.policy.desk import Warm, Worlds, put_back
 
 
 @pytest.fixture
-def warm(worlds: dict[bool, Warm], request: pytest.FixtureRequest) -> Iterator[Warm]:
-    chosen = worlds[getattr(request, "param", True)]
-    snapshot = chosen.anvil.snapshot()
-    yield chosen
-    chosen.anvil.revert(snapshot)
+def warm(worlds: Worlds, request: pytest.FixtureRequest) -> Iterator[Warm]:
+    with put_back(worlds[getattr(request, "param", True)]) as chosen:
+        yield chosen

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -85,6 +87,51 @@ def warmed(base_is_token0: bool) -> Iterator[Warm]:
             market.advance_to(PATH_START_SECONDS + hour * 3_600)
             observer.observe()
         yield Warm(anvil, deployment, contracts, tuple(samples.rows.values()), whale)
+
+
+class Worlds:
+    """The two token orders, each made when it is first asked for. All tests of a process share them."""
+
+    def __init__(self, until_the_end: ExitStack) -> None:
+        self._until_the_end, self._made = until_the_end, dict[bool, Warm]()
+
+    def __getitem__(self, base_is_token0: bool) -> Warm:
+        if base_is_token0 not in self._made:
+            self._made[base_is_token0] = self._until_the_end.enter_context(warmed(base_is_token0))
+        return self._made[base_is_token0]
+
+
+@contextmanager
+def put_back(warm: Warm) -> Iterator[Warm]:
+    """Whatever is done to the chain is undone: its blocks, what waits to be mined, what the next block costs,
+    and that blocks come only when asked for."""
+    rpc, snapshot = warm.anvil.rpc, warm.anvil.snapshot()
+    base_fee = rpc("eth_getBlockByNumber", "pending", False)["baseFeePerGas"]
+    yield warm
+    rpc("anvil_dropAllTransactions")
+    warm.anvil.revert(snapshot)
+    # A snapshot holds neither of the two.
+    rpc("anvil_setNextBlockBaseFeePerGas", base_fee)
+    rpc("evm_setAutomine", False)
+
+
+def journal_that_knows(warm: Warm, file: Path, mode: str) -> SqlJournal:
+    """A new journal in which the pool's last day stands."""
+    file.touch(mode=0o600)
+    file.write_bytes(_written_once(warm.deployment.pool, warm.samples, mode))
+    return open_journal(f"sqlite:///{file}", mode)
+
+
+@functools.lru_cache(maxsize=8)
+def _written_once(pool: str, samples: tuple[Sample, ...], mode: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "keeper.db")
+        journal = open_journal(f"sqlite:///{file}", mode)
+        for sample in samples:
+            journal.samples.add(pool, CHAIN_ID, sample)
+        journal.close()
+        assert [each.name for each in Path(folder).iterdir() if each.suffix.startswith(".db")] == [file.name]
+        return file.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +278,9 @@ def at_desk(warm: Warm, folder: Path, *, base_is_quote: bool = False, quote_valu
         "limits": {"cooldown_minutes": 0},
     }
     raw |= changes
-    journal = open_journal(f"sqlite:///{folder}/keeper.db", "wallet")
+    journal = journal_that_knows(warm, folder / "keeper.db", "wallet")
     now = int(anvil.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
     anvil.mine(now + 1_900)  # the means of ten minutes and of half an hour are the price of now
-    for sample in warm.samples:
-        journal.samples.add(deployment.pool, CHAIN_ID, sample)
     node = HttpNode([anvil.url], chain_id=CHAIN_ID)
     venue = build(node, warm.contracts, deployment.pool)
     strategy = build_strategy(StrategySettings.model_validate(raw))

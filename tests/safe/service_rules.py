@@ -6,21 +6,21 @@ signatures are recovered by eth-account, executions are read from events and cal
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from eth_abi.abi import decode
 from eth_account import Account
-from eth_account.messages import encode_defunct, encode_typed_data
-from eth_utils.address import is_checksum_address, to_checksum_address
+from eth_account.messages import encode_typed_data
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from keeper.chainlab.calls import read
 from keeper.chainlab.jsonrpc import Rpc
 from keeper.errors import RpcError
+from tests.safe import service_documents as documents
+from tests.safe.service_documents import Confirmed, Proposal, RefusedError, moment, signer_of
 
 ZERO = "0x" + "00" * 20
 SENTINEL = "0x" + "00" * 19 + "01"
@@ -30,43 +30,8 @@ FIELDS = "address,uint256,bytes,uint8,uint256,uint256,uint256,address,address"
 SUCCESS = "0x" + keccak(text="ExecutionSuccess(bytes32,uint256)").hex()
 FAILURE = "0x" + keccak(text="ExecutionFailure(bytes32,uint256)").hex()
 EXECUTE = "0x" + keccak(text=f"execTransaction({FIELDS},bytes)")[:4].hex()
-ADDRESSES = ("to", "gasToken", "refundReceiver", "sender")
-NUMBERS = ("value", "safeTxGas", "baseGas", "gasPrice", "nonce")
 
 Answer = tuple[int, Any]
-
-
-class RefusedError(Exception):
-    """The service's own reason, and the field that it is said of."""
-
-    def __init__(self, reason: str, field_name: str = "nonFieldErrors") -> None:
-        self.reason, self.field_name = reason, field_name
-        super().__init__(reason)
-
-
-@dataclass
-class Confirmed:
-    owner: str
-    signature: str
-    kind: str
-    submitted: float
-
-
-@dataclass
-class Proposal:
-    """One row of its table. ``fields``: as JSON names them, numbers as integers."""
-
-    safe: str
-    safe_tx_hash: str
-    fields: dict[str, Any]
-    origin: Any
-    proposer: str | None
-    proposed_by_delegate: str | None
-    trusted: bool
-    created: float
-    modified: float
-    confirmations: list[Confirmed] = field(default_factory=list)
-    execution: dict[str, Any] | None = None
 
 
 @dataclass
@@ -142,7 +107,7 @@ class Board:
                     self.proposals[digest] = Proposal(safe, digest, fields, {}, None, None, True, now, now)
             if digest in self.proposals:
                 self.proposals[digest].execution = {
-                    "executionDate": _moment(int(block["timestamp"], 16), whole=True),
+                    "executionDate": moment(int(block["timestamp"], 16), whole=True),
                     "blockNumber": int(log["blockNumber"], 16),
                     "transactionHash": log["transactionHash"],
                     "executor": to_checksum_address(transaction["from"]),
@@ -170,7 +135,7 @@ class Board:
 
     def propose(self, safe: str, body: Mapping[str, Any]) -> Answer:
         try:
-            fields = _fields(body)
+            fields = documents.fields_of(body)
             if len(body.get("origin") or "") > 200:
                 raise RefusedError("Ensure this field has no more than 200 characters.", "origin")
             self._propose(safe, fields, body)
@@ -190,7 +155,7 @@ class Board:
         delegates = {each["delegate"]: each["delegator"] for each in self.delegates if each["safe"] in (safe, None)}
         self._require_sender(body["sender"], owners, delegates)
         signature = body.get("signature")
-        signer = None if signature is None else self._signer(digest, signature)
+        signer = None if signature is None else signer_of(digest, signature)
         if signer is not None and signer not in [*owners, *delegates]:
             raise RefusedError(
                 f"Signer={signer} is not an owner or delegate. Current owners={owners}. Delegates={_set(delegates)}"
@@ -221,7 +186,7 @@ class Board:
         delegates: Mapping[str, str], signer: str | None,
     ) -> None:  # fmt: skip
         """The first to come is its proposer for ever; whoever signs first makes it trusted, and gives it its origin."""
-        now, sender, origin = self.clock(), body["sender"], _origin(body.get("origin"))
+        now, sender, origin = self.clock(), body["sender"], documents.origin_of(body.get("origin"))
         proposal = self.proposals.get(digest)
         if proposal is None:
             by_delegate = sender if sender not in owners else None
@@ -250,7 +215,7 @@ class Board:
             return 400, {"signature": [f"Transaction with safe-tx-hash={digest} was already executed"]}
         owners = self.owners(proposal.safe)
         try:
-            signer = self._signer(digest, body["signature"])
+            signer = signer_of(digest, body["signature"])
         except RefusedError as refusal:
             return 400, {"signature": [refusal.reason]}
         if signer not in owners:
@@ -281,73 +246,17 @@ class Board:
         if proposal is None:
             return 404, {"detail": "No MultisigTransaction matches the given query."}
         self.index(proposal.safe)
-        return 200, self.shown(proposal, version)
+        return 200, self._shown(proposal, version)
 
     def listed(self, safe: str, query: Mapping[str, str], version: int) -> list[dict[str, Any]]:
         """Newest nonce first."""
         self.index(safe)
-        rows = [each for each in self.proposals.values() if each.safe == safe]
-        if "executed" in query:
-            rows = [each for each in rows if (each.execution is not None) is (query["executed"].lower() == "true")]
-        if "trusted" in query:
-            rows = [each for each in rows if each.trusted is (query["trusted"].lower() == "true")]
-        for name, keep in (("nonce", int.__eq__), ("nonce__gte", int.__ge__), ("nonce__lte", int.__le__)):
-            if name in query:
-                rows = [each for each in rows if keep(each.fields["nonce"], int(query[name]))]
-        rows.sort(key=lambda each: (each.fields["nonce"], each.created), reverse=True)
-        return [self.shown(each, version) for each in rows]
+        rows = documents.matching([each for each in self.proposals.values() if each.safe == safe], query)
+        return [self._shown(each, version) for each in rows]
 
-    def shown(self, proposal: Proposal, version: int) -> dict[str, Any]:
-        """The row as API v1 (gas and nonce are numbers) or v2 (all are text) tells it."""
-        fields, done = proposal.fields, proposal.execution or {}
-        number = str if version == 2 else int
+    def _shown(self, proposal: Proposal, version: int) -> dict[str, Any]:
         (threshold,) = read(self.rpc, proposal.safe, "getThreshold()", ("uint256",))
-        return {
-            "safe": proposal.safe,
-            "to": fields["to"],
-            "value": str(fields["value"]),
-            "data": "0x" + fields["data"].hex() if fields["data"] else None,
-            "operation": fields["operation"],
-            "gasToken": fields["gasToken"],
-            "safeTxGas": number(fields["safeTxGas"]),
-            "baseGas": number(fields["baseGas"]),
-            "gasPrice": str(fields["gasPrice"]),
-            "refundReceiver": fields["refundReceiver"],
-            "nonce": number(fields["nonce"]),
-            "executionDate": None,
-            "submissionDate": _moment(proposal.created),
-            "modified": _moment(proposal.modified),
-            "blockNumber": None,
-            "transactionHash": None,
-            "safeTxHash": proposal.safe_tx_hash,
-            "proposer": proposal.proposer,
-            "proposedByDelegate": proposal.proposed_by_delegate,
-            "executor": None,
-            "isExecuted": False,
-            "isSuccessful": None,
-            "ethGasPrice": None,
-            "maxFeePerGas": None,
-            "maxPriorityFeePerGas": None,
-            "gasUsed": None,
-            "fee": None,
-            "payment": None,
-            "origin": proposal.origin if isinstance(proposal.origin, str) else json.dumps(proposal.origin),
-            "dataDecoded": None,
-            "confirmationsRequired": threshold,
-            "confirmations": [
-                {
-                    "owner": each.owner,
-                    "submissionDate": _moment(each.submitted),
-                    "transactionHash": None,
-                    "signature": each.signature,
-                    "signatureType": each.kind,
-                }
-                for each in proposal.confirmations
-            ],
-            "trusted": proposal.trusted,
-            "signatures": None,
-            **done,
-        }
+        return documents.shown(proposal, version, threshold)
 
     # --- delegates ---------------------------------------------------------------------------------------------------
 
@@ -382,54 +291,6 @@ class Board:
         except Exception:  # noqa: BLE001 - no signature at all
             return None
 
-    def _signer(self, digest: str, signature: str) -> str:
-        raw = bytes.fromhex(signature[2:])
-        if len(raw) != 65:
-            raise RefusedError(f"Signature={signature} is not valid", "signature")
-        try:
-            if raw[64] > 30:
-                message = encode_defunct(bytes.fromhex(digest[2:]))
-                return str(Account.recover_message(message, signature=raw[:64] + bytes([raw[64] - 4])))
-            return str(Account._recover_hash(bytes.fromhex(digest[2:]), signature=raw))
-        except Exception:  # noqa: BLE001 - no signature at all
-            raise RefusedError(f"Signature={signature} is not valid", "signature") from None
-
-
-def _fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers come as numbers or as text, addresses must be checksummed."""
-    for name in ADDRESSES:
-        if not is_checksum_address(body.get(name) or ""):
-            raise RefusedError(f"Address {body.get(name)} is not checksumed", name)
-    numbers: dict[str, Any] = {}
-    for name in NUMBERS:
-        try:
-            numbers[name] = int(body[name])
-        except (KeyError, TypeError, ValueError):
-            raise RefusedError("A valid integer is required.", name) from None
-    if body.get("operation") not in (0, 1):
-        raise RefusedError(f'"{body.get("operation")}" is not a valid choice.', "operation")
-    addresses = {name: body[name] for name in ADDRESSES if name != "sender"}
-    data = bytes.fromhex((body.get("data") or "0x")[2:])
-    return {**addresses, **numbers, "data": data, "operation": body["operation"]}
-
-
-def _origin(given: str | None) -> Any:
-    """Kept as PostgreSQL's jsonb: the keys in its order, shortest first."""
-    if not given:
-        return {}
-    try:
-        document = json.loads(given)
-    except ValueError:
-        return given
-    if not isinstance(document, dict):
-        return document
-    return {key: document[key] for key in sorted(document, key=lambda each: (len(each), each))}
-
 
 def _set(delegates: Mapping[str, str]) -> str:
     return repr(set(delegates)) if delegates else "set()"
-
-
-def _moment(seconds: float, *, whole: bool = False) -> str:
-    form = "%Y-%m-%dT%H:%M:%SZ" if whole else "%Y-%m-%dT%H:%M:%S.%fZ"
-    return datetime.fromtimestamp(seconds, UTC).strftime(form)

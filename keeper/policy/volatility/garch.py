@@ -1,4 +1,4 @@
-"""GARCH(1,1), GJR(1,1,1) and EGARCH(1,1,1) with zero mean: fitted by `arch`, filtered by a recursion of our own.
+"""GARCH(1,1), GJR(1,1,1) and EGARCH(1,1,1) with zero mean: fitted as `arch` does, filtered by a recursion of our own.
 
 Bollerslev 1986; Glosten, Jagannathan & Runkle 1993; Nelson 1991. The filter starts as `arch` does, with a weighted
 variance of the first 75 returns, so its path is that of the fit.
@@ -10,9 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+
+from keeper.policy.volatility.garch_fit import Climbed, climb
 
 Model = Literal["garch", "gjr", "egarch"]
 Distribution = Literal["t", "normal"]
@@ -61,7 +63,7 @@ def fit_garch(returns: tuple[float, ...], model: Model, distribution: Distributi
     result = _likeliest(scaled, model, distribution)
     if result is None:
         return f"the fit of {model} did not converge"
-    found = {str(name): float(value) for name, value in result.params.items()}
+    found = result.params
     fit = GarchFit(
         model=model,
         omega=found["omega"],
@@ -77,8 +79,7 @@ def fit_garch(returns: tuple[float, ...], model: Model, distribution: Distributi
     if model == "egarch" and abs(fit.beta) >= 1:
         return "the fit of egarch is not stationary"
     try:
-        covariance = np.asarray(result.param_cov, dtype=float)
-        error = _relative_error(fit, returns, steps, list(found), covariance)
+        error = _relative_error(fit, returns, steps, list(found), result.covariance())
     except (ArithmeticError, np.linalg.LinAlgError):
         error = math.nan
     if not math.isfinite(error):
@@ -86,8 +87,8 @@ def fit_garch(returns: tuple[float, ...], model: Model, distribution: Distributi
     return replace(fit, relative_error=error)
 
 
-def _likeliest(scaled: np.ndarray, model: Model, distribution: Distribution) -> Any:
-    """arch's result of highest likelihood among those that converged; None when none did.
+def _likeliest(scaled: np.ndarray, model: Model, distribution: Distribution) -> Climbed | None:
+    """The end of highest likelihood among those that converged; None when none did.
 
     The likelihood of EGARCH has false peaks: it is climbed from places of our own too.
     """
@@ -101,28 +102,33 @@ def _likeliest(scaled: np.ndarray, model: Model, distribution: Distribution) -> 
     if model == "egarch":
         tail = [_START_DEGREES] if distribution == "t" else []
         starts += [[0.0, alpha, 0.0, beta, *tail] for alpha, beta in _EGARCH_STARTS]
-    results = [
-        described.fit(disp="off", show_warning=False, starting_values=None if start is None else np.array(start))
-        for start in starts
-    ]
-    return max((each for each in results if _is_sound(each)), key=lambda each: float(each.loglikelihood), default=None)
+    results = [climb(described, start) for start in starts]
+    return max((each for each in results if _is_sound(each)), key=lambda each: each.log_likelihood, default=None)
 
 
-def _is_sound(result: Any) -> bool:
+def _is_sound(result: Climbed) -> bool:
     """Converged; tails with a variance (at the bound of 2 degrees of freedom the scale means nothing); and a large
     return does not calm the market: on short windows EGARCH has likely fits with α < 0 that forecast absurdly."""
     found = result.params
-    if result.convergence_flag != 0 or not np.isfinite(np.asarray(found)).all():
+    if not result.converged or not all(map(math.isfinite, found.values())):
         return False
-    return bool(found.get("nu", math.inf) > _FEWEST_DEGREES and found["alpha[1]"] >= 0)
+    return found.get("nu", math.inf) > _FEWEST_DEGREES and found["alpha[1]"] >= 0
 
 
 def variances(fit: GarchFit, returns: Sequence[float]) -> list[float]:
     """Conditional variance before each return, and last the one of the return to come."""
     scale = fit.scale
-    scaled = [value / scale for value in returns]
-    path = _log_path(fit, scaled) if fit.model == "egarch" else _path(fit, scaled)
-    return [value * scale * scale for value in path]
+    if fit.model == "egarch":
+        return [value * scale * scale for value in _log_path(fit, [value / scale for value in returns])]
+    path: list[float] = (_path(fit, np.array(returns, dtype=float) / scale) * scale * scale).tolist()
+    return path
+
+
+def next_variance(fit: GarchFit, returns: np.ndarray) -> float:
+    """The last of ``variances``."""
+    if fit.model == "egarch":
+        return variances(fit, returns.tolist())[-1]
+    return float(_path(fit, returns / fit.scale)[-1]) * fit.scale * fit.scale
 
 
 def mean_variance(fit: GarchFit, next_variance: float, steps: int) -> float:
@@ -142,14 +148,12 @@ def mean_variance(fit: GarchFit, next_variance: float, steps: int) -> float:
     return total / steps
 
 
-def _path(fit: GarchFit, scaled: Sequence[float]) -> list[float]:
+def _path(fit: GarchFit, scaled: np.ndarray) -> np.ndarray:
+    from keeper.policy.volatility.garch_kernel import filtered
+
     omega, alpha, gamma, beta = fit.omega, fit.alpha, fit.gamma, fit.beta
     variance = omega + (alpha + gamma / 2 + beta) * fit.backcast
-    path = [variance]
-    for value in scaled:
-        weight = alpha + gamma if value < 0 else alpha
-        variance = omega + weight * value * value + beta * variance
-        path.append(variance)
+    path: np.ndarray = filtered(scaled, omega, alpha, alpha + gamma, beta, variance)
     return path
 
 
@@ -196,7 +200,7 @@ def _relative_error(
 ) -> float:
     """Delta method: ½·√(∇ln v' Σ ∇ln v) of the forecast variance v at the end of the window."""
     fields = {"omega": "omega", "alpha[1]": "alpha", "gamma[1]": "gamma", "beta[1]": "beta"}
-    gradient = np.zeros(len(names))
+    gradient, values = np.zeros(len(names)), np.array(returns, dtype=float)
     for place, name in enumerate(names):
         if name in fields:
             value = getattr(fit, fields[name])
@@ -204,6 +208,6 @@ def _relative_error(
             ends = []
             for shifted in (value - step, value + step):
                 other = replace(fit, **{fields[name]: shifted})
-                ends.append(math.log(mean_variance(other, variances(other, returns)[-1], steps)))
+                ends.append(math.log(mean_variance(other, next_variance(other, values), steps)))
             gradient[place] = (ends[1] - ends[0]) / (2 * step)
     return math.sqrt(max(float(gradient @ covariance @ gradient), 0.0)) / 2

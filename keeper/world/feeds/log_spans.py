@@ -91,6 +91,11 @@ class LogSpans:
         self._shrunk = self._clock()
 
 
+def asks_for_patience(error: Exception) -> bool:
+    """Whether the node only says that it is asked too often."""
+    return _is_about(error, _TOO_OFTEN)
+
+
 def _is_about(error: Exception, words: Sequence[str]) -> bool:
     said = str(error).lower()
     return any(word in said for word in words)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from keeper.model.full_math import Q192
 from keeper.model.swap_step import PIPS
 from keeper.model.ticks import sqrt_price_at_tick
-from keeper.world.tape.events import signed
+from keeper.world.tape.events import signed, unsigned
 from keeper.world.tape.tape import BarTape
 
 _BLOCK: Final = 8_192  # bars whose integers are held at a time
@@ -31,7 +31,8 @@ _BLOCK: Final = 8_192  # bars whose integers are held at a time
 @dataclass(frozen=True, slots=True)
 class BarSums:
     """What a run of bars has, a list element a bar: fees to liquidity providers and what went through the pool (both
-    ways, raw units), others' active liquidity."""
+    ways, raw units), and others' active liquidity in it: the mean of what stood before and after, which halves the
+    error against single events."""
 
     fee_0: list[int]
     fee_1: list[int]
@@ -54,6 +55,7 @@ class BarPath:
         self.ends_at: NDArray[np.int64] = columns.timestamp + tape.step_seconds
         follows = np.zeros(len(columns), dtype=bool)
         follows[1:] = columns.timestamp[1:] == self.ends_at[:-1]
+        self._follows = follows
         self.begins_at: NDArray[np.int32] = columns.open_tick.copy()
         self.begins_at[1:][follows[1:]] = columns.close_tick[:-1][follows[1:]]
         self.low: NDArray[np.int32] = np.minimum(columns.low_tick, self.begins_at)
@@ -85,7 +87,7 @@ class BarPath:
 
     def liquidity(self, index: int) -> int:
         """Others' active liquidity after a bar."""
-        return self.sums(index, index + 1).liquidity[0]
+        return unsigned(self._columns.liquidity[index])
 
     def tick_seconds(self, timestamp: int) -> int | None:
         """The sum over time of the tick that stood, up to a moment; None before the first bar was over."""
@@ -115,15 +117,22 @@ class BarPath:
 
     def _figures(self, start: int, stop: int) -> BarSums:
         columns = self._columns
-        in_0, in_1 = _integers(columns.in_0[start:stop]), _integers(columns.in_1[start:stop])
-        net_0, net_1 = _integers(columns.net_0[start:stop]), _integers(columns.net_1[start:stop])
+        in_0, in_1 = integers(columns.in_0[start:stop]), integers(columns.in_1[start:stop])
+        net_0, net_1 = integers(columns.net_0[start:stop]), integers(columns.net_1[start:stop])
         return BarSums(
             self._fees(in_0, self._cuts[0]),
             self._fees(in_1, self._cuts[1]),
             [2 * paid - net for paid, net in zip(in_0, net_0, strict=True)],
             [2 * paid - net for paid, net in zip(in_1, net_1, strict=True)],
-            _integers(columns.liquidity[start:stop]),
+            [(before + after) // 2 for before, after in self._liquidity(start, stop)],
         )
+
+    def _liquidity(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Before and after each bar; where bars are missing before one, what stands after it counts for both."""
+        after = integers(self._columns.liquidity[start:stop])
+        before = [integers(self._columns.liquidity[start - 1 : start])[0] if start else 0, *after[:-1]]
+        follows = self._follows[start:stop].tolist()
+        return [(b if known else a, a) for b, a, known in zip(before, after, follows, strict=True)]
 
     def _fees(self, paid: list[int], cut: int) -> list[int]:
         """The fee in what was paid as ``SwapMath`` takes it off an exact input, less the protocol's part."""
@@ -147,7 +156,7 @@ def _parts(fee: int, cuts: list[int], legs: list[tuple[int, int]], at: Callable[
     return [after - before for before, after in pairwise(up_to)]
 
 
-def _integers(rows: NDArray[np.uint64]) -> list[int]:
+def integers(rows: NDArray[np.uint64]) -> list[int]:
     """Rows of limbs as integers, whatever their width: unsigned for two limbs, two's complement for four."""
     low = rows[:, 0].tolist()
     if rows.shape[1] == 2:

@@ -32,12 +32,13 @@ _RANGED: Final = (EventKind.MINT, EventKind.BURN, EventKind.COLLECT)
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What a tape turned out to be."""
+    """What a tape turned out to be. ``gaps``: first and last block of the holes among its ``defects``."""
 
     rows: int
     span: Span
     defects: tuple[Defect, ...]
     digest: str
+    gaps: tuple[tuple[int, int], ...]
 
 
 def examine(batches: Iterable[EventBatch], path: Path, tick_spacing: int | None) -> Examined:
@@ -85,26 +86,25 @@ class EventChecks:
         self._floats.finish()
         defects = self._flow.finish()
         span = Span(self._first[0], self._last[0], self._first[1], self._last[2])
-        return Examined(self._rows, span, defects, self._digest.hexdigest())
+        return Examined(self._rows, span, defects, self._digest.hexdigest(), self._flow.gaps)
 
     def _order(self, batch: EventBatch) -> None:
         blocks = np.concatenate(([self._last[0]], batch.block_number))
         logs = np.concatenate(([self._last[1]], batch.log_index))
         times = np.concatenate(([self._last[2] if self._rows else batch.timestamp[0]], batch.timestamp))
-        self._refuse((batch.block_number < 0) | (batch.log_index < 0), "block_number or log_index is negative")
         step, same = np.diff(blocks), np.diff(blocks) == 0
-        repeated = same & (np.diff(logs) == 0)
-        self._refuse(repeated, "is the same log as the row before (same block_number and log_index); drop one of them")
-        back = (step < 0) | (same & (np.diff(logs) < 0))
-        self._refuse(
-            back,
-            "comes after a later log: rows are out of order or stand twice; sort them by block_number and log_index, "
-            "and drop duplicates",
-        )
-        later = np.diff(times)
-        self._refuse(same & (later != 0), "has another timestamp than the row before in the same block; fetch it again")
-        self._refuse(later < 0, "has an earlier timestamp than the block before; fetch it again")
-        self._refuse(batch.timestamp <= 0, "has no possible timestamp; fetch it again")
+        logs_step, later = np.diff(logs), np.diff(times)
+        self._refuse_first(
+            ((batch.block_number < 0) | (batch.log_index < 0), "block_number or log_index is negative"),
+            (batch.timestamp <= 0, "has no possible timestamp; fetch it again"),
+            (same & (logs_step == 0),
+             "is the same log as the row before (same block_number and log_index); drop one of them"),
+            ((step < 0) | (same & (logs_step < 0)),
+             "comes after a later log: rows are out of order or stand twice; sort them by block_number and log_index, "
+             "and drop duplicates"),
+            (same & (later != 0), "has another timestamp than the row before in the same block; fetch it again"),
+            (later < 0, "has an earlier timestamp than the block before; fetch it again"),
+        )  # fmt: skip
 
     def _amounts(self, batch: EventBatch) -> None:
         sign_0, sign_1 = signs(batch.amount_0), signs(batch.amount_1)
@@ -152,6 +152,13 @@ class EventChecks:
     def _refuse(self, wrong: NDArray[np.bool_], sentence: str) -> None:
         if wrong.any():
             raise bad_row(self._path, self._rows + int(np.argmax(wrong)), sentence)
+
+    def _refuse_first(self, *rules: tuple[NDArray[np.bool_], str]) -> None:
+        """By the first row that breaks any of the rules: what comes after it may only follow from that."""
+        broken = [(int(np.argmax(wrong)), sentence) for wrong, sentence in rules if wrong.any()]
+        if broken:
+            row, sentence = min(broken, key=lambda each: each[0])
+            raise bad_row(self._path, self._rows + row, sentence)
 
     def _refuse_at(self, places: NDArray[np.intp], wrong: NDArray[np.bool_], sentence: str) -> None:
         if wrong.any():

@@ -45,6 +45,11 @@ class FlowCheck:
         self._gaps: list[tuple[_Place, _Place]] = []
         self._gap_count = self._judged = self._moved = self._turned = 0
 
+    @property
+    def gaps(self) -> tuple[tuple[int, int], ...]:
+        """First and last block of each hole, as far as they are named."""
+        return tuple((before.block, after.block) for before, after in self._gaps)
+
     def add(self, batch: EventBatch, first_row: int) -> None:
         """The next events; their first row (from 0)."""
         states = np.flatnonzero(np.isin(batch.kind, _STATES))

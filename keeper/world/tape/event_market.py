@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from keeper.errors import ConfigError
 from keeper.model.observation import History, PoolState, Sample, Twap
 from keeper.model.swap import SwapResult
 from keeper.world.history import HOUR_SECONDS, hour_at_or_after
+from keeper.world.tape.bar_path import integers
 from keeper.world.tape.crossing import PoolPoint
 from keeper.world.tape.event_market_clock import RecordedBlocks
+from keeper.world.tape.event_market_compiled import opening_rows
+from keeper.world.tape.event_market_cursor import EventCursor
 from keeper.world.tape.event_market_pool import RecordedPool
-from keeper.world.tape.events import EventKind, TapeEvent
+from keeper.world.tape.events import EventBatch, EventKind
 from keeper.world.tape.market import ORACLE_CARDINALITY, Moment, OwnRange, block_hash
 from keeper.world.tape.market_swap import Astray, swap_through
 from keeper.world.tape.tape import EventTape
@@ -23,11 +28,11 @@ from keeper.world.v3.identity import PoolIdentity
 class EventMarket:
     """Implements ``TapeMarket``. It begins at the end of the block in which the price is first known.
 
-    ``book`` is the tick book before the tape's first event (``tick_book.infer_book``, or read from the chain). Where it
-    was worked out from later crossings it is still what stood there at the time, but more of it is known than the tape
-    had shown by ``now``. ``growth_x128``: the pool's fee growth before the tape. Others' ticks show no fee growth
-    outside; a swap that the book does not explain is taken for one step at its mean liquidity, and counted in
-    ``unexplained``.
+    ``book`` is the tick book before the tape's first event. Where it was worked out from later crossings it is still
+    what stood there at the time, but more of it is known than the tape had shown by ``now``. Others' ticks show no fee
+    growth outside, and the pool's own counts from the tape's beginning where the tape has no opening state. A swap that
+    the book does not explain is taken for one step at its mean liquidity, and counted in ``unexplained``.
+    ``compiled``: whether to follow the tape in machine code, which long ones are where nothing is said.
 
     Raises:
         ConfigError: nothing in the tape tells the price.
@@ -41,25 +46,25 @@ class EventMarket:
         *,
         book: TickBook,
         fee_protocol: int = 0,
-        growth_x128: tuple[int, int] = (0, 0),
         prior: Sequence[Sample] = (),
+        compiled: bool | None = None,
     ) -> None:
         self.identity, self.chain_id, self.defects = identity, chain_id, tape.defects
         self._digest = tape.digest
-        self._pool = RecordedPool(book, identity, fee_protocol, growth_x128)
-        self._events = _events(tape)
-        self._next = next(self._events, None)
+        opening = tape.opening
+        growth = (0, 0) if opening is None else (opening.fee_growth_global_0_x128, opening.fee_growth_global_1_x128)
+        self._cursor = EventCursor(tape)
+        if compiled is None:
+            compiled = self._cursor.is_long
+        rows = opening_rows(book, tape) if compiled else None
+        self._pool = RecordedPool(book, identity, fee_protocol, growth, compiled=rows)
         self._blocks = RecordedBlocks()
-        while self._next is not None and not self._blocks.is_begun:
-            self._take_block()
-        if self._pool.point is None or not self._blocks.is_begun:
-            raise ConfigError("the tape holds no swap, so no price is known; choose a longer span", path=str(tape.path))
+        self._begin(tape)
         self.begin = self._now = self._blocks.last
         self.end = Moment(tape.span.to_block, tape.span.to_timestamp)
         self._astray = Astray()
-        self._hours = TapeHours(self.begin.timestamp, self._pool.point.tick, prior)
+        self._hours = TapeHours(self.begin.timestamp, self._point().tick, prior)
         self._hour = hour_at_or_after(self.begin.timestamp + 1)
-        self._pool.hours = self._hours
 
     @property
     def now(self) -> Moment:
@@ -78,9 +83,9 @@ class EventMarket:
         """ValueError for a moment that has passed; the tape's end for one beyond it."""
         if timestamp < self._now.timestamp:
             raise ValueError(f"a tape does not run backwards: {timestamp} has passed")
-        while self._next is not None and self._next.timestamp <= timestamp:
-            self._take_block()
-        moment = self._blocks.at_time(timestamp, self._next) if self._next is not None else self.end
+        self._live(self._cursor.take_to_time(timestamp))
+        following = self._following()
+        moment = self.end if following is None else self._blocks.at_time(min(timestamp, self.end.timestamp), following)
         self._arrive(max(moment, self._now, key=lambda each: each.block_number))
 
     def advance_blocks(self, blocks: int) -> None:
@@ -89,20 +94,19 @@ class EventMarket:
             raise ConfigError(f"the tape ends {number - self.end.block_number} blocks before block {number}")
         if blocks < 0:
             raise ValueError(f"a tape does not run backwards: block {number} has passed")
-        while self._next is not None and self._next.block_number <= number:
-            self._take_block()
-        self._arrive(self._blocks.at_number(number, self._next) if self._next is not None else self.end)
+        self._live(self._cursor.take_to_block(number))
+        following = self._following()
+        self._arrive(self.end if following is None else self._blocks.at_number(number, following))
 
     def advance_until_outside(self, timestamp: int, lower_sqrt_price_x96: int, upper_sqrt_price_x96: int) -> bool:
-        while True:
-            if not lower_sqrt_price_x96 <= self._price()[0] <= upper_sqrt_price_x96:
-                return True
-            if self._next is None or self._next.timestamp > timestamp:
-                break
-            self._take_block()
+        while lower_sqrt_price_x96 <= self._price()[0] <= upper_sqrt_price_x96:
+            block = self._cursor.block_that_may_leave(timestamp, lower_sqrt_price_x96, upper_sqrt_price_x96)
+            if block is None:
+                self.advance_to_time(timestamp)
+                return False
+            self._live(self._cursor.take_to_block(block))
             self._arrive(self._blocks.last)
-        self.advance_to_time(timestamp)
-        return False
+        return True
 
     def state(self) -> PoolState:
         identity, own, pool = self.identity, self._pool.own, self._pool
@@ -162,6 +166,12 @@ class EventMarket:
         self._astray.begin(self._now.timestamp, result.sqrt_price_x96, result.tick, off_ticks)
         return result
 
+    def _following(self) -> Moment | None:
+        """The next block of which something is known."""
+        if self._cursor.following is not None:
+            return self._cursor.following
+        return self.end if self.end.block_number > self._blocks.last.block_number else None
+
     def _point(self) -> PoolPoint:
         point = self._pool.point
         assert point is not None  # the constructor refuses a tape without any
@@ -172,19 +182,41 @@ class EventMarket:
         point = self._point()
         return self._astray.price or (point.sqrt_price_x96, point.tick)
 
-    def _take_block(self) -> None:
-        """Everything in the next recorded block."""
-        event = self._next
-        assert event is not None  # the caller has looked
-        if self._blocks.is_begun:
-            self._close_hours(event.timestamp - 1)
-        moment = Moment(event.block_number, event.timestamp)
-        while event is not None and event.block_number == moment.block_number:
-            if event.kind is EventKind.SWAP and self._blocks.is_begun:
-                self._astray.end(event.timestamp)
-            self._pool.live(event)
-            event = self._next = next(self._events, None)
-        self._blocks.take(moment, self._pool.point)
+    def _begin(self, tape: EventTape) -> None:
+        """To where the price is first known: the opening state, or the end of the block that tells it."""
+        pool, opening = self._pool, tape.opening
+        moment = None if opening is None else Moment(opening.block_number, opening.timestamp)
+        while pool.point is None or moment is None:
+            moment = self._cursor.following
+            if moment is None:
+                raise ConfigError(
+                    "the tape holds no swap, so no price is known; choose a longer span", path=str(tape.path)
+                )
+            for events in self._cursor.take_to_block(moment.block_number):
+                pool.follow(events)
+        self._blocks.begin(moment, pool.point)
+
+    def _live(self, parts: Iterable[EventBatch]) -> None:
+        for events in parts:
+            while len(events):
+                self._close_hours(int(events.timestamp[0]) - 1)
+                stop = int(np.searchsorted(events.timestamp, self._hour, side="right"))
+                self._live_within_hour(events.part(0, stop))
+                events = events.part(stop, len(events))
+
+    def _live_within_hour(self, events: EventBatch) -> None:
+        swaps = events.kind == EventKind.SWAP
+        tick = self._point().tick
+        self._pool.follow(events)
+        self._blocks.take(events)
+        if not swaps.any():
+            return
+        self._astray.end(int(events.timestamp[swaps][0]))
+        ticks = events.tick[swaps]
+        volume_0, volume_1 = (sum(map(abs, integers(side[swaps]))) for side in (events.amount_0, events.amount_1))
+        self._hours.note(
+            min(tick, int(ticks.min())), max(tick, int(ticks.max())), volume_0, volume_1, int(np.count_nonzero(swaps))
+        )
 
     def _arrive(self, moment: Moment) -> None:
         self._close_hours(moment.timestamp)
@@ -196,9 +228,3 @@ class EventMarket:
             own = self._pool.own
             self._hours.close(self._hour, tick, sqrt_price_x96, own.growth_0_x128, own.growth_1_x128)
             self._hour += HOUR_SECONDS
-
-
-def _events(tape: EventTape) -> Iterator[TapeEvent]:
-    for batch in tape.batches():
-        for index in range(len(batch)):
-            yield batch.event(index)

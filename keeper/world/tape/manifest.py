@@ -47,6 +47,7 @@ class Manifest:
     step_seconds: int | None = None
     opening: Opening | None = None
     opening_missing: str | None = None
+    closing: Opening | None = None
 
     @property
     def rows(self) -> int:
@@ -83,6 +84,7 @@ def to_json(manifest: Manifest) -> bytes:
         "parts": [_fields(part) for part in manifest.parts],
         "opening": None if manifest.opening is None else opening_document(manifest.opening),
         "opening_missing": manifest.opening_missing,
+        "closing": None if manifest.closing is None else opening_document(manifest.closing),
     }
     return (json.dumps(document, indent=1) + "\n").encode()
 
@@ -108,6 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
             step_seconds=step,
             opening=None if document["opening"] is None else opening_of(document["opening"]),
             opening_missing=document["opening_missing"],
+            closing=None if document["closing"] is None else opening_of(document["closing"]),
         )
     except FileNotFoundError:
         raise ConfigError(f"holds no tape: there is no {NAME} in it", path=str(folder)) from None

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from keeper.model.observation import Sample
 from keeper.world.tape.bar_market import BarMarket
+from keeper.world.tape.cut import CutEvents
 from keeper.world.tape.event_market import EventMarket
-from keeper.world.tape.events import TapeEvent
 from keeper.world.tape.market import TapeMarket
-from keeper.world.tape.tape import EventTape, Tape
-from keeper.world.tape.tick_book import KnownOpening, infer_book
+from keeper.world.tape.range_fees_tape import FeeTerms, book_of, known_opening, opening_protocol_fee
+from keeper.world.tape.tape import Tape
+from keeper.world.tape.tick_book import KnownOpening
 from keeper.world.v3.identity import PoolIdentity
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """All events of a tape, as often as they are asked for."""
-
-    tape: EventTape
-
-    def __iter__(self) -> Iterator[TapeEvent]:
-        for batch in self.tape.batches():
-            for index in range(len(batch)):
-                yield batch.event(index)
 
 
 def open_market(
@@ -33,17 +21,23 @@ def open_market(
     chain_id: int,
     *,
     block_seconds: int = 2,
-    fee_protocol: int = 0,
+    fee_protocol: int | None = None,
     prior: Sequence[Sample] = (),
     opening: KnownOpening | None = None,
 ) -> TapeMarket:
-    """``BarMarket`` or ``EventMarket``. ``block_seconds`` is for bars, which have no blocks; ``opening`` is the tick
-    book before the first event, worked out from what swaps crossed where it is not known.
+    """``BarMarket`` or ``EventMarket``. ``block_seconds`` is for bars, which have no blocks. ``fee_protocol`` (slot0's
+    packed figure) and ``opening`` (the tick book before the first event) are the tape's own where they are not given;
+    a book that the tape does not hold is worked out from what its swaps crossed.
 
     Raises:
         ConfigError: the tape is too short, holds no price, or is of a pool with another tick spacing.
     """
     if tape.kind == "bars":
-        return BarMarket(tape, identity, chain_id, block_seconds=block_seconds, fee_protocol=fee_protocol, prior=prior)
-    book = infer_book(Events(tape), identity.fee_pips, identity.tick_spacing, opening)
-    return EventMarket(tape, identity, chain_id, book=book, fee_protocol=fee_protocol, prior=prior)
+        return BarMarket(
+            tape, identity, chain_id, block_seconds=block_seconds, fee_protocol=fee_protocol or 0, prior=prior
+        )
+    cut = opening_protocol_fee(tape) if fee_protocol is None else fee_protocol
+    terms = FeeTerms(identity.fee_pips, identity.tick_spacing, cut)
+    whole = tape.whole if isinstance(tape, CutEvents) else tape  # what stood there before is no news of later
+    book = book_of(whole, terms, opening or known_opening(tape))
+    return EventMarket(tape, identity, chain_id, book=book, fee_protocol=cut or 0, prior=prior)

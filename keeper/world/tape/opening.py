@@ -38,7 +38,9 @@ class EventFile:
 
 @dataclass(frozen=True, slots=True)
 class FiledEvents:
-    """Events in one or more files. Implements ``EventTape``."""
+    """Events in one or more files. Implements ``EventTape``. ``closing`` is the pool's own state after the last block,
+    without its ticks, where a node gave it: whoever replays the tape must end there. ``gaps``: blocks around the holes
+    that were seen on opening."""
 
     path: Path
     pool: TapePool
@@ -46,7 +48,9 @@ class FiledEvents:
     defects: tuple[Defect, ...]
     digest: str
     opening: Opening | None
+    closing: Opening | None
     files: tuple[EventFile, ...]
+    gaps: tuple[tuple[int, int], ...] = ()
     kind: Literal["events"] = "events"
 
     def batches(
@@ -108,6 +112,7 @@ def examined(
     *,
     span: Span | None = None,
     opening: Opening | None = None,
+    closing: Opening | None = None,
     more_defects: tuple[Defect, ...] = (),
 ) -> FiledEvents:
     """The events of the files, every one of them looked at. ConfigError as :func:`open_tape`.
@@ -122,14 +127,16 @@ def examined(
             require_decimals(pool, unsigned(first.sqrt_price_x96[swaps[0]]), path)
     found = examine(_all_batches(files, -_EVER, _EVER, MOST_ROWS_AT_ONCE), path, pool.tick_spacing)
     defects = (*found.defects, *more_defects)
-    return FiledEvents(path, pool, span or found.span, defects, found.digest, opening, files)
+    return FiledEvents(path, pool, span or found.span, defects, found.digest, opening, closing, files, found.gaps)
 
 
 def _all_batches(files: tuple[EventFile, ...], begin: int, end: int, size: int) -> Iterator[EventBatch]:
     row = 0
     for file in files:
+        seen = 0
         if file.to_timestamp >= begin and file.from_timestamp <= end:
             for batch in event_batches(file.path, file.layout, size=size, first_row=row):
+                seen += len(batch)
                 if len(batch) and batch.timestamp[0] >= begin and batch.timestamp[-1] <= end:
                     yield batch
                     continue
@@ -137,17 +144,19 @@ def _all_batches(files: tuple[EventFile, ...], begin: int, end: int, size: int) 
                 inside = np.flatnonzero((batch.timestamp >= begin) & (batch.timestamp <= end))
                 if len(inside):
                     yield batch.part(int(inside[0]), int(inside[-1]) + 1)
-        row += file.rows
+        row += file.rows or seen
 
 
 def _open_folder(folder: Path, given: TapePool | None) -> EventTape | BarTape:
-    if not (folder / manifests.NAME).exists():
+    manifest = manifests.read_manifest(folder) if (folder / manifests.NAME).exists() else None
+    if manifest is None or not manifest.complete:
         from keeper.world.tape.download_store import open_unfinished
 
         unfinished = open_unfinished(folder, given)
         if unfinished is not None:
             return unfinished
-    manifest = manifests.read_manifest(folder)
+    if manifest is None:
+        manifest = manifests.read_manifest(folder)
     pool = joined(given, manifest.pool, folder / manifests.NAME)
     if not manifest.parts:
         raise ConfigError("has no rows yet: run the command that writes it again", path=str(folder))
@@ -160,11 +169,10 @@ def _open_folder(folder: Path, given: TapePool | None) -> EventTape | BarTape:
         for part in manifest.parts
     )
     if manifest.complete and manifest.span is not None:
-        return FiledEvents(folder, pool, manifest.span, manifest.defects, manifest.digest, manifest.opening, files)
+        state = manifest.opening, manifest.closing
+        return FiledEvents(folder, pool, manifest.span, manifest.defects, manifest.digest, *state, files)
     sentence = f"only the first {manifest.rows} events were written: run the command that writes it again"
-    return examined(
-        files, folder, pool, opening=manifest.opening, more_defects=(Defect(UNFINISHED, sentence),)
-    )  # fmt: skip
+    return examined(files, folder, pool, opening=manifest.opening, more_defects=(Defect(UNFINISHED, sentence),))
 
 
 def _bar_folder(folder: Path, manifest: manifests.Manifest, pool: TapePool) -> FiledBars:

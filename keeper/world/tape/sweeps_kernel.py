@@ -112,14 +112,16 @@ def clipped_move(
     return fees, bought * after * after - move
 
 
-@compiled(f"UniTuple(f8,3)({_TABLES},i8,i8,f8,f8,f8,f8)")
+@compiled(f"UniTuple(f8,3)({_TABLES},i8,i8,i8,f8,f8,f8,f8)")
 def stretch(
-    tables: _Tables, index: int, stop: int, low: float, high: float, factor0: float, factor1: float
+    tables: _Tables, index: int, stop: int, sure: int, low: float, high: float, factor0: float, factor1: float
 ) -> tuple[float, float, float]:
-    """Fees and loss per unit of liquidity of the moves from ``index`` to ``stop``, and the seconds spent in range."""
+    """Fees and loss per unit of liquidity of the moves from ``index`` to ``stop``, and the seconds spent in range. The
+    points before ``sure`` are known to be in range."""
     price, seconds, sums, blocks, offsets = tables
     fees = loss = inside = 0.0
-    under, over = np.nextafter(low, 0.0), np.nextafter(high, math.inf)
+    # Just outside; a point between here and the end only makes one more turn of the loop.
+    under, over = low * (1.0 - 1e-15), high * (1.0 + 1e-15)
     while index < stop:
         here = price[index]
         if here < low:
@@ -127,7 +129,8 @@ def stretch(
         elif here > high:
             leaves = first_outside(price, blocks, offsets, index + 1, stop + 1, over, math.inf)
         else:
-            leaves = first_outside(price, blocks, offsets, index + 1, stop + 1, low, high)
+            start = min(max(index + 1, sure), stop + 1)
+            leaves = first_outside(price, blocks, offsets, start, stop + 1, low, high)
             fees += sums[leaves - 1, 0] - sums[index, 0]
             loss += sums[leaves - 1, 1] - sums[index, 1]
             inside += seconds[min(leaves, stop)] - seconds[index]
@@ -155,14 +158,16 @@ def holdings(price: float, low: float, high: float) -> tuple[float, float]:
     return (1.0 / clipped - 1.0 / high) * price * price, clipped - low
 
 
-@compiled(f"i8({_TABLES},i8,f8,f8,i8,i8)")
-def next_reset(tables: _Tables, index: int, low: float, high: float, cooldown: int, latency: int) -> int:
-    """Where the range set at ``index`` is set anew: the last point if nowhere."""
+@compiled(f"UniTuple(i8,2)({_TABLES},i8,f8,f8,i8,i8)")
+def next_reset(tables: _Tables, index: int, low: float, high: float, cooldown: int, latency: int) -> tuple[int, int]:
+    """Where the range set at ``index`` is set anew (the last point if nowhere), and a point before which the price has
+    not left [low, high] since."""
     price, seconds, _, blocks, offsets = tables
     last = len(price) - 1
     first = index + 1 if cooldown <= 0 else last_until(seconds, seconds[index] + cooldown - 1, index) + 1
     left = first_outside(price, blocks, offsets, first, last, low, high)
-    return last if left >= last else last_until(seconds, seconds[left] + latency, left)
+    stays = left if first == index + 1 else index
+    return (last if left >= last else last_until(seconds, seconds[left] + latency, left)), stays
 
 
 @compiled(f"void({_TABLES},f8,f8,f8,i8,i8[::1],f8[::1],f8[::1],f8[::1])")
@@ -199,12 +204,15 @@ def live(
             found[2], found[3], found[7] = found[2] + costs, found[3] + 1.0, found[7] + swapped
             value -= costs
         liquidity = value / (base + quote)
-        stop = next_reset(tables, index, here * watch_below, here * watch_above, int(strategy[6]), latency)
+        under, over = here * watch_below, here * watch_above
+        stop, sure = next_reset(tables, index, under, over, int(strategy[6]), latency)
+        if under < low or over > high:
+            sure = index
         fees = 0.0
         while True:
             sampled = sample < len(samples) and samples[sample] <= stop
             until = samples[sample] if sampled else stop
-            paid, lost, inside = stretch(tables, index, until, low, high, factor0, factor1)
+            paid, lost, inside = stretch(tables, index, until, sure, low, high, factor0, factor1)
             fees, index = fees + liquidity * paid, until
             found[1], found[4] = found[1] + liquidity * lost, found[4] + inside
             base, quote = holdings(price[index], low, high)

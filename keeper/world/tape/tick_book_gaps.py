@@ -17,7 +17,7 @@ from typing import Final
 from keeper.model.full_math import MathError
 from keeper.model.swap_step import PIPS
 from keeper.model.ticks import sqrt_price_at_tick
-from keeper.world.tape.crossing import PoolPoint, Replay, is_zero_for_one, replay, walk
+from keeper.world.tape.crossing import PoolPoint, is_zero_for_one, replay, walk
 from keeper.world.tape.events import TapeEvent
 from keeper.world.tape.tick_book_live import LiveBook
 
@@ -58,15 +58,19 @@ class Filling:
 
 def fill(gap: Gap, passages: Sequence[Passage], fee_pips: int, tick_spacing: int) -> Filling:
     """The simplest book that every swap across the gap agrees with; ``ways`` 0 where none was found."""
-    for candidates in (_simplest(gap), _two_ticks(gap, passages, fee_pips, tick_spacing)):
-        fitting = [
-            (worst, nets)
-            for nets in (_nets(gap, levels, tick_spacing) for levels in candidates)
-            if (worst := _worst(nets, passages, fee_pips, tick_spacing)) is not None
-        ]
-        if fitting:
-            return Filling(min(fitting)[1], len({tuple(tick for tick, _ in nets) for _, nets in fitting}))
-    return Filling((), 0)
+    fitting = [
+        nets
+        for nets in (_nets(gap, levels, tick_spacing) for levels in _simplest(gap))
+        if _worst(nets, passages, fee_pips, tick_spacing) <= TOLERANCE_RAW
+    ]
+    if fitting:
+        return Filling(fitting[0], len(fitting))
+    # Two ticks are told apart by what any rounding allows, not by the last raw unit: chance must not decide.
+    spans = list(_two_ticks(gap, passages, fee_pips, tick_spacing))
+    if len(spans) != 1:
+        return Filling((), len(spans))
+    worst, nets = _nearest(gap, spans[0], passages, fee_pips, tick_spacing)
+    return Filling(nets, 1) if worst <= TOLERANCE_RAW else Filling((), 0)
 
 
 def _simplest(gap: Gap) -> Iterator[tuple[Level, ...]]:
@@ -78,13 +82,39 @@ def _simplest(gap: Gap) -> Iterator[tuple[Level, ...]]:
         yield ((place, gap.above),)
 
 
-def _two_ticks(gap: Gap, passages: Sequence[Passage], fee_pips: int, tick_spacing: int) -> Iterator[tuple[Level, ...]]:
+def _two_ticks(
+    gap: Gap, passages: Sequence[Passage], fee_pips: int, tick_spacing: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Two places and the least and most liquidity between them that both amounts of every swap allow."""
     if gap.last - gap.first >= MOST_INTERVALS:
         return
     for lower in range(gap.first, gap.last + 1):
         for upper in range(lower + 1, gap.last + 2):
-            for middle in _middles(gap, lower, upper, passages, fee_pips, tick_spacing):
-                yield ((lower, middle), (upper, gap.above))
+            least, most = 0, 1 << 128
+            for passage in passages:
+                span = _span(gap, lower, upper, passage, fee_pips, tick_spacing)
+                least, most = (max(least, span[0]), min(most, span[1])) if span else (1, 0)
+                if least > most:
+                    break
+            else:
+                yield lower, upper, least, most
+
+
+def _nearest(
+    gap: Gap, span: tuple[int, int, int, int], passages: Sequence[Passage], fee_pips: int, tick_spacing: int
+) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """The liquidity in the span with which the amounts come out best: the error falls towards it from both ends."""
+    lower, upper, least, most = span
+    while True:
+        width = max((most - least) // 8, 1)
+        tried = []
+        for middle in range(least, most + 1, width):
+            nets = _nets(gap, ((lower, middle), (upper, gap.above)), tick_spacing)
+            tried.append((_worst(nets, passages, fee_pips, tick_spacing), middle, nets))
+        worst, middle, nets = min(tried)
+        if width == 1:
+            return worst, nets
+        least, most = max(least, middle - width), min(most, middle + width)
 
 
 def _nets(gap: Gap, levels: Sequence[Level], tick_spacing: int) -> tuple[tuple[int, int], ...]:
@@ -94,21 +124,6 @@ def _nets(gap: Gap, levels: Sequence[Level], tick_spacing: int) -> tuple[tuple[i
             nets.append((place * tick_spacing, level - liquidity))
         liquidity = level
     return tuple(nets)
-
-
-def _middles(
-    gap: Gap, lower: int, upper: int, passages: Sequence[Passage], fee_pips: int, tick_spacing: int
-) -> list[int]:
-    """Opening liquidities between two places that both amounts of every swap allow: the ends and middle of the span."""
-    least, most = 0, 1 << 128
-    for passage in passages:
-        span = _span(gap, lower, upper, passage, fee_pips, tick_spacing)
-        if span is None:
-            return []
-        least, most = max(least, span[0]), min(most, span[1])
-        if least > most:
-            return []
-    return sorted({least, (least + most) // 2, most} - {gap.below, gap.above})
 
 
 def _span(
@@ -149,16 +164,13 @@ def _row(nets: Sequence[tuple[int, int]], passage: Passage, tick_spacing: int) -
     return row
 
 
-def _worst(
-    nets: Sequence[tuple[int, int]], passages: Sequence[Passage], fee_pips: int, tick_spacing: int
-) -> int | None:
-    """The largest error of all swaps across the gap; None where one does not come out as recorded."""
+def _worst(nets: Sequence[tuple[int, int]], passages: Sequence[Passage], fee_pips: int, tick_spacing: int) -> int:
+    """The largest error in raw units of all swaps across the gap."""
     worst = 0
     for passage in passages:
-        found: Replay | None = replay(
-            _row(nets, passage, tick_spacing), passage.before, passage.swap, fee_pips, tick_spacing
-        )
-        if found is None or found.difference > TOLERANCE_RAW:
-            return None
+        row = _row(nets, passage, tick_spacing)
+        found = replay(row, passage.before, passage.swap, fee_pips, tick_spacing)
+        if found is None:
+            return _UNLIMITED
         worst = max(worst, found.difference)
     return worst

@@ -17,6 +17,8 @@ from keeper.world.tape.tape import EventTape
 
 NO_TICK: Final = np.iinfo(np.int64).max
 
+_KINDS: Final = tuple(EventKind)
+
 Mask = NDArray[np.bool_]
 Wanted = Callable[[EventBatch, NDArray[np.int64]], Mask]
 """Which swaps of a batch are wanted, given the tick before each row (NO_TICK: not known)."""
@@ -96,22 +98,18 @@ def _ticks_before(batch: EventBatch, carried: int) -> tuple[NDArray[np.int64], i
 
 
 def _events(batch: EventBatch, rows: NDArray[np.intp]) -> Iterator[tuple[int, TapeEvent]]:
+    names = [batch.owners[owner] if owner >= 0 else "" for owner in batch.owner[rows].tolist()]
     columns = (
-        batch.kind, batch.block_number, batch.timestamp, batch.log_index, batch.amount_0, batch.amount_1,
-        batch.sqrt_price_x96, batch.liquidity, batch.tick, batch.lower_tick, batch.upper_tick, batch.owner,
+        rows.tolist(), batch.kind[rows].tolist(), batch.block_number[rows].tolist(), batch.timestamp[rows].tolist(),
+        batch.log_index[rows].tolist(), _integers(batch.amount_0[rows], signed=True),
+        _integers(batch.amount_1[rows], signed=True), _integers(batch.sqrt_price_x96[rows]),
+        _integers(batch.liquidity[rows]), batch.tick[rows].tolist(), batch.lower_tick[rows].tolist(),
+        batch.upper_tick[rows].tolist(), names,
     )  # fmt: skip
-    for index, row in zip(rows.tolist(), zip(*(column[rows].tolist() for column in columns), strict=True), strict=True):
-        kind, block, timestamp, log, amount_0, amount_1, price, liquidity, tick, lower, upper, owner = row
-        yield index, TapeEvent(
-            EventKind(kind), block, timestamp, log, _signed(amount_0), _signed(amount_1), _whole(price),
-            _whole(liquidity), tick, lower, upper, batch.owners[owner] if owner >= 0 else "",
-        )  # fmt: skip
+    for index, kind, *fields in zip(*columns, strict=True):
+        yield index, TapeEvent(_KINDS[kind], *fields)
 
 
-def _whole(limbs: list[int]) -> int:
-    return sum(limb << 64 * place for place, limb in enumerate(limbs) if limb)
-
-
-def _signed(limbs: list[int]) -> int:
-    value = _whole(limbs)
-    return value - (1 << 256) if limbs[3] >> 63 else value
+def _integers(limbs: NDArray[np.uint64], *, signed: bool = False) -> list[int]:
+    raw, size = limbs.astype("<u8").tobytes(), 8 * limbs.shape[1]
+    return [int.from_bytes(raw[at : at + size], "little", signed=signed) for at in range(0, len(raw), size)]

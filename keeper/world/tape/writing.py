@@ -27,8 +27,8 @@ from keeper.world.tape.writing_tables import bar_table, event_table
 ROWS_A_GROUP: Final = 65_536
 GROUPS_A_PART: Final = 4
 
-Progress = Callable[[int], None]
-"""Told how many rows are written."""
+Progress = Callable[[int, int], None]
+"""Told how many rows are written, and the time of the last one."""
 
 
 class TapeWriter:
@@ -49,13 +49,14 @@ class TapeWriter:
         *,
         opening: Opening | None = None,
         opening_missing: str | None = None,
+        closing: Opening | None = None,
         rows_a_group: int = ROWS_A_GROUP,
         groups_a_part: int = GROUPS_A_PART,
     ) -> None:
         self._folder = folder
         self._rows_a_group, self._groups_a_part = rows_a_group, groups_a_part
         self._manifest = Manifest(
-            "events", pool, source_digest, opening=opening, opening_missing=opening_missing
+            "events", pool, source_digest, opening=opening, opening_missing=opening_missing, closing=closing
         )  # fmt: skip
         make_folder(folder)
         if (folder / manifests.NAME).exists():
@@ -171,7 +172,7 @@ def import_tape(source: Tape, out: Path, progress: Progress | None = None) -> Ma
             writer.add(batch.part(max(0, done - passed), len(batch)))
         passed += len(batch)
         if progress is not None:
-            progress(passed)
+            progress(passed, int(batch.timestamp[-1]))
     written = writer.finish(source.span, source.defects, source.digest)
     require_written(out, written)
     return written

@@ -209,25 +209,6 @@ def test_a_reorganisation_undoes_the_delegation_too(bench: Bench, depth: int) ->
     assert (bench.count(), bench.nonce()) == (2, 2)
 
 
-def test_undone_it_may_take_both_nonces_again(bench: Bench) -> None:
-    """Whichever of its attempts was mined: now all of them are out once more."""
-    bench.mine = False
-    assert isinstance(bench.submit(*bench.open(BATCH, lifetime_seconds=60)), Pending)
-    bench.anvil.rpc("anvil_dropAllTransactions")
-    bench.anvil.mine(bench.time() + 100)
-    bench.mine = True
-    assert isinstance(bench.settle(), Failed)
-    assert nonces(bench) == [(0, 1, "CANCELLED")] and expected(bench) == 1
-    bench.anvil.rpc("anvil_reorg", 1, [])
-    bench.restart()
-    bench.mine = False
-    assert isinstance(bench.executor().recover(STRATEGY), Pending)
-    assert nonces(bench) == [(0, 2, "CANCELLING")] and expected(bench) == 2
-    bench.mine = True
-    recovered(bench)
-    assert nonces(bench) == [(0, 1, "CANCELLED")] and (bench.nonce(), expected(bench)) == (1, 1)
-
-
 def test_what_was_sent_after_it_waits_for_it_again(bench: Bench) -> None:
     """Both are undone and the first has expired: taking one of its two nonces would leave the second stuck."""
     assert isinstance(bench.submit(*bench.open(BATCH, lifetime_seconds=200)), Done)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from keeper.errors import TransientError
-from keeper.model.outcome import Done, Failed
+from keeper.model.outcome import Done, Failed, Pending
 from tests.world.executors.bench import STRATEGY, Bench
 from tests.world.executors.test_atomic import BATCH, delegated, expected, nonces, recovered
 from tests.world.executors.test_undelegating import runs, taken_back
@@ -116,3 +116,22 @@ def test_nothing_is_taken_back_at_a_nonce_that_a_reorganisation_has_freed(bench:
     recovered(bench)
     assert taken_back(bench).transaction_hash is not None
     assert (bench.nonce(), expected(bench), bench.ledger_difference_wei()) == (5, 5, 0)
+
+
+def test_undone_it_may_take_both_nonces_again(bench: Bench) -> None:
+    """Whichever of its attempts was mined: now all of them are out once more."""
+    bench.mine = False
+    assert isinstance(bench.submit(*bench.open(BATCH, lifetime_seconds=60)), Pending)
+    bench.anvil.rpc("anvil_dropAllTransactions")
+    bench.anvil.mine(bench.time() + 100)
+    bench.mine = True
+    assert isinstance(bench.settle(), Failed)
+    assert nonces(bench) == [(0, 1, "CANCELLED")] and expected(bench) == 1
+    bench.anvil.rpc("anvil_reorg", 1, [])
+    bench.restart()
+    bench.mine = False
+    assert isinstance(bench.executor().recover(STRATEGY), Pending)
+    assert nonces(bench) == [(0, 2, "CANCELLING")] and expected(bench) == 2
+    bench.mine = True
+    recovered(bench)
+    assert nonces(bench) == [(0, 1, "CANCELLED")] and (bench.nonce(), expected(bench)) == (1, 1)

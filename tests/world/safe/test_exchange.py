@@ -11,7 +11,8 @@ from keeper import redaction
 from keeper.errors import ConfigError, ServiceRefusedError, TransientError
 from keeper.world.safe import exchange as exchange_module
 from keeper.world.safe.exchange import Exchange
-from tests.safe import transaction_service as faults
+from tests.safe import service_faults as faults
+from tests.safe.transaction_service import Exchange as Served
 from tests.safe.transaction_service import Fault, TransactionService
 
 ABOUT = "/api/v1/about/"
@@ -187,14 +188,14 @@ def _headers_without_key(server: TransactionService) -> dict[str, str]:
     return server.asked[0].headers
 
 
-def _echo(exchange: faults.Exchange) -> None:
+def _echo(exchange: Served) -> None:
     """A service that repeats what it was told in its refusal."""
     exchange.reply(422, {"detail": str(exchange.asked.headers)})
 
 
 @pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize("fault", [_echo, *PASSING.values(), faults.status(401)])
-def test_no_error_shows_the_key(server: TransactionService, fault: Callable[[faults.Exchange], None]) -> None:
+def test_no_error_shows_the_key(server: TransactionService, fault: Callable[[Served], None]) -> None:
     server.on(fault)
     with pytest.raises((TransientError, ServiceRefusedError)) as caught:
         _exchange(server, api_key=KEY).ask("GET", ABOUT)

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from eth_account.messages import encode_typed_data
 
 from keeper.errors import ConfigError, ServiceRefusedError, TransientError
-from keeper.model.safe import SafeTx, rejection
-from keeper.world.protocols import Call
+from keeper.model.safe import rejection
 from keeper.world.safe import service as service_module
 from keeper.world.safe.hashing import safe_tx_hash
-from keeper.world.safe.record import UnreadableError, number, record_of
 from keeper.world.safe.service import Delegate, SafeService
 from keeper.world.safe.signatures import count
-from tests.safe import transaction_service as faults
+from tests.safe import service_faults as faults
 from tests.safe.transaction_service import Fault, TransactionService
 from tests.safe.treasury import Treasury, sign
-
-ORIGIN = '{"name":"range-keeper","note":"rebalance 12"}'
-
-
-@pytest.fixture
-def server(treasury: Treasury) -> Iterator[TransactionService]:
-    with TransactionService(treasury.anvil.rpc, 31337) as server:
-        yield server
-
-
-@pytest.fixture
-def client(treasury: Treasury, server: TransactionService) -> Iterator[SafeService]:
-    client = SafeService(server.url, 31337, treasury.safe, timeout_seconds=5.0, sleep=lambda _seconds: None)
-    yield client
-    client.close()
+from tests.world.safe.proposing import ORIGIN, proposed, two_calls
 
 
 def _delegate(treasury: Treasury, server: TransactionService, hours_ago: int = 0) -> None:
@@ -50,20 +33,9 @@ def _delegate(treasury: Treasury, server: TransactionService, hours_ago: int = 0
     assert server.board.add_delegate(body)[0] == 201
 
 
-def _propose(treasury: Treasury, client: SafeService, tx: SafeTx, number: int = 0) -> bytes:
-    digest = safe_tx_hash(tx)
-    owner = treasury.owners[number]
-    client.propose(tx, digest, owner.address, sign(owner, digest), ORIGIN)
-    return digest
-
-
-def _batch(treasury: Treasury, nonce: int = 0) -> SafeTx:
-    return treasury.tx([Call("0x" + "12" * 20, b"\x01\x02", 3), Call("0x" + "34" * 20, b"", 2**60)], nonce)
-
-
 def test_from_proposal_to_execution(treasury: Treasury, server: TransactionService, client: SafeService) -> None:
     _delegate(treasury, server)
-    tx = _batch(treasury)
+    tx = two_calls(treasury)
     digest = safe_tx_hash(tx)
     assert client.find(digest) is None
     client.propose(tx, digest, treasury.stranger.address, sign(treasury.stranger, digest), ORIGIN)
@@ -89,9 +61,9 @@ def test_from_proposal_to_execution(treasury: Treasury, server: TransactionServi
 
 
 def test_a_repeat_is_no_second_proposal(treasury: Treasury, client: SafeService) -> None:
-    tx = _batch(treasury)
+    tx = two_calls(treasury)
     for _ in range(3):
-        _propose(treasury, client, tx)
+        proposed(treasury, client, tx)
     assert [each.tx for each in client.queued(0)] == [tx]
 
 
@@ -99,7 +71,7 @@ def test_addresses_are_checksummed_and_numbers_are_not_floats(
     treasury: Treasury, server: TransactionService, client: SafeService
 ) -> None:
     tx = dataclasses.replace(treasury.payment(7, wei=2**200), gas_token="0x" + "ab" * 20, gas_price=2**80)
-    _propose(treasury, client, tx)
+    proposed(treasury, client, tx)
     body = server.asked[-1].body
     assert (body["value"], body["gasPrice"], body["nonce"]) == (str(2**200), str(2**80), 7)
     assert body["gasToken"] != body["gasToken"].lower()
@@ -111,7 +83,7 @@ def test_addresses_are_checksummed_and_numbers_are_not_floats(
 def test_a_rejection_comes_back_as_what_it_is(treasury: Treasury, client: SafeService) -> None:
     """Its data are null on the way there and back."""
     tx = rejection(31337, treasury.safe.lower(), 4)
-    digest = _propose(treasury, client, tx)
+    digest = proposed(treasury, client, tx)
     found = client.find(digest)
     assert found is not None
     assert found.complaint(tx, digest) is None
@@ -124,8 +96,8 @@ def test_a_proposal_whose_answer_did_not_come_is_there_once(
 ) -> None:
     client = SafeService(server.url, 31337, treasury.safe, timeout_seconds=0.5, sleep=lambda _seconds: None)
     server.on(fault, method="POST", times=1)
-    tx = _batch(treasury)
-    digest = _propose(treasury, client, tx)
+    tx = two_calls(treasury)
+    digest = proposed(treasury, client, tx)
     assert [each.safe_tx_hash for each in client.queued(0)] == ["0x" + digest.hex()]
     assert [each.method for each in server.asked[:2]] == ["POST", "POST"]
 
@@ -134,7 +106,7 @@ def test_the_queue_begins_at_a_nonce_and_has_pages(
     treasury: Treasury, server: TransactionService, client: SafeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for nonce in range(7):
-        _propose(treasury, client, treasury.payment(nonce))
+        proposed(treasury, client, treasury.payment(nonce))
     monkeypatch.setattr(service_module, "_PAGE", 2)
     assert [each.tx.nonce for each in client.queued(2)] == [6, 5, 4, 3, 2]
     asked = [each.query for each in server.asked if each.method == "GET"]
@@ -173,7 +145,7 @@ def test_what_it_says_of_the_safe_and_of_its_delegates(
 
 
 def test_a_deleted_proposal_is_gone(treasury: Treasury, server: TransactionService, client: SafeService) -> None:
-    digest = _propose(treasury, client, treasury.payment(0))
+    digest = proposed(treasury, client, treasury.payment(0))
     domain = {
         "name": "Safe Transaction Service",
         "version": "1.0",
@@ -209,9 +181,9 @@ def test_wrong_hash_executed_and_taken_nonce_are_told_in_its_own_words(treasury:
         client.propose(tx, b"\x11" * 32, owner.address, sign(owner, digest), ORIGIN)
     treasury.execute(tx)
     with pytest.raises(ServiceRefusedError, match=f"Tx with safe-tx-hash=0x{digest.hex()}.* already executed"):
-        _propose(treasury, client, tx)
+        proposed(treasury, client, tx)
     with pytest.raises(ServiceRefusedError, match=r"Tx with nonce=0 .*already executed"):
-        _propose(treasury, client, rival)
+        proposed(treasury, client, rival)
 
 
 def test_the_wrong_owners_signature_is_refused(treasury: Treasury, client: SafeService) -> None:
@@ -219,7 +191,7 @@ def test_the_wrong_owners_signature_is_refused(treasury: Treasury, client: SafeS
     digest = safe_tx_hash(tx)
     with pytest.raises(ServiceRefusedError, match="Signature does not match sender="):
         client.propose(tx, digest, treasury.owners[0].address, sign(treasury.owners[1], digest), ORIGIN)
-    _propose(treasury, client, tx)
+    proposed(treasury, client, tx)
     with pytest.raises(ServiceRefusedError, match=r"refused \(HTTP 400\): signature: Signer=.* is not an owner"):
         client.confirm(digest, sign(treasury.stranger, digest))
 
@@ -265,112 +237,3 @@ def test_nothing_of_another_safe_or_with_a_long_origin_is_sent(
         client.propose(tx, digest, owner.address, sign(owner, digest), "x" * 201)
     assert server.asked == []
     client.propose(tx, digest, owner.address, sign(owner, digest), "x" * 200)
-
-
-# --- lies ------------------------------------------------------------------------------------------------------------
-
-ONES = "0x" + "11" * 20
-LIES: dict[str, tuple[Fault, str]] = {
-    "recipient": (faults.edited(to=ONES), "its to is"),
-    "safe": (faults.edited(safe=ONES), "its safe is"),
-    "value": (faults.edited(value="1"), "its value_wei is 1"),
-    "data": (faults.lying(lambda row: {**row, "data": row["data"][:-2] + "01"}), "its data is"),
-    "no data": (faults.edited(data=None), "its data is"),
-    "operation flipped": (faults.lying(lambda row: {**row, "operation": 1 - row["operation"]}), "its operation is 0"),
-    "nonce": (faults.edited(nonce="1"), "its nonce is 1"),
-    "gas of its own": (faults.edited(safeTxGas="1"), "its safe_tx_gas is 1"),
-    "refund": (faults.edited(refundReceiver=ONES), "its refund_receiver is"),
-    "gas price": (faults.edited(gasPrice="7"), "its gas_price is 7"),
-    "base gas": (faults.edited(baseGas=3), "its base_gas is 3"),
-    "gas token": (faults.edited(gasToken=ONES), "its gas_token is"),
-    "hash": (faults.edited(safeTxHash="0x" + "22" * 32), "it gives the hash 0x2222"),
-}
-
-
-@pytest.mark.parametrize(("lie", "complaint"), LIES.values(), ids=LIES)
-def test_every_edited_field_is_seen(
-    treasury: Treasury, server: TransactionService, client: SafeService, lie: Fault, complaint: str
-) -> None:
-    tx = _batch(treasury)
-    digest = _propose(treasury, client, tx)
-    server.on(lie)
-    found = client.find(digest)
-    assert found is not None
-    assert complaint in str(found.complaint(tx, digest))
-    (queued,) = client.queued(0)
-    assert complaint in str(queued.complaint(tx, digest))
-
-
-def test_a_record_that_hashes_to_another_transaction_is_seen_whatever_it_claims(treasury: Treasury) -> None:
-    """Were a field left out of the comparison, the hash would still tell."""
-    tx = _batch(treasury)
-    fields = {"safe": tx.safe, "to": tx.to, "value": 0, "data": "0x" + tx.data.hex(), "operation": 1, "nonce": 0,
-              "safeTxGas": 0, "baseGas": 0, "gasPrice": 0, "gasToken": None, "refundReceiver": None,
-              "isExecuted": False, "trusted": True, "safeTxHash": "0x" + safe_tx_hash(tx).hex()}  # fmt: skip
-    assert record_of(fields, 31337).complaint(tx, safe_tx_hash(tx)) is None
-    assert "its own fields have the hash" in str(record_of(fields, 1).complaint(tx, safe_tx_hash(tx)))
-
-
-def test_confirmations_of_others_do_not_count(
-    treasury: Treasury, server: TransactionService, client: SafeService
-) -> None:
-    digest = _propose(treasury, client, _batch(treasury))
-    foreign = [
-        {"owner": owner.address, "signature": "0x" + sign(treasury.stranger, digest).hex()} for owner in treasury.owners
-    ]
-    server.on(faults.edited(confirmations=foreign))
-    found = client.find(digest)
-    assert found is not None
-    judged = count(digest, found.confirmations, [each.address for each in treasury.owners])
-    assert (judged.signatures, len(judged.refused)) == ({}, 3)
-
-
-def test_a_dropped_proposal_is_missing(treasury: Treasury, server: TransactionService, client: SafeService) -> None:
-    digest = _propose(treasury, client, _batch(treasury))
-    server.on(faults.dropped())
-    assert client.find(digest) is None
-    assert client.queued(0) == []
-
-
-NONSENSE: dict[str, dict[str, Any]] = {
-    "nonce below zero": {"nonce": "-1"},
-    "nonce with a point": {"nonce": 1.0},
-    "nonce true": {"nonce": True},
-    "nonce of thousands of digits": {"nonce": "9" * 5_000},
-    "nonce of other digits": {"nonce": "٣"},
-    "nonce over 256 bits": {"nonce": str(2**256)},
-    "operation 2": {"operation": 2},
-    "operation of letters": {"operation": "CALL"},
-    "address of letters": {"to": "0xZZ"},
-    "odd data": {"data": "0x123"},
-    "short hash": {"safeTxHash": "0x12"},
-    "flag of letters": {"isExecuted": "false"},
-    "confirmations no list": {"confirmations": 7},
-    "confirmation without signature": {"confirmations": [{"owner": ONES}]},
-    "confirmation no object": {"confirmations": ["x"]},
-}
-
-
-@pytest.mark.parametrize("changes", NONSENSE.values(), ids=NONSENSE)
-def test_nonsense_is_no_answer(
-    treasury: Treasury, server: TransactionService, client: SafeService, changes: dict[str, Any]
-) -> None:
-    digest = _propose(treasury, client, _batch(treasury))
-    server.on(faults.edited(**changes))
-    with pytest.raises(TransientError, match="nothing in it is used"):
-        client.find(digest)
-
-
-@pytest.mark.parametrize("document", [None, [], 7, "x", {}, {"results": 7}, {"results": [7]}, {"results": [None]}])
-def test_answers_of_another_form_are_no_answers(server: TransactionService, client: SafeService, document: Any) -> None:
-    server.on(faults.status(200, document))
-    for ask in (lambda: client.find(b"\x01" * 32), lambda: client.queued(0), client.safe_info, client.delegates):
-        with pytest.raises(TransientError):
-            ask()
-
-
-def test_numbers() -> None:
-    assert [number(each) for each in ("0", 0, "12", 12)] == [0, 0, 12, 12]
-    for wrong in (None, "", "0x1", " 1", -1, 1.5, [1]):
-        with pytest.raises(UnreadableError):
-            number(wrong)
