@@ -129,7 +129,17 @@ def test_some_above_and_some_below() -> None:
 def test_a_method_that_never_entered_is_told_with_its_reason() -> None:
     found = comparison((method("shy"), result(series(40, 0, 0), entered=False)))
     said = sentences(found)
-    assert "shy never opened a position: waiting." in said and "No method opened a position." in said
+    assert "Never opened a position: shy (waiting)." in said and "No method opened a position." in said
+
+
+def test_a_row_that_was_hardly_ever_in_range_is_not_counted_among_the_ranges() -> None:
+    """It held what happened to rise: that is no merit of its range."""
+    lucky = [replace(each, seconds_in_range=each.seconds_in_range // 20) for each in series(40, 0.002, -10)]
+    found = comparison((method("lucky"), result(lucky)), (method("real"), result(series(40, -0.001, -10))))
+    said = " ".join(sentences(found))
+    assert "Every active range lost to HODL 50/50" in said
+    assert "lucky was in range for 2 % of the time only" in said and "real was in range" not in said
+    assert "in every row, clear of zero with the whole interval in 2 of 2." in said
 
 
 def test_few_days_have_neither_rates_nor_intervals() -> None:
