@@ -66,7 +66,7 @@ def _never_in(comparison: Comparison) -> list[str]:
 
 
 def _aside(comparison: Comparison) -> list[str]:
-    rows = [row for row in comparison.rows if row.kind in ("run", "hedged") and _is_aside(row) and not row.idle_reason]
+    rows = [row for row in comparison.rows if row.kind == "run" and _is_aside(row) and not row.idle_reason]
     return [
         f"{row.label} was in range for {row.metrics.in_range_pct:.0f} % of the time only: its total is mostly that of "
         "the tokens it held meanwhile, and says nothing for or against its range."
