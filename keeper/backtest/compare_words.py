@@ -97,8 +97,8 @@ def _alpha(comparison: Comparison) -> list[str]:
         return ["No method opened a position."]
     good = [row.label for row in tried if row.metrics.alpha_pct > 0]
     if not good:
-        sure = [row for row in tried if row.intervals is not None and row.intervals.alpha_apr_pct.upper < 0]
-        clear = f", clear of zero with the whole interval in {len(sure)} of {len(tried)}" if tried[0].intervals else ""
+        below = sum(row.intervals is not None and row.intervals.alpha_apr_pct.upper < 0 for row in tried)
+        clear = f", clear of zero with the whole interval in {below} of {len(tried)}" if tried[0].intervals else ""
         return [
             f"No range earned what arbitrage and its own costs took: hedged alpha was negative in every row{clear}."
         ]
