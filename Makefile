@@ -101,7 +101,7 @@ bench-peers: setup ## demeter, a peer of bench/replay.py, in an environment of i
 
 .PHONY: lock
 lock: setup ## the lock files again from pyproject.toml; ARGS=--upgrade for the newest versions
-	@$(UV_LOCK) pyproject.toml --extra postgres --output-file requirements.lock
+	@$(UV_LOCK) pyproject.toml --extra postgres --extra parquet --extra optimize --output-file requirements.lock
 	@$(UV_LOCK) pyproject.toml --extra postgres --extra parquet --extra optimize --extra cluster --group dev --constraint requirements.lock \
 	  --output-file requirements-dev.lock
 	@$(UV_LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock

@@ -1,6 +1,6 @@
 """The exact engine and the real pool's bytecode in revm on the same swaps: for ``replay.py``.
 
-    python bench/_exact_side.py [SWAPS]
+python bench/_exact_side.py [SWAPS]
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def random_swaps(rng: Random, count: int, depth: int) -> list[Swap]:
 
 
 def run(swaps: int) -> dict[str, Any]:
-    """Microseconds of processor time a swap of both, the engine's best of several rounds. Every amount is equal, and the
-    pools after all of them: price, tick, liquidity, fee growth."""
+    """Microseconds of processor time a swap of both, the engine's best of several rounds. Every amount is equal, and
+    the pools after all of them: price, tick, liquidity, fee growth."""
     rng = Random(6)
     exact, real = pools(rng)
     work = random_swaps(rng, swaps, exact.liquidity)

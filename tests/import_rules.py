@@ -58,6 +58,7 @@ HOMES: dict[str, frozenset[str]] = {
     "hexbytes": _CHAIN,
     "httpx": _CHAIN,
     "jinja2": frozenset({"dashboard", "report"}),
+    "llvmlite": frozenset({"world"}),
     "numba": _SCIENCE | {"world"},
     "numpy": _SCIENCE | {"chainlab", "report", "world"},
     "optuna": frozenset({"backtest"}),

@@ -89,7 +89,9 @@ def test_lock_lines_are_judged(line: str) -> None:
 
 def _declared() -> dict[str, list[str]]:
     project: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    runtime = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["postgres"]]
+    wanted = ("postgres", "parquet", "optimize")
+    named = [item for name in wanted for item in project["project"]["optional-dependencies"][name]]
+    runtime = [*project["project"]["dependencies"], *named]
     groups = project["dependency-groups"]
     # PyTorch is several gigabytes on some platforms: no environment is made to hold it.
     optional = project["project"]["optional-dependencies"]

@@ -20,7 +20,7 @@ from keeper.backtest.hourly_prices import hourly_prices
 from keeper.backtest.judging import Judged, judged_search, plan_search
 from keeper.backtest.lookahead import Cut, LookaheadCheck, check_lookahead
 from keeper.backtest.methods import chosen
-from keeper.backtest.metrics import DEFINITIONS
+from keeper.backtest.metrics import DEFINITIONS, Metrics
 from keeper.backtest.price_bars import ImpliedDays, PriceBars, read_implied, read_price_bars
 from keeper.backtest.regime_study import RegimeStudy, run_regime_study
 from keeper.backtest.regime_study_tape import run_tape_study
@@ -31,7 +31,7 @@ from keeper.backtest.run import run_backtest
 from keeper.backtest.search_page import search_page
 from keeper.backtest.search_space import Dimension, parse_dimension
 from keeper.backtest.settings import BacktestSettings
-from keeper.backtest.telling import held_reasons, last_word, warm_up_seconds
+from keeper.backtest.telling import held_reasons, last_word, metrics_of, warm_up_seconds
 from keeper.backtest.trials import TrialLog
 from keeper.backtest.workers import Workers, dask_cluster, processes
 
@@ -52,6 +52,7 @@ __all__ = [
     "ImpliedDays",
     "Judged",
     "LookaheadCheck",
+    "Metrics",
     "ModelScores",
     "PriceBars",
     "RegimeStudy",
@@ -72,6 +73,7 @@ __all__ = [
     "hourly_prices",
     "judged_search",
     "last_word",
+    "metrics_of",
     "parse_dimension",
     "plan_search",
     "processes",

@@ -15,6 +15,7 @@ from keeper.backtest.result import BacktestResult, FillModel
 from keeper.backtest.settings import BacktestSettings
 from keeper.backtest.workers import processes
 from keeper.errors import ConfigError
+from keeper.model.decision import Objection
 from keeper.model.price import Token
 from keeper.world.tape.tape import Defect
 
@@ -192,10 +193,14 @@ def _row(method: Method, figures: Metrics, days: Daily, digest: str, idle_reason
 
 
 def _idle(result: BacktestResult) -> str:
-    said = Counter(
-        decision.verdict.objections[0].message for decision in result.run.decisions if decision.verdict.objections
-    )
-    return said.most_common(1)[0][0] if said else ""
+    """What stood against entering most often, in the words of the last time."""
+    said = {each.code: each.message for each in _objections(result)}
+    codes = Counter(each.code for each in _objections(result)).most_common(1)
+    return said[codes[0][0]] if codes else "nothing was decided"
+
+
+def _objections(result: BacktestResult) -> list[Objection]:
+    return [decision.verdict.objections[0] for decision in result.run.decisions if decision.verdict.objections]
 
 
 def ground_of(result: BacktestResult) -> Ground:

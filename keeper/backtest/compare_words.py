@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from keeper.backtest.compare import Comparison, Row
 from keeper.backtest.methods import BENCHMARK
 
+LEAST_IN_RANGE_PCT = 10.0  # a row that is in range for less is judged by what it held, not by its range
 _EVEN_PCT = 0.01  # nearer to holding than this, of the capital, is neither won nor lost
 
 CAVEATS: tuple[str, ...] = (
@@ -20,12 +21,8 @@ CAVEATS: tuple[str, ...] = (
 def sentences(comparison: Comparison) -> tuple[str, ...]:
     """From the figures alone. Never fewer than two."""
     said = [*_against_holding(comparison), *_alpha(comparison), *_told_apart(comparison), *_sharpe(comparison)]
-    said += [
-        f"{row.label} never opened a position: {row.idle_reason or 'nothing was decided'}."
-        for row in comparison.rows
-        if row.idle_reason
-    ]
-    return tuple(said)
+    said += _aside(comparison)
+    return (*said, *_never_in(comparison))
 
 
 def caveats(comparison: Comparison) -> tuple[str, ...]:
@@ -52,7 +49,29 @@ def _over(comparison: Comparison) -> str:
 
 def _movers(comparison: Comparison) -> list[Row]:
     """Rows that were in a range which moves; a paper short is another bet than holding."""
-    return [row for row in comparison.rows if row.is_active and row.kind == "run" and not row.idle_reason]
+    return [row for row in comparison.rows if row.is_active and row.kind == "run" and not _is_aside(row)]
+
+
+def _is_aside(row: Row) -> bool:
+    return row.metrics.in_range_pct < LEAST_IN_RANGE_PCT
+
+
+def _never_in(comparison: Comparison) -> list[str]:
+    reasons = dict.fromkeys(row.idle_reason for row in comparison.rows if row.idle_reason)
+    return [
+        f"Never opened a position: {_listed([row.label for row in comparison.rows if row.idle_reason == reason])} "
+        f"({reason})."
+        for reason in reasons
+    ]
+
+
+def _aside(comparison: Comparison) -> list[str]:
+    rows = [row for row in comparison.rows if row.kind == "run" and _is_aside(row) and not row.idle_reason]
+    return [
+        f"{row.label} was in range for {row.metrics.in_range_pct:.0f} % of the time only: its total is mostly that of "
+        "the tokens it held meanwhile, and says nothing for or against its range."
+        for row in rows
+    ]
 
 
 def _against_holding(comparison: Comparison) -> list[str]:
@@ -78,7 +97,11 @@ def _alpha(comparison: Comparison) -> list[str]:
         return ["No method opened a position."]
     good = [row.label for row in tried if row.metrics.alpha_pct > 0]
     if not good:
-        return ["No range earned what arbitrage and its own costs took: hedged alpha was negative in every row."]
+        below = sum(row.intervals is not None and row.intervals.alpha_apr_pct.upper < 0 for row in tried)
+        clear = f", clear of zero with the whole interval in {below} of {len(tried)}" if tried[0].intervals else ""
+        return [
+            f"No range earned what arbitrage and its own costs took: hedged alpha was negative in every row{clear}."
+        ]
     sure = [row.label for row in tried if row.intervals is not None and row.intervals.alpha_apr_pct.lower > 0]
     end = f"clear of zero with the whole interval: {_listed(sure)}" if sure else "none of them clear of zero"
     if tried[0].intervals is None:

@@ -79,7 +79,14 @@ def judged_search(
         found=found,
         out_of_sample=days,
         verdict=verdict(found, days),
-        map=width_map(past.tape, pool.fee_pips, pool.tick_spacing, costs, quote_is_token0=strategy.quote == "token0"),
+        map=width_map(
+            past.tape,
+            pool.fee_pips,
+            pool.tick_spacing,
+            costs,
+            past.every_seconds,
+            quote_is_token0=strategy.quote == "token0",
+        ),
         tape_digest=past.tape.digest,
         defects=past.market.defects,
     )

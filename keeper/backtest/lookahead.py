@@ -92,4 +92,3 @@ def _moments(decisions: Sequence[Decision], cuts: int) -> list[int]:
     count = len(decisions) - 1
     places = [max(1, (number + 1) * count // (cuts + 1)) for number in range(cuts)]
     return sorted({decisions[place].observation.block.timestamp for place in places})
-

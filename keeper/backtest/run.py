@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from keeper.backtest.opening import Opened, open_past
 from keeper.backtest.result import BacktestResult
 from keeper.backtest.settings import BacktestSettings
 from keeper.backtest.telling import fill_model
+from keeper.errors import ConfigError
 from keeper.model.ledger import NATIVE
 from keeper.model.ticks import MAX_SQRT_PRICE_X96, MIN_SQRT_PRICE_X96
 from keeper.report import Run, profit_and_loss
@@ -22,6 +24,8 @@ from keeper.world.journal.journal import SqlJournal
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.proposal_queries import ExecutorGas
 from keeper.world.journal.queries import ledger_balance, ledger_entries
+from keeper.world.journal.queries import mode as journal_mode
+from keeper.world.journal.reading import read_journal
 from keeper.world.tape.market import TapeMarket
 from keeper.world.tape.paper import PAPER_OWNER
 
@@ -51,7 +55,8 @@ def run_backtest(settings: BacktestSettings, progress: Progress = silent) -> Bac
     past = open_past(settings)
     with _journal(settings.journal) as (journal, url):
         runner = _runner(past, settings, journal)
-        _live(runner, past, settings, progress)
+        with _seldom_collected():
+            _live(runner, past, progress)
         progress(1.0, "adding up")
         runner.settle_books()
         run = _run_of(runner, journal)
@@ -75,12 +80,41 @@ def run_backtest(settings: BacktestSettings, progress: Progress = silent) -> Bac
 def _journal(path: Path | None) -> Iterator[tuple[SqlJournal, str]]:
     """A journal to keep, or one that goes when its figures are read. Nothing waits for the disk: it can be made again."""
     with tempfile.TemporaryDirectory(prefix="keeper-backtest-") as folder:
-        file = Path(folder) / "backtest.db" if path is None else path
+        file = Path(folder) / "backtest.db" if path is None else _cleared(path)
         journal = open_journal(f"sqlite:///{file.absolute()}", MODE, durable=False)
         try:
             yield journal, "" if path is None else f"sqlite:///{file.absolute()}"
         finally:
             journal.close()
+
+
+def _cleared(path: Path) -> Path:
+    """The place of a journal that is to be made. ConfigError: there is something else than an earlier backtest's."""
+    if path.exists():
+        with read_journal(f"sqlite:///{path.absolute()}") as query:
+            mode = journal_mode(query)
+        if mode != MODE:
+            raise ConfigError(
+                f"holds a journal of mode {mode!r}, which a backtest does not replace; choose another file",
+                path=str(path),
+            )
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """What a run keeps, it keeps to its end: looking through all of it for waste again and again takes a seventh of
+    the time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _runner(past: Opened, settings: BacktestSettings, journal: SqlJournal) -> PaperRunner:
@@ -94,7 +128,7 @@ def _runner(past: Opened, settings: BacktestSettings, journal: SqlJournal) -> Pa
     return PaperRunner(past.market, strategy, journal, terms, balances, settings.artifacts, settings.detector)
 
 
-def _live(runner: PaperRunner, past: Opened, settings: BacktestSettings, progress: Progress) -> None:
+def _live(runner: PaperRunner, past: Opened, progress: Progress) -> None:
     """Look at every step of the schedule and whenever the price has moved far enough, to the end."""
     market, first, last = past.market, past.first_timestamp, past.last_timestamp
     every, trigger_bps = past.every_seconds, past.strategy.schedule.price_trigger_bps

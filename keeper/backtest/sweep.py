@@ -2,6 +2,11 @@
 
 It looks over hundreds of pairs in a second, on the price path alone (``world.tape.sweeps`` has the model): a picture of
 where to search, never a figure to expect. What counts is a backtest.
+
+The path is what a strategy sees that looks every so many seconds. Between two looks a price goes to and fro, most of
+which costs a provider nothing in the end: LVR of every single swap would be several times that of the looks, which is
+how accounts measure it. The fees of all that movement are paid, though: those of the thinned path are multiplied so
+that together they are what the tape says was paid.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keeper.errors import ConfigError
-from keeper.world.tape.paths import PricePath
+from keeper.world.tape.paths import PricePath, floats_of_limbs
 from keeper.world.tape.sweeps import Recentring, sweep
 from keeper.world.tape.tape import BarTape, EventTape
 
@@ -56,18 +61,21 @@ def width_map(
     fee_pips: int,
     tick_spacing: int,
     costs: MapCosts,
+    every_seconds: int,
     *,
     quote_is_token0: bool,
     half_widths_pct: Sequence[float] = WIDTHS_PCT,
     triggers: Sequence[float] = TRIGGERS,
-    threads: int = 1,
 ) -> WidthMap:
     """Every pair on the whole tape. ConfigError where the tape has too few prices for it."""
-    path, fee_scale, caveat = _path(tape)
+    whole, paid = (_event_path(tape), None) if tape.kind == "events" else _bar_path(tape)
+    path = _thinned(whole, every_seconds)
+    if path.moves < 1 or path.seconds is None or path.seconds[-1] <= path.seconds[0]:
+        raise ConfigError("it has too few prices for a map of widths", path=str(tape.path))
+    fee_scale = (_movement(whole) if paid is None else paid) / _movement(path)
     pairs = [(width, trigger) for width in half_widths_pct for trigger in triggers]
     rows = [_strategy(width, trigger, fee_pips, costs) for width, trigger in pairs]
-    found = sweep(path, rows, fee_pips, quote_is_token0=quote_is_token0, tick_spacing=tick_spacing, threads=threads)
-    assert path.seconds is not None
+    found = sweep(path, rows, fee_pips, quote_is_token0=quote_is_token0, tick_spacing=tick_spacing)
     seconds = float(path.seconds[-1] - path.seconds[0])
     shape, to_year = (len(half_widths_pct), len(triggers)), 100 * SECONDS_PER_YEAR / seconds
     fees = found.fees * fee_scale
@@ -78,7 +86,10 @@ def width_map(
         fees_apr_pct=(fees * to_year).reshape(shape),
         resets_per_week=(found.resets * 7 * 86_400 / seconds).reshape(shape),
         days=seconds / 86_400,
-        caveat=caveat,
+        caveat=(
+            f"Prices every {every_seconds} s; fees multiplied by {fee_scale:.2f}, so that together they are what was "
+            "paid for all movement in between. Own liquidity dilutes nothing."
+        ),
     )
 
 
@@ -88,56 +99,45 @@ def _strategy(width_pct: float, trigger: float, fee_pips: int, costs: MapCosts) 
     return Recentring(half, half, edge, edge, costs.reset_share, fee_pips / _PIPS, costs.cooldown_seconds)
 
 
-def _path(tape: EventTape | BarTape) -> tuple[PricePath, float, str]:
-    """The path, what its fees are to be multiplied by, and what to say of it."""
-    if tape.kind == "events":
-        path: PricePath | None = None
-        for batch in tape.batches():
-            path = PricePath.of_events(batch) if path is None else _joined(path, PricePath.of_events(batch, after=path))
-        if path is None or path.moves < 1:
-            raise ConfigError("there is no swap in it to make a price path of", path=str(tape.path))
-        return path, 1.0, "Fees follow the path of every swap; own liquidity dilutes nothing."
-    path = _bar_path(tape)
-    scale = _recorded_over_path(tape, path)
-    caveat = (
-        "The path goes through each bar's extremes, which shows less movement than there was: its fees are multiplied "
-        f"by {scale:.2f}, so that all of them together are what the bars say was paid. LVR stays that of the path."
-    )
-    return path, scale, caveat
+def _event_path(tape: EventTape) -> PricePath:
+    path: PricePath | None = None
+    for batch in tape.batches():
+        part = PricePath.of_events(batch, after=path)
+        path = part if path is None else _joined(path, part)
+    if path is None:
+        raise ConfigError("there is no swap in it to make a price path of", path=str(tape.path))
+    return path
 
 
 def _joined(path: PricePath, more: PricePath) -> PricePath:
     """``more`` begins with the last point of ``path``."""
-    assert path.seconds is not None and more.seconds is not None
+    assert path.seconds is not None
+    assert more.seconds is not None
     return PricePath(
         np.concatenate((path.sqrt_price, more.sqrt_price[1:])), np.concatenate((path.seconds, more.seconds[1:]))
     )
 
 
-def _bar_path(tape: BarTape) -> PricePath:
+def _bar_path(tape: BarTape) -> tuple[PricePath, float]:
+    """The closes; and what was paid in for each unit of liquidity, as ``_movement`` counts it."""
     bars = tape.columns
-    rose = bars.close_tick >= bars.open_tick
-    first, second = np.where(rose, bars.low_tick, bars.high_tick), np.where(rose, bars.high_tick, bars.low_tick)
-    ticks = np.stack((bars.open_tick, first, second, bars.close_tick), axis=1).ravel()
-    quarter = tape.step_seconds // 4
-    seconds = (bars.timestamp[:, None] + np.arange(4) * quarter).ravel()
-    return PricePath(np.exp(ticks * (math.log(1.0001) / 2)), seconds.astype(np.int64))
+    root = np.exp(bars.close_tick * (math.log(1.0001) / 2))
+    gross = floats_of_limbs(bars.in_0) * root + floats_of_limbs(bars.in_1) / root
+    liquidity = floats_of_limbs(bars.liquidity)
+    paid = float((gross[liquidity > 0] / liquidity[liquidity > 0]).sum())
+    return PricePath(root, bars.timestamp + tape.step_seconds), paid
 
 
-def _recorded_over_path(tape: BarTape, path: PricePath) -> float:
-    """All that was paid in over what the path's moves ask at the recorded liquidity, both counted in token1."""
-    bars = tape.columns
-    liquidity = np.repeat(_floats(bars.liquidity), 4)[1:]
-    root = path.sqrt_price
-    up, down = np.maximum(np.diff(root), 0), np.maximum(np.diff(1 / root), 0)
-    asked = float((liquidity * (up + down * root[1:] ** 2)).sum())
-    closes = root[3::4] ** 2
-    paid = float((_floats(bars.in_1) + _floats(bars.in_0) * closes).sum())
-    return paid / asked if asked > 0 else 1.0
+def _thinned(path: PricePath, every_seconds: int) -> PricePath:
+    """The first point, then the last one at or before each full step of time, then the last of all."""
+    assert path.seconds is not None
+    steps = np.arange(path.seconds[0] // every_seconds + 1, path.seconds[-1] // every_seconds + 1) * every_seconds
+    looks = np.searchsorted(path.seconds, steps, side="right") - 1
+    kept = np.unique(np.concatenate(([0], looks, [len(path) - 1])))
+    return PricePath(path.sqrt_price[kept], path.seconds[kept])
 
 
-def _floats(limbs: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Unsigned rows of limbs as floats."""
-    weights = np.power(2.0, 64 * np.arange(limbs.shape[1]))
-    values: NDArray[np.float64] = limbs.astype(np.float64) @ weights
-    return values
+def _movement(path: PricePath) -> float:
+    """What all moves ask to be paid in, for each unit of liquidity, free of the price's own level: the moves of √P over
+    √P, whichever way."""
+    return float(np.abs(np.diff(np.log(path.sqrt_price))).sum())

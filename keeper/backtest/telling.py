@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from keeper.backtest.metrics import Metrics, deposited_return, metrics, steps_of
 from keeper.backtest.opening import Opened
 from keeper.backtest.result import BacktestResult, FillModel
 from keeper.backtest.settings import BacktestSettings
@@ -70,6 +71,12 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
         )
     for note in past.notes:
         yield note[0].upper() + note[1:] + "."
+
+
+def metrics_of(result: BacktestResult) -> Metrics:
+    """The figures of ``metrics.DEFINITIONS``."""
+    observations = result.run.observations
+    return metrics(steps_of(observations, result.series), *deposited_return(observations))
 
 
 def last_word(result: BacktestResult) -> str:

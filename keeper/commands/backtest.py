@@ -14,7 +14,7 @@ from keeper.commands._options import config_option, json_option, print_json, req
 from keeper.commands._strategy_files import strategy_file
 
 if TYPE_CHECKING:
-    from keeper.backtest import BacktestResult
+    from keeper.backtest import BacktestResult, Metrics
 
 
 @click.command(epilog="Example:  keeper backtest strategies/eth-usdc.yaml --data tape/ --report backtest.html")
@@ -77,7 +77,7 @@ def _write_page(path: Path, result: BacktestResult) -> None:
 def _for_machines(result: BacktestResult, report: Path | None) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from keeper.backtest import held_reasons, warm_up_seconds
+    from keeper.backtest import held_reasons, metrics_of, warm_up_seconds
     from keeper.report import pnl_mapping
 
     run, fill, end = result.run, result.fill, result.series[-1]
@@ -92,6 +92,7 @@ def _for_machines(result: BacktestResult, report: Path | None) -> dict[str, Any]
         "journal": _journal_path(result),
         "report": None if report is None else str(report),
         "pnl": pnl_mapping(run),
+        "metrics": asdict(metrics_of(result)),
         "rebalances": end.rebalances,
         "transactions": len(run.acts) + len(run.executor_gas),
         "decisions": len(run.decisions),
@@ -112,7 +113,8 @@ def _journal_path(result: BacktestResult) -> str | None:
 def _for_people(result: BacktestResult, report: Path | None) -> None:
     from rich.console import Console
 
-    from keeper.backtest import held_reasons
+    from keeper.backtest import held_reasons, metrics_of
+    from keeper.commands._tables import show_table
     from keeper.report import print_summary, when
 
     run, end = result.run, result.series[-1]
@@ -121,6 +123,8 @@ def _for_people(result: BacktestResult, report: Path | None) -> None:
         f"({end.days:.1f} days of {result.fill.tape_kind})\n"
     )
     print_summary(run, Console())
+    show_table(("", "of the mean worth", "a year"), _figures(metrics_of(result)), empty="")
+    click.echo()
     reasons = ", ".join(f"{code} {count}" for code, count in held_reasons(run.decisions).items()) or "none"
     click.echo(f"{len(run.decisions):,} decisions, {len(run.acts)} transactions. Held for: {reasons}.\n")
     for caveat in (*result.fill.caveats, *(f"The tape: {each.sentence}." for each in result.defects)):
@@ -129,6 +133,28 @@ def _for_people(result: BacktestResult, report: Path | None) -> None:
         if place is not None:
             click.echo(f"{name:9} {place}")
     click.echo(f"\n{_last_word(result)}")
+
+
+def _figures(found: Metrics) -> list[tuple[str, str, str]]:
+    """What method tables compare; nothing a year where the tape is too short for that."""
+
+    def per_cent(value: float | None) -> str:
+        return "too short" if value is None else f"{value:+.2f} %".replace("-", "−")
+
+    sharpe = "too short" if found.sharpe is None else f"{found.sharpe:+.2f}".replace("-", "−")
+    return [
+        ("fees", per_cent(found.fee_pct), per_cent(found.fee_apr_pct)),
+        ("lost to arbitrage (LVR)", per_cent(-found.lvr_pct), per_cent(_negative(found.lvr_apr_pct))),
+        ("hedged alpha", per_cent(found.alpha_pct), per_cent(found.alpha_apr_pct)),
+        ("total", per_cent(found.total_pct), per_cent(found.total_apr_pct)),
+        ("deepest fall", per_cent(-found.max_drawdown_pct), ""),
+        ("standard deviation", "", per_cent(found.std_annual_pct).lstrip("+")),
+        ("Sharpe ratio", "", sharpe),
+    ]
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def _last_word(result: BacktestResult) -> str:

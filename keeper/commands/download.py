@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from keeper.assembly_chain import ChainAccess
     from keeper.world.tape.download_pace import PacedNode
 
-_CALLS_AT_ONCE = 20
 _TIMEOUT_SECONDS = 30.0
 
 
@@ -72,8 +72,6 @@ def command(
 
 def _access(name: str, rpc: str | None, config: Path) -> ChainAccess:
     """How the chain is reached. ConfigError: nobody says where its nodes or contracts are."""
-    from pydantic import SecretStr, ValidationError
-
     from keeper.assembly_chain import access
     from keeper.config import Chain, load_keeper
     from keeper.config_mistakes import suggestion
@@ -96,12 +94,8 @@ def _access(name: str, rpc: str | None, config: Path) -> ChainAccess:
         )
     else:
         raise ConfigError(f"no chain is called {name!r}{suggestion(name, list(CHAIN_IDS), 'chains')}")
-    if rpc is not None:
-        try:
-            chain = Chain.model_validate({**chain.model_dump(), "rpc": [SecretStr(rpc)]})
-        except ValidationError:
-            raise ConfigError("--rpc is not a URL of the form https://host[:port]/path") from None
-    return access(chain)
+    found = access(chain)
+    return found if rpc is None else replace(found, urls=(rpc,))
 
 
 def _blocks(

@@ -1,7 +1,9 @@
 """The gas that acts use on the real contracts, as measured: what a paper transaction is charged.
 
-Source: receipts of the demo's runs (real Uniswap v3 contracts, plain ERC-20 tokens, wallet and atomic mode, ladders of
-one to three ranges) on a local chain; means of typical acts, which a test holds against a chain. Tokens behind proxies
+Source: receipts of the demo's runs and of ``bench/gas_modes.py`` (real Uniswap v3 contracts, plain ERC-20 tokens, every
+kind of owner, ladders of one to three ranges) on a local chain. What an act uses depends on what it finds (which tokens
+a position has become, whether its ticks are shared): one act is within a quarter of these figures, a whole rebalance
+within a tenth, to which a test holds them. Tokens behind proxies
 take some thousands more for each transfer; a transaction that reverts is taken to use as much as one that does not,
 since the contracts check minimums last. What a rollup charges for its data is not in here. (Plans are priced by the
 upper estimates of ``policy.cost`` instead.)
@@ -17,17 +19,17 @@ from keeper.model.plan import Approve, Batch, Collect, Exit, Increase, Mint, Sin
 TRANSACTION: Final = 21_000
 APPROVE, REVOKE = 46_100, 26_400
 SWAP, SWAP_PER_CROSSED_TICK = 103_000, 24_000
-EXIT, EXIT_PER_POSITION = 56_000, 230_000
+EXIT, EXIT_PER_POSITION = 40_000, 197_000
 COLLECT, COLLECT_PER_POSITION = 55_000, 147_000
-MINT, MINT_PER_RANGE = 60_000, 405_000
-INCREASE, INCREASE_PER_POSITION = 25_000, 164_000
+MINT, MINT_PER_RANGE = 115_000, 372_000
+INCREASE, INCREASE_PER_POSITION = 10_000, 150_000
 
 # In a transaction with others: an allowance that is given and taken back is mostly refunded, and what a step has
 # touched (a burned position's slots, an owner's list of NFTs, fee records) is cheap for the next.
 _APPROVE_AT_ONCE, _REVOKE_AT_ONCE = 3_000, 2_000
 _SPARED_PER_RENEWAL, _SPARED_PER_COMPOUNDING = 165_000, 47_000
 # What the owner's own contract takes for carrying several calls.
-_AT_ONCE: Final[dict[Account, int]] = {"key": 0, "multicall": 0, "delegated": 8_000, "safe": 54_000}
+_AT_ONCE: Final[dict[Account, int]] = {"key": 0, "multicall": 0, "delegated": 8_000, "safe": 34_000}
 
 
 def gas_used(step: Step, account: Account, ticks_crossed: int = 0) -> int:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 from keeper.model.observation import History, Observation, Sample
 from keeper.policy.identity import ByIdentity
+from keeper.policy.rolling import Neighbours
 
 DAY_SECONDS = 86_400
 SECONDS_PER_YEAR = 365 * DAY_SECONDS
@@ -66,19 +66,23 @@ def intensities(samples: tuple[Sample, ...]) -> tuple[tuple[int, int, float], ..
 
 @lru_cache(maxsize=64)
 def _intensities(samples: ByIdentity[tuple[Sample, ...]]) -> tuple[tuple[int, int, float], ...]:
-    rates = []
-    for before, after in pairwise(samples.value):
-        if before.fee_growth_global_0_x128 is None or after.fee_growth_global_0_x128 is None:
-            continue
-        if before.fee_growth_global_1_x128 is None or after.fee_growth_global_1_x128 is None:
-            continue
-        growth_0 = (after.fee_growth_global_0_x128 - before.fee_growth_global_0_x128) % UINT256 / Q128
-        growth_1 = (after.fee_growth_global_1_x128 - before.fee_growth_global_1_x128) % UINT256 / Q128
-        root_price = after.sqrt_price_x96 / Q96
-        seconds = after.timestamp - before.timestamp
-        intensity = (growth_0 * root_price + growth_1 / root_price) * SECONDS_PER_YEAR / seconds
-        rates.append((after.timestamp, seconds, intensity))
-    return tuple(rates)
+    return tuple(each for each in _RATES.values(samples.value) if each is not None)
+
+
+def _rate(before: Sample, after: Sample) -> tuple[int, int, float] | None:
+    if before.fee_growth_global_0_x128 is None or after.fee_growth_global_0_x128 is None:
+        return None
+    if before.fee_growth_global_1_x128 is None or after.fee_growth_global_1_x128 is None:
+        return None
+    growth_0 = (after.fee_growth_global_0_x128 - before.fee_growth_global_0_x128) % UINT256 / Q128
+    growth_1 = (after.fee_growth_global_1_x128 - before.fee_growth_global_1_x128) % UINT256 / Q128
+    root_price = after.sqrt_price_x96 / Q96
+    seconds = after.timestamp - before.timestamp
+    intensity = (growth_0 * root_price + growth_1 / root_price) * SECONDS_PER_YEAR / seconds
+    return after.timestamp, seconds, intensity
+
+
+_RATES = Neighbours(_rate)
 
 
 def _newey_west(deviations: Sequence[float]) -> float:

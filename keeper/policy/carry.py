@@ -16,6 +16,7 @@ from keeper.model.observation import History, Sample
 from keeper.policy.activity import DAY_SECONDS, SECONDS_PER_YEAR, fee_intensity, intensities
 from keeper.policy.dates import end_of_day_timestamp
 from keeper.policy.identity import ByIdentity
+from keeper.policy.rolling import Neighbours
 from keeper.policy.scene import Carry
 from keeper.policy.settings import Reward, StrategySettings
 
@@ -102,10 +103,10 @@ def _daily_net(kept: ByIdentity[tuple[Sample, ...]]) -> tuple[float, ...]:
         day[0] += seconds
         day[1] += rate * seconds
     moves: dict[int, list[float]] = {}
-    for before, after in pairwise(samples):
-        day = moves.setdefault((last - after.timestamp) // DAY_SECONDS, [0.0, 0.0])
-        day[0] += after.timestamp - before.timestamp
-        day[1] += _log_return(before, after) ** 2
+    for end, seconds, square in _SQUARES.values(samples):
+        day = moves.setdefault((last - end) // DAY_SECONDS, [0.0, 0.0])
+        day[0] += seconds
+        day[1] += square
     known = DAY_COVERED * DAY_SECONDS
     return tuple(
         fees[day][1] / fees[day][0] - moves[day][1] / moves[day][0] * SECONDS_PER_YEAR / 4
@@ -142,5 +143,9 @@ def mean_error(days: list[float]) -> float | None:
     return math.sqrt(max(total, 0.0) / MEAN_DAYS)
 
 
-def _log_return(before: Sample, after: Sample) -> float:
-    return 2 * math.log(after.sqrt_price_x96 / before.sqrt_price_x96)
+def _square(before: Sample, after: Sample) -> tuple[int, int, float]:
+    change = 2 * math.log(after.sqrt_price_x96 / before.sqrt_price_x96)
+    return after.timestamp, after.timestamp - before.timestamp, change**2
+
+
+_SQUARES = Neighbours(_square)

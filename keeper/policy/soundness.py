@@ -11,6 +11,7 @@ from keeper.model.decision import Figure, Forecast, Ladder, Objection, Regime
 from keeper.model.memory import RegimeLabel, RegimeMemory
 from keeper.model.observation import Observation, Sample
 from keeper.policy.identity import ByIdentity
+from keeper.policy.rolling import Neighbours
 from keeper.policy.scene import NoRange, Scene
 from keeper.policy.strategy import Detector, Forecaster, RangeRule
 
@@ -30,6 +31,8 @@ def history_fault(observation: Observation) -> Objection | None:
 
 @lru_cache(maxsize=64)
 def _fault(samples: ByIdentity[tuple[Sample, ...]]) -> Objection | None:
+    if all(_FOLLOWS.values(samples.value)) and all(each.sqrt_price_x96 > 0 for each in samples.value[:1]):
+        return None
     for before, after in pairwise(samples.value):
         if after.timestamp <= before.timestamp:
             figures = (Figure("timestamp", after.timestamp), Figure("timestamp_before", before.timestamp))
@@ -42,6 +45,13 @@ def _fault(samples: ByIdentity[tuple[Sample, ...]]) -> Objection | None:
                 (Figure("timestamp", sample.timestamp),),
             )
     return None
+
+
+def _follows(before: Sample, after: Sample) -> bool:
+    return after.timestamp > before.timestamp and after.sqrt_price_x96 > 0
+
+
+_FOLLOWS = Neighbours(_follows)
 
 
 def forecast_soundly(forecaster: Forecaster, observation: Observation) -> Forecast:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keeper.backtest.bootstrap import Scheme
+from keeper.backtest.bootstrap import Scheme, intervals
 from keeper.backtest.compare import Comparison, Measured, Row, _check_alike, _with_intervals, ground_of, rows_of
 from keeper.backtest.compare_page import comparison_page
 from keeper.backtest.compare_table import comparison_mapping, csv_rows, table_lines
@@ -46,10 +46,12 @@ def method(label: str, *, active: bool = True, yardstick: bool = True) -> Method
     return Method(label, label, f"words on {label}", is_active=active, is_yardstick=yardstick)
 
 
-def series(days: int, drift: float, alpha_per_day: int, *, wild: float = 0.0, seed: int = 1) -> list[ProfitAndLoss]:
+def series(
+    days: int, drift: float, alpha_per_day: int, *, wild: float = 0.0, seed: int = 1, rise: float = 0.0
+) -> list[ProfitAndLoss]:
     """A market that moves as it will, and a method that does ``drift`` (log a day) better than half of it."""
     market = np.random.default_rng(7).normal(scale=0.02, size=days)
-    market -= market.mean()
+    market += rise - market.mean()
     own = np.random.default_rng(seed).normal(scale=wild, size=days) if wild else np.zeros(days)
     found, half, worth = [account(0, 1_000_000)], 1.0, 1.0
     for day in range(days):
@@ -88,14 +90,17 @@ def test_a_row_is_the_series_and_holding_stands_beside_it() -> None:
     assert half.metrics.hodl_lp_pct == half.metrics.total_pct
     assert mine.against_hodl is not None and half.against_hodl is None
     assert mine.against_hodl.total_apr_pct.upper < 0, "three hundredths of a per cent every day, under the same market"
+    assert mine.intervals == intervals(mine.daily, Scheme(draws=400))
     assert mine.intervals is not None and mine.intervals.total_apr_pct.upper > 0, "which alone nobody could tell"
 
 
-def test_where_every_range_loses_it_says_so() -> None:
+@pytest.mark.parametrize("rise", [0.01, 0.0, -0.01])
+def test_where_every_range_loses_it_says_so(rise: float) -> None:
+    """Whatever the market did: up a half, nowhere, down a third."""
     found = comparison(
-        (method("one"), result(series(40, -0.001, -300))),
-        (method("two"), result(series(40, -0.0005, -100))),
-        (method("wide", active=False), result(series(40, 0.01, 100))),
+        (method("one"), result(series(40, -0.001, -300, rise=rise))),
+        (method("two"), result(series(40, -0.0005, -100, rise=rise))),
+        (method("wide", active=False), result(series(40, 0.01, 100, rise=rise))),
     )
     said = " ".join(sentences(found))
     assert "Every active range lost to HODL 50/50 over these 40.0 days." in said
@@ -125,7 +130,17 @@ def test_some_above_and_some_below() -> None:
 def test_a_method_that_never_entered_is_told_with_its_reason() -> None:
     found = comparison((method("shy"), result(series(40, 0, 0), entered=False)))
     said = sentences(found)
-    assert "shy never opened a position: waiting." in said and "No method opened a position." in said
+    assert "Never opened a position: shy (waiting)." in said and "No method opened a position." in said
+
+
+def test_a_row_that_was_hardly_ever_in_range_is_not_counted_among_the_ranges() -> None:
+    """It held what happened to rise: that is no merit of its range."""
+    lucky = [replace(each, seconds_in_range=each.seconds_in_range // 20) for each in series(40, 0.002, -10)]
+    found = comparison((method("lucky"), result(lucky)), (method("real"), result(series(40, -0.001, -10))))
+    said = " ".join(sentences(found))
+    assert "Every active range lost to HODL 50/50" in said
+    assert "lucky was in range for 2 % of the time only" in said and "real was in range" not in said
+    assert "in every row, clear of zero with the whole interval in 2 of 2." in said
 
 
 def test_few_days_have_neither_rates_nor_intervals() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from keeper.model.decision import Forecast, Regime
 from keeper.model.memory import RegimeMemory
 from keeper.model.observation import History
 from keeper.policy.strategy import Detector
+from tests.shared_data import shared_file
 
 HOUR = 3_600
 Floats = NDArray[np.float64]
@@ -92,14 +91,14 @@ def test_fees_equal_lvr_on_a_full_range_over_the_whole_file() -> None:
 class Knows:
     """Sees the next ``ahead`` hours of a path: no detector can."""
 
-    def __init__(self, prices: HourlyPrices, ahead: int) -> None:
+    def __init__(self, prices: HourlyPrices, ahead: int, least: float = 0.03) -> None:
         self._closes = prices.closes
-        self._ahead = ahead
+        self._ahead, self._least = ahead, least
 
     def detect(self, history: History, forecast: Forecast, memory: RegimeMemory | None, now_timestamp: int) -> Regime:  # noqa: ARG002
         now = now_timestamp // HOUR - 1
         later = self._closes[min(now + 1 + self._ahead, len(self._closes) - 1)] / self._closes[now] - 1
-        label = "positive" if later > 0.03 else "negative" if later < -0.03 else "neutral"
+        label = "positive" if later > self._least else "negative" if later < -self._least else "neutral"
         return Regime("knows", label, 0.0, 0.0, 1.0, now_timestamp)
 
 
@@ -151,9 +150,9 @@ def test_dice_do_not_help(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_label_acts_an_hour_after_it_was_known_and_never_before() -> None:
     """What comes after an hour changes no stance up to that hour's successor."""
     prices = walk(1_500, 3)
-    knows = Knows(prices, 0)
+    knows = Knows(prices, 0, 0.002)
     whole = stances_of(knows, prices)
-    assert set(whole[:HISTORY_HOURS].tolist()) == {0}
+    assert set(whole[:HISTORY_HOURS].tolist()) == {0} and set(whole.tolist()) == {-1, 0, 1}
     for index in range(HISTORY_HOURS - 1, 1_480, EVERY_HOURS):
         history = History("", HOUR, ())
         asked = knows.detect(history, Forecast("", None, None, 0, 0, None), None, (index + 1) * HOUR)
@@ -197,10 +196,7 @@ def test_real_detectors_can_be_asked() -> None:
 @pytest.mark.soak
 def test_no_detector_helped_on_ether() -> None:
     """ETH 2023-26. The figures are those of docs/backtesting.md."""
-    folder = Path(os.environ.get("KEEPER_DATA", "../shared/data"))
-    file = folder / "prices" / "ETHUSDT_perp_1h_2023_2026.parquet"
-    if not file.is_file() and os.environ.get("CI") != "true":
-        pytest.skip(f"KEEPER_DATA does not name a folder with {file.name}: NOT CHECKED")
+    file = shared_file("prices/ETHUSDT_perp_1h_2023_2026.parquet")
     found = run_regime_study(hourly_prices(file), only=["trend"])
     row = found.rows[0]
     assert not any(each.helps for each in found.rows)

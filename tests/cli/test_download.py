@@ -106,7 +106,7 @@ def test_killed_at_any_moment_and_typed_again(
         (("--from", "0", "--to", "5", "--pool", "0x12"), 2, "'0x12' is not an address"),
         (("--from", "0", "--to", "5", "--pool", "0x" + "11" * 20), 2, "there is no contract at the pool address"),
         (("--from", "0", "--to", "5", "--chain", "locl"), 2, "no chain is called 'locl'; did you mean"),
-        (("--from", "0", "--to", "5", "--rpc", "nonsense"), 2, "--rpc is not a URL of the form"),
+        (("--from", "0", "--to", "5", "--rpc", "nonsense"), 2, "an rpc entry is not a URL of the form https://host"),
         (("--from", "0", "--to", "5", "--rpc", "http://127.0.0.1:9/x"), 3, "cannot be reached"),
         (("--from", "0", "--to", "1"), 2, "has no rows: fetch it again, or choose a time in which the pool traded"),
     ],
@@ -130,7 +130,7 @@ def test_a_url_s_key_is_never_shown(ask: Keeper, pool: PastPool) -> None:
     with HostileNode(pool.anvil.url) as node:
         url = f"{node.url}/v3/{SECRET}?key={SECRET}"
         good = ask("--from", "0", "--to", "20", "--out", "tape", "--rpc", url)
-        node.on("eth_getLogs", refuse(f"unauthorised: {SECRET}"))
+        node.on("eth_getBlockByNumber", refuse(f"unauthorised: {SECRET}"))
         refused = ask("--from", "0", "--to", "30", "--out", "other", "--rpc", url)
         node.on("*", status(401))
         locked = ask("--from", "0", "--to", "30", "--out", "other", "--rpc", url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
@@ -16,9 +17,7 @@ from keeper.model import liquidity
 from keeper.model.full_math import MAX_INT256, MAX_UINT128, MathError, mul_div_rounding_up
 from keeper.model.ticks import (
     MAX_SQRT_PRICE_X96,
-    MAX_TICK,
     MIN_SQRT_PRICE_X96,
-    MIN_TICK,
     max_liquidity_per_tick,
     max_usable_tick,
     min_usable_tick,
@@ -269,7 +268,7 @@ class Pair:
         if self.rng.random() < 0.5:
             parts = [self.rng.choice((*PROTOCOL_PARTS, *PROTOCOL_PARTS, 1, 3, 11)) for _ in range(2)]
             real = self.real.call_as(SENDER, "setFeeProtocol(uint8,uint8)", *parts)
-            self._both("set fee protocol", lambda: self.exact.set_fee_protocol(*parts) or (0, 0), real, parts)
+            self._both("set fee protocol", _no_amounts(lambda: self.exact.set_fee_protocol(*parts)), real, parts)
             self._check("fee protocol", self.exact.fee_protocol, self.real.slot0_fee_protocol())
             return
         most = [self.rng.choice((MAX_UINT128, domain.uint(self.rng, 128))) for _ in range(2)]
@@ -285,7 +284,7 @@ class Pair:
         real = self.real.drive(signature, int(self.real.driver, 16), *lent, 128, 128, *lent, *paid)
         if real[0] is None and paid >= fees and self.exact.liquidity:
             return  # the pool does not hold what was asked for: it knows its balances, the exact pool does not
-        self._both("flash", lambda: self.exact.flash(*lent, *paid) or (0, 0), real, lent, paid)
+        self._both("flash", _no_amounts(lambda: self.exact.flash(*lent, *paid)), real, lent, paid)
 
     def everything(self) -> None:
         """Every tick and every position there is."""
@@ -337,6 +336,14 @@ class Pair:
         else:
             limit = domain.sqrt_price(rng)
         return zero_for_one, amount if exact_input else -amount, limit
+
+
+def _no_amounts(act: Callable[[], None]) -> Callable[[], tuple[int, int]]:
+    def done() -> tuple[int, int]:
+        act()
+        return 0, 0
+
+    return done
 
 
 def compare(seed: str, events: int) -> Tally:

@@ -55,8 +55,10 @@ class Garch:
             return refused("garch", horizon_seconds, len(past.returns), f"the fit failed: {error}")
 
     def _fitted(self, past: Past, horizon_seconds: int) -> Forecast:
+        import numpy as np
+
         from keeper.policy.volatility.bars import bar_returns
-        from keeper.policy.volatility.garch import fit_garch, mean_variance, variances
+        from keeper.policy.volatility.garch import fit_garch, mean_variance, next_variance
 
         asked = self.settings
         bar_seconds = asked.bar_hours * HOUR_SECONDS
@@ -74,7 +76,7 @@ class Garch:
         if isinstance(fit, str):
             return refused("garch", horizon_seconds, len(window), fit)
         newer = closes.between(after, closes.ends[-1])
-        sigma = annual_sigma(mean_variance(fit, variances(fit, newer)[-1], steps), bar_seconds)
+        sigma = annual_sigma(mean_variance(fit, next_variance(fit, np.array(newer)), steps), bar_seconds)
         figures = [
             Figure("model", asked.model),
             Figure("fitted_timestamp", until),

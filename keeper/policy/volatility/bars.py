@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from bisect import bisect_right
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from keeper.policy.volatility.range_based import Bars
 
 _LOG_TICK = math.log(1.0001)
 _LOG_Q96 = 96 * math.log(2)
+_MOST_ROWS = 4_096
+
+_Pair = tuple[Sample, Sample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +28,22 @@ class BarReturns:
     returns: tuple[float, ...]
 
     def between(self, after: int, until: int) -> tuple[float, ...]:
-        return tuple(value for end, value in zip(self.ends, self.returns, strict=True) if after < end <= until)
+        return self.returns[bisect_right(self.ends, after) : bisect_right(self.ends, until)]
 
 
 @lru_cache(maxsize=8)
 def bar_returns(past: Past, bar_seconds: int) -> BarReturns:
     """Returns from close to close; a bar that has not ended yet stays out."""
     # Each bar is summed for itself: a sum from the start of the history would differ in its last bits as that moves.
-    changes: dict[int, float] = {-(-past.grid(past.samples[0].timestamp) // bar_seconds): 0.0}
-    for end, change in zip(past.ends, past.returns, strict=True):
-        number = -(-past.grid(end) // bar_seconds)
-        changes[number] = changes.get(number, 0.0) + change
+    step = past.sample_seconds
+    moments = np.array((past.samples[0].timestamp, *past.ends), dtype=np.int64)
+    numbers, places = np.unique(-(-(-(-moments // step) * step) // bar_seconds), return_inverse=True)
+    changes = np.bincount(places, weights=(0.0, *past.returns))  # adds in the order of time
     last = past.grid(past.samples[-1].timestamp) // bar_seconds
-    numbers = [number for number in changes if number <= last]
-    return BarReturns(
-        tuple(number * bar_seconds for number in numbers[1:]),
-        tuple(changes[after] / math.sqrt(after - before) for before, after in pairwise(numbers)),
-    )
+    ended = int(np.searchsorted(numbers, last, side="right"))
+    numbers, changes = numbers[:ended], changes[:ended]
+    returns = changes[1:] / np.sqrt(np.diff(numbers))
+    return BarReturns(tuple((numbers[1:] * bar_seconds).tolist()), tuple(returns.tolist()))
 
 
 @lru_cache(maxsize=8)
@@ -73,7 +75,7 @@ def newest_bars(past: Past, bar_seconds: int, most: int) -> tuple[Bars, int] | N
     whole = [group[::-1] for group in groups if len(group) == steps][:most][::-1]
     if not whole:
         return None
-    rows = np.array([_row(group) for group in whole])
+    rows = np.array([_ROWS.of(group) for group in whole])
     bars = Bars(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3])
     return bars, past.grid(whole[-1][-1][1].timestamp)
 
@@ -88,6 +90,32 @@ def _row(group: list[tuple[Sample, Sample]]) -> tuple[float, float, float, float
     high = top if high_tick <= math.floor(top / _LOG_TICK) else max(top, (high_tick + 0.5) * _LOG_TICK)
     low = bottom if low_tick >= math.floor(bottom / _LOG_TICK) else min(bottom, (low_tick + 0.5) * _LOG_TICK)
     return opened, high, low, closed
+
+
+class _Rows:
+    """Rows of bars that were worked out lately: an hour later all but one are the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int, int], tuple[list[_Pair], tuple[float, float, float, float]]] = {}
+
+    def of(self, group: list[_Pair]) -> tuple[float, float, float, float]:
+        # The numbers of objects that are kept alive here stay theirs.
+        key = id(group[0][0]), id(group[-1][1]), len(group)
+        kept = self._kept.get(key)
+        if kept is not None and all(map(_is_same, kept[0], group)):
+            return kept[1]
+        if len(self._kept) >= _MOST_ROWS:
+            self._kept = {}
+        row = _row(group)
+        self._kept[key] = group, row
+        return row
+
+
+def _is_same(one: _Pair, other: _Pair) -> bool:
+    return one[0] is other[0] and one[1] is other[1]
+
+
+_ROWS = _Rows()
 
 
 def _log_price(sample: Sample) -> float:

@@ -118,9 +118,17 @@ def _is_sound(result: Climbed) -> bool:
 def variances(fit: GarchFit, returns: Sequence[float]) -> list[float]:
     """Conditional variance before each return, and last the one of the return to come."""
     scale = fit.scale
-    scaled = [value / scale for value in returns]
-    path = _log_path(fit, scaled) if fit.model == "egarch" else _path(fit, scaled)
-    return [value * scale * scale for value in path]
+    if fit.model == "egarch":
+        return [value * scale * scale for value in _log_path(fit, [value / scale for value in returns])]
+    path: list[float] = (_path(fit, np.array(returns, dtype=float) / scale) * scale * scale).tolist()
+    return path
+
+
+def next_variance(fit: GarchFit, returns: np.ndarray) -> float:
+    """The last of ``variances``."""
+    if fit.model == "egarch":
+        return variances(fit, returns.tolist())[-1]
+    return float(_path(fit, returns / fit.scale)[-1]) * fit.scale * fit.scale
 
 
 def mean_variance(fit: GarchFit, next_variance: float, steps: int) -> float:
@@ -140,14 +148,12 @@ def mean_variance(fit: GarchFit, next_variance: float, steps: int) -> float:
     return total / steps
 
 
-def _path(fit: GarchFit, scaled: Sequence[float]) -> list[float]:
+def _path(fit: GarchFit, scaled: np.ndarray) -> np.ndarray:
+    from keeper.policy.volatility.garch_kernel import filtered
+
     omega, alpha, gamma, beta = fit.omega, fit.alpha, fit.gamma, fit.beta
     variance = omega + (alpha + gamma / 2 + beta) * fit.backcast
-    path = [variance]
-    for value in scaled:
-        weight = alpha + gamma if value < 0 else alpha
-        variance = omega + weight * value * value + beta * variance
-        path.append(variance)
+    path: np.ndarray = filtered(scaled, omega, alpha, alpha + gamma, beta, variance)
     return path
 
 
@@ -194,7 +200,7 @@ def _relative_error(
 ) -> float:
     """Delta method: ½·√(∇ln v' Σ ∇ln v) of the forecast variance v at the end of the window."""
     fields = {"omega": "omega", "alpha[1]": "alpha", "gamma[1]": "gamma", "beta[1]": "beta"}
-    gradient = np.zeros(len(names))
+    gradient, values = np.zeros(len(names)), np.array(returns, dtype=float)
     for place, name in enumerate(names):
         if name in fields:
             value = getattr(fit, fields[name])
@@ -202,6 +208,6 @@ def _relative_error(
             ends = []
             for shifted in (value - step, value + step):
                 other = replace(fit, **{fields[name]: shifted})
-                ends.append(math.log(mean_variance(other, variances(other, returns)[-1], steps)))
+                ends.append(math.log(mean_variance(other, next_variance(other, values), steps)))
             gradient[place] = (ends[1] - ends[0]) / (2 * step)
     return math.sqrt(max(float(gradient @ covariance @ gradient), 0.0)) / 2

@@ -48,7 +48,8 @@ def climb(described: Any, start: Sequence[float] | None) -> Climbed:
         params=dict(zip(names, map(float, params), strict=True)),
         log_likelihood=-1.0 * float(end.fun),
         converged=end.status == 0,
-        covariance=lambda: np.asarray(described.compute_param_cov(params, scene.backcast), dtype=float),
+        # Column by column, as arch's data frame holds it: the order of a product's sums follows it to the last bit.
+        covariance=lambda: np.asfortranarray(described.compute_param_cov(params, scene.backcast), dtype=float),
     )
 
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 from keeper.model.decision import Figure, Forecast
 from keeper.model.observation import History, Sample
 from keeper.policy.identity import ByIdentity
+from keeper.policy.rolling import Neighbours
 
 SECONDS_PER_DAY = 86_400
 SECONDS_PER_YEAR = 365 * SECONDS_PER_DAY
@@ -45,7 +46,7 @@ class Past:
 def usable_past(history: History, now_timestamp: int, min_returns: int) -> Past | str:
     """What was known of the pool at ``now_timestamp``; or one sentence why it is no ground for a forecast."""
     # Later moments know no more than the newest sample: what was made ready once serves until there is a new one.
-    newest = max((sample.timestamp for sample in history.samples), default=now_timestamp)
+    newest = _newest(ByIdentity(history.samples), now_timestamp)
     past = _past(ByIdentity(history.samples), history.sample_seconds, min(newest, now_timestamp))
     if isinstance(past, str):
         return past
@@ -59,17 +60,26 @@ def usable_past(history: History, now_timestamp: int, min_returns: int) -> Past 
     return past
 
 
+def _newest(held: ByIdentity[tuple[Sample, ...]], now_timestamp: int) -> int:
+    found = _newest_of(held)
+    return now_timestamp if found is None else found
+
+
+@lru_cache(maxsize=8)
+def _newest_of(held: ByIdentity[tuple[Sample, ...]]) -> int | None:
+    return max((sample.timestamp for sample in held.value), default=None)
+
+
 @lru_cache(maxsize=8)
 def _past(held: ByIdentity[tuple[Sample, ...]], sample_seconds: int, now_timestamp: int) -> Past | str:
-    known = tuple(sample for sample in held.value if sample.timestamp <= now_timestamp)
-    for sample in known:
-        if not 0 < sample.sqrt_price_x96 < _HIGHEST_SQRT_PRICE_X96:
-            return f"the price sample of timestamp {sample.timestamp} is no price"
-    for before, after in pairwise(known):
-        if after.timestamp <= before.timestamp:
-            what = "stands twice" if after.timestamp == before.timestamp else "is out of order"
-            return f"the price sample of timestamp {after.timestamp} {what}"
-    steps = log_returns(known)
+    newest = _newest_of(held)
+    known = held.value
+    if newest is not None and newest > now_timestamp:
+        known = tuple(sample for sample in known if sample.timestamp <= now_timestamp)
+    amiss = _fault(known)
+    if amiss is not None:
+        return amiss
+    steps = _STEPS.values(known)
     return Past(
         samples=known,
         sample_seconds=sample_seconds,
@@ -79,16 +89,39 @@ def _past(held: ByIdentity[tuple[Sample, ...]], sample_seconds: int, now_timesta
     )
 
 
+def _fault(known: tuple[Sample, ...]) -> str | None:
+    """One sentence on the first thing that is wrong; None where nothing is."""
+    if all(_FOLLOWS.values(known)) and all(0 < each.sqrt_price_x96 < _HIGHEST_SQRT_PRICE_X96 for each in known[:1]):
+        return None
+    for sample in known:
+        if not 0 < sample.sqrt_price_x96 < _HIGHEST_SQRT_PRICE_X96:
+            return f"the price sample of timestamp {sample.timestamp} is no price"
+    for before, after in pairwise(known):
+        if after.timestamp <= before.timestamp:
+            what = "stands twice" if after.timestamp == before.timestamp else "is out of order"
+            return f"the price sample of timestamp {after.timestamp} {what}"
+    return None
+
+
+def _follows(before: Sample, after: Sample) -> bool:
+    return 0 < after.sqrt_price_x96 < _HIGHEST_SQRT_PRICE_X96 and after.timestamp > before.timestamp
+
+
+def _step(before: Sample, after: Sample) -> tuple[int, int, float]:
+    return (
+        after.timestamp,
+        after.timestamp - before.timestamp,
+        2 * math.log(after.sqrt_price_x96 / before.sqrt_price_x96),
+    )
+
+
+_FOLLOWS = Neighbours(_follows)
+_STEPS = Neighbours(_step)
+
+
 def log_returns(samples: Sequence[Sample]) -> list[tuple[int, int, float]]:
     """(end timestamp, seconds, log return of the price) for each pair of neighbouring samples."""
-    return [
-        (
-            after.timestamp,
-            after.timestamp - before.timestamp,
-            2 * math.log(after.sqrt_price_x96 / before.sqrt_price_x96),
-        )
-        for before, after in pairwise(samples)
-    ]
+    return [_step(before, after) for before, after in pairwise(samples)]
 
 
 def fit_window(past: Past, refit_seconds: int) -> tuple[int, int]:

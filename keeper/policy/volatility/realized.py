@@ -27,22 +27,26 @@ def daily_variances(past: Past) -> tuple[int, tuple[float, ...]]:
     first = -(-past.grid(past.samples[0].timestamp) // SECONDS_PER_DAY)
     last = past.grid(past.samples[-1].timestamp) // SECONDS_PER_DAY
     days = max(last - first, 0)
-    squares, covered = [0.0] * days, [0] * days
-    before = past.grid(past.samples[0].timestamp)
-    for end, change in zip(past.ends, past.returns, strict=True):
-        start, before = before, past.grid(end)
-        length = before - start
-        if 0 < length <= LONGEST_STEP_SECONDS:
-            for day in {start // SECONDS_PER_DAY, (before - 1) // SECONDS_PER_DAY}:
-                index = day - first
-                if 0 <= index < days:
-                    opens = day * SECONDS_PER_DAY
-                    inside = min(before, opens + SECONDS_PER_DAY) - max(start, opens)
-                    squares[index] += change * change * (inside / length)
-                    covered[index] += inside
+    if not days:
+        return first, ()
+    step = past.sample_seconds
+    moments = np.array((past.samples[0].timestamp, *past.ends), dtype=np.int64)
+    moments = -(-moments // step) * step
+    starts, ends, changes = moments[:-1], moments[1:], np.array(past.returns)
+    lengths = ends - starts
+    # Two places for each return, its first day and its last: nothing goes to the second where that is the same day.
+    on = np.stack((starts // SECONDS_PER_DAY, (ends - 1) // SECONDS_PER_DAY), axis=1)
+    opens = on * SECONDS_PER_DAY
+    inside = np.minimum(ends[:, None], opens + SECONDS_PER_DAY) - np.maximum(starts[:, None], opens)
+    counts = ((lengths > 0) & (lengths <= LONGEST_STEP_SECONDS))[:, None] & (on >= first) & (on < last)
+    counts[:, 1] &= on[:, 1] != on[:, 0]
+    parts = (changes * changes)[:, None] * (inside / np.maximum(lengths, 1)[:, None])
+    places = (on - first)[counts]
+    squares = np.bincount(places, weights=parts[counts], minlength=days)  # adds in the order of time
+    covered = np.bincount(places, weights=inside[counts], minlength=days)
     return first, tuple(
         square * SECONDS_PER_DAY / seconds if seconds >= LEAST_COVERED_SECONDS else math.nan
-        for square, seconds in zip(squares, covered, strict=True)
+        for square, seconds in zip(squares.tolist(), covered.tolist(), strict=True)
     )
 
 

@@ -30,7 +30,7 @@ class StoredSample:
 
 def canonical_samples(stored: Iterable[StoredSample]) -> bytes:
     """The canonical bytes of the samples as one tuple."""
-    return b"[" + b",".join(each.fragment for each in stored) + b"]"
+    return b"[" + b",".join([each.fragment for each in stored]) + b"]"
 
 
 class HistoryReader:
@@ -63,6 +63,8 @@ class HistoryReader:
 
 def encode_runs(numbers: list[int]) -> str:
     """``[0, 1, 2, 7]`` as ``"0-2,7-7"``: order is kept, rising neighbours are joined."""
+    if numbers and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"{numbers[0]}-{numbers[-1]}"  # as nearly always: no gap
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][1] + 1 == number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, insert, select
@@ -32,6 +33,7 @@ class _Series:
     known_from: int
     window_seconds: int = 0
     by_timestamp: dict[int, StoredSample] = field(default_factory=dict)
+    last: tuple[tuple[Sample, ...], list[StoredSample]] = ((), [])
 
 
 class HistoryWriter:
@@ -75,15 +77,28 @@ def _sample_row(series_id: int, stored: StoredSample) -> dict[str, object]:
 
 def _number(series: _Series, samples: tuple[Sample, ...]) -> tuple[list[StoredSample], list[StoredSample]]:
     """The samples with their numbers, and those which got a new one because they are new or have changed."""
-    stored, new = [], []
-    for sample in samples:
+    stored, new = _of_last_time(series, samples), []
+    for sample in samples[len(stored) :]:
         known = series.by_timestamp.get(sample.timestamp)
-        if known is None or known.sample != sample:
+        if known is None or (known.sample is not sample and known.sample != sample):
             known = series.by_timestamp[sample.timestamp] = number_sample(series.next_seq, sample)
             series.next_seq += 1
             new.append(known)
         stored.append(known)
+    series.last = samples, stored
     return stored, new
+
+
+def _of_last_time(series: _Series, samples: tuple[Sample, ...]) -> list[StoredSample]:
+    """Those from the first on that stood in the last history as well: all but one, an hour later."""
+    before, stored = series.last
+    if not before or not samples:
+        return []
+    start = bisect_left(before, samples[0].timestamp, key=lambda each: each.timestamp)
+    length = min(len(before) - start, len(samples))
+    # Of tuples that hold the same objects the comparison never looks into them.
+    shares = length > 0 and before[start] is samples[0] and before[start : start + length] == samples[:length]
+    return stored[start : start + length] if shares else []
 
 
 def _trim(series: _Series, history: History) -> None:

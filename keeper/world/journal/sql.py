@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert
@@ -13,8 +14,12 @@ from keeper.world.journal.query import Query, Row, psycopg_style
 
 def insert_missing(connection: Connection, table: Table) -> Any:
     """An INSERT that leaves a row alone which is there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+    return _insert_missing(connection.dialect.name == "postgresql", table)
+
+
+@lru_cache
+def _insert_missing(is_postgres: bool, table: Table) -> Any:
+    return (postgresql if is_postgres else sqlite).insert(table).on_conflict_do_nothing()
 
 
 def insert_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:

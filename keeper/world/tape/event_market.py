@@ -13,6 +13,7 @@ from keeper.world.history import HOUR_SECONDS, hour_at_or_after
 from keeper.world.tape.bar_path import integers
 from keeper.world.tape.crossing import PoolPoint
 from keeper.world.tape.event_market_clock import RecordedBlocks
+from keeper.world.tape.event_market_compiled import opening_rows
 from keeper.world.tape.event_market_cursor import EventCursor
 from keeper.world.tape.event_market_pool import RecordedPool
 from keeper.world.tape.events import EventBatch, EventKind
@@ -55,7 +56,8 @@ class EventMarket:
         self._cursor = EventCursor(tape)
         if compiled is None:
             compiled = self._cursor.is_long
-        self._pool = RecordedPool(book, identity, fee_protocol, growth, compiled=compiled)
+        rows = opening_rows(book, tape) if compiled else None
+        self._pool = RecordedPool(book, identity, fee_protocol, growth, compiled=rows)
         self._blocks = RecordedBlocks()
         self._begin(tape)
         self.begin = self._now = self._blocks.last

@@ -4,28 +4,55 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
+
 from keeper.model.ticks import MAX_TICK, MIN_TICK
 from keeper.world.tape.crossing import PoolPoint
-from keeper.world.tape.events import EventBatch
+from keeper.world.tape.events import EventBatch, EventKind
 from keeper.world.tape.own_ranges import OwnRanges
+from keeper.world.tape.tape import EventTape
 from keeper.world.tape.tick_book import TickBook
+from keeper.world.tape.tick_book_rows import PlainEvents, TapeRows
 from keeper.world.v3.identity import PoolIdentity
+
+Rows = list[tuple[int, int, int]]
+"""(tick, gross liquidity, net liquidity)."""
+
+
+def opening_rows(book: TickBook, tape: EventTape) -> Rows:
+    """The opening book for a pool that forgets a tick when its gross liquidity is gone. Where crossings told only the
+    net, the gross is at least what keeps it from ever falling below the net's size through all mints and burns."""
+    live = book.live()
+    opening = {tick: (net, gross) for tick, net, gross in live.within(MIN_TICK - 1, MAX_TICK)}
+    least = {tick: max(gross, abs(net)) for tick, (net, gross) in opening.items()}
+    if any(gross is None for _, _, gross in book.opening):
+        changed: dict[int, tuple[int, int]] = {}
+        for event in PlainEvents(TapeRows(tape, lambda batch, _: np.zeros(len(batch), dtype=bool))):
+            if event.kind not in (EventKind.MINT, EventKind.BURN):
+                continue
+            liquidity = event.liquidity if event.kind is EventKind.MINT else -event.liquidity
+            for tick, change in ((event.lower_tick, liquidity), (event.upper_tick, -liquidity)):
+                net, gross = changed.get(tick, (0, 0))
+                changed[tick] = net + change, gross + liquidity
+                short = abs(opening.get(tick, (0, 0))[0] + net + change) - (gross + liquidity)
+                if tick in least or short > 0:
+                    least[tick] = max(least.get(tick, 0), short)
+    return [(tick, gross, opening.get(tick, (0, 0))[0]) for tick, gross in sorted(least.items())]
 
 
 class CompiledPool:
     """The recorded pool in ``ExactPool``; ``point`` is None until its price is known. Making one loads numba."""
 
-    def __init__(self, book: TickBook, identity: PoolIdentity, fee_protocol: int) -> None:
+    def __init__(self, book: TickBook, rows: Rows, identity: PoolIdentity, fee_protocol: int) -> None:
         from keeper.world.tape.exact import ExactPool  # loads or compiles for seconds
 
         point = book.point or PoolPoint(0, 0, 0)
-        ticks = book.live().within(MIN_TICK - 1, MAX_TICK)
         self._pool = ExactPool.from_book(
             identity.fee_pips,
             identity.tick_spacing,
             point.sqrt_price_x96,
             point.tick,
-            [(at, max(gross, abs(net)), net) for at, net, gross in ticks],
+            rows,
             liquidity=point.liquidity,
             fee_protocol=(fee_protocol % 16, fee_protocol >> 4),
         )

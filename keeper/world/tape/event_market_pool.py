@@ -10,7 +10,7 @@ import numpy as np
 from keeper.model.observation import TickState
 from keeper.model.ticks import MAX_TICK, MIN_TICK
 from keeper.world.tape.crossing import CrossingStep, PoolPoint, is_zero_for_one, replay
-from keeper.world.tape.event_market_compiled import CompiledPool
+from keeper.world.tape.event_market_compiled import CompiledPool, Rows
 from keeper.world.tape.event_market_fees import earn_step, mean_step
 from keeper.world.tape.events import EventBatch, EventKind, TapeEvent
 from keeper.world.tape.market_swap import Around
@@ -27,8 +27,8 @@ _BY_HAND: Final = (EventKind.MINT, EventKind.BURN, EventKind.SET_FEE_PROTOCOL)  
 class RecordedPool:
     """Follows recorded events. ``point`` is where they left the pool, None until its price is known.
 
-    ``compiled``: the same in machine code, about a hundred times as fast once it is loaded. There the book explains a
-    swap only to the last unit (here: within one), and what it does not explain but in an unknown stretch is walked.
+    ``compiled`` (rows of ``opening_rows``): the same in machine code. There the book explains a swap only to the last
+    unit (here: within one), and what it does not explain, but in an unknown stretch, is walked as far as it is known.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class RecordedPool:
         fee_protocol: int,
         growth_x128: tuple[int, int],
         *,
-        compiled: bool = False,
+        compiled: Rows | None = None,
     ) -> None:
         self.point: PoolPoint | None = book.point
         self.fee_protocol = fee_protocol
@@ -47,7 +47,7 @@ class RecordedPool:
         self._book = book
         self._ticks = book.live()
         self._identity = identity
-        self._compiled = CompiledPool(book, identity, fee_protocol) if compiled else None
+        self._compiled = None if compiled is None else CompiledPool(book, compiled, identity, fee_protocol)
 
     def follow(self, events: EventBatch) -> None:
         """More events."""

@@ -1,16 +1,16 @@
 """A Uniswap v3 pool in exact integers: every amount, tick and fee as the contract's, at machine speed.
 
 :class:`ExactPool` holds all that the pool's storage holds but the oracle's observations: price, liquidity, ticks, fee
-growth, positions, protocol fees. Its operations are the contract's, with Python integers at the edge; each refuses where
-the contract reverts and then leaves the state as it was. ``swaps`` runs a whole batch in compiled code. Importing this
-imports numba (about half a second); the first call of each operation loads compiled code, or compiles it (seconds, once).
+growth, positions, protocol fees. Its operations are the contract's, with Python integers at the edge; each refuses
+where the contract reverts and then leaves the state as it was. ``swaps`` runs a whole batch in compiled code.
+Importing this imports numba (about half a second); the first call of each operation loads compiled code, or compiles
+it (seconds, once).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,6 @@ from keeper.world.tape.exact_state import (
     PROTOCOL_FEES,
     RECORD,
     TICK,
-    Words,
     lay_book,
     new_pool,
     with_room,
@@ -56,24 +55,12 @@ from keeper.world.tape.exact_swap import (
     AMOUNT_0,
     AMOUNT_1,
     FEE_PAID,
-    LIQUIDITY_AFTER,
     OUTCOME,
-    PRICE_AFTER,
     PROTOCOL_FEE,
     STATUS,
-    TICK_AFTER,
 )
-from keeper.world.tape.exact_words import PositionInfo, SwapColumns, TickInfo
-
-_REFUSALS: Final = {
-    exact_swap.AMOUNT_IS_ZERO: "swap: amount is zero",
-    exact_swap.LIMIT_IS_WRONG: "swap: the price limit is on the wrong side of the price or out of bounds",
-    exact_swap.LIQUIDITY_OVERFLOWS: "swap: crossing a tick takes the liquidity out of 128 bits",
-    exact_swap.GROWTH_OVERFLOWS: "swap: the fee growth of one step exceeds 256 bits",
-    exact_liquidity.TICK_IS_UNUSABLE: "liquidity: a tick is not a multiple of the tick spacing",
-    exact_liquidity.TICK_IS_FULL: "liquidity: more than one tick may carry",
-    exact_liquidity.LIQUIDITY_IS_MISSING: "liquidity: more than there is",
-}
+from keeper.world.tape.exact_words import PositionInfo, SwapColumns, TickInfo, refuse
+from keeper.world.tape.limbs_memory import Words
 
 
 class ExactPool:
@@ -150,7 +137,7 @@ class ExactPool:
     def collect(
         self, owner: Hashable, lower_tick: int, upper_tick: int, max_0: int = MAX_UINT128, max_1: int = MAX_UINT128
     ) -> tuple[int, int]:
-        """Pay out what is owed of both tokens, at most so much; fees of later than the last mint or burn are not yet."""
+        """Pay out what is owed of both tokens, at most so much. Fees since the last mint or burn are not owed yet."""
         position = self._positions.get((owner, lower_tick, upper_tick))
         if position is None:
             return 0, 0
@@ -170,7 +157,7 @@ class ExactPool:
         before, found = self.fee_growth_global_x128[side], np.zeros(OUTCOME, dtype=np.uint64)
         amount, limit = limbs([amount_specified], 4)[0], limbs([sqrt_price_limit_x96], 4)[0]
         exact_swap.swap_many(self._pool, np.array([bool(zero_for_one)]), amount, limit, found)
-        _refuse(int(found[STATUS]))
+        refuse(int(found[STATUS]))
         reached = int(self._pool[CURSOR])
         crossed = self.initialized_ticks()[min(cursor, reached) : max(cursor, reached)]
         return SwapResult(
@@ -191,17 +178,10 @@ class ExactPool:
         count = len(zero_for_one)
         if amounts.shape != (count, 4) or limits.shape != (count, 4):
             raise ValueError(f"{count} swaps need amounts and limits of the shape ({count}, 4)")
-        flat = (np.ascontiguousarray(column, dtype=np.uint64).reshape(-1) for column in (amounts, limits))
+        amounts, limits = (np.ascontiguousarray(column, dtype=np.uint64).reshape(-1) for column in (amounts, limits))
         found = np.zeros((count, OUTCOME), dtype=np.uint64)
-        exact_swap.swap_many(self._pool, np.ascontiguousarray(zero_for_one), *flat, found.reshape(-1))
-        return SwapColumns(
-            amount_0=found[:, AMOUNT_0 : AMOUNT_0 + 4],
-            amount_1=found[:, AMOUNT_1 : AMOUNT_1 + 4],
-            sqrt_price_x96=found[:, PRICE_AFTER : PRICE_AFTER + 4],
-            liquidity=found[:, LIQUIDITY_AFTER : LIQUIDITY_AFTER + 2],
-            tick=found[:, TICK_AFTER].astype(np.int64).astype(np.int32),
-            status=found[:, STATUS].astype(np.int8),
-        )
+        exact_swap.swap_many(self._pool, np.ascontiguousarray(zero_for_one), amounts, limits, found.reshape(-1))
+        return SwapColumns.of(found)
 
     def flash(self, amount_0: int, amount_1: int, paid_0: int, paid_1: int) -> None:
         """Lend both tokens within a transaction; what was paid above the loan is fee. MathError where it reverts."""
@@ -298,7 +278,7 @@ class ExactPool:
         position = self._positions.get(key, np.zeros(POSITION, dtype=np.uint64))
         bounds = limbs([change, self.max_liquidity_per_tick], 2).reshape(4)
         outcome = np.zeros(8, dtype=np.uint64)
-        _refuse(exact_liquidity.modify_position(self._pool, position, lower_tick, upper_tick, bounds, outcome))
+        refuse(exact_liquidity.modify_position(self._pool, position, lower_tick, upper_tick, bounds, outcome))
         self._positions[key] = position
         return unsigned(outcome[:4]), unsigned(outcome[4:])
 
@@ -312,8 +292,3 @@ class ExactPool:
     def _put(self, at: int, value: int, count: int) -> None:
         """A figure into its words, modulo their size, as the contract's unchecked sums."""
         self._pool[at : at + count] = limbs([value % (1 << 64 * count)], count)[0]
-
-
-def _refuse(status: int) -> None:
-    if status != exact_swap.DONE:
-        raise MathError(_REFUSALS[status])

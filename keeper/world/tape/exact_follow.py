@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What a batch held. ``unexplained`` swaps are those that no manner of asking reproduces to the unit; the four after
+    """What a batch held. ``unexplained`` swaps are those that no manner of asking reproduces; the four after
     it say in what they differ when walked to the recorded price. ``refused``: mints and burns that the book cannot have
     seen (less liquidity than is burned, say)."""
 
@@ -57,15 +57,20 @@ def follow(pool: ExactPool, batch: EventBatch, own: OwnGrowth | None = None) -> 
     """
     report = np.zeros(REPORT, dtype=np.int64)
     moves = np.isin(batch.kind, (EventKind.MINT, EventKind.BURN))
+    wide = (batch.amount_0, batch.amount_1, batch.sqrt_price_x96, batch.liquidity)
+    amounts_0, amounts_1, prices, liquidities = (np.ascontiguousarray(column).reshape(-1) for column in wide)
+    ticks, lowers, uppers = map(np.ascontiguousarray, (batch.tick, batch.lower_tick, batch.upper_tick))
     follow_events(
         pool.words_with_room(2 * int(moves.sum())),
         (own or OwnGrowth()).words,
-        np.ascontiguousarray(batch.kind, dtype=np.uint8),
-        *(
-            np.ascontiguousarray(column, dtype=np.uint64).reshape(-1)
-            for column in (batch.amount_0, batch.amount_1, batch.sqrt_price_x96, batch.liquidity)
-        ),
-        *(np.ascontiguousarray(column, dtype=np.int32) for column in (batch.tick, batch.lower_tick, batch.upper_tick)),
+        np.ascontiguousarray(batch.kind),
+        amounts_0,
+        amounts_1,
+        prices,
+        liquidities,
+        ticks,
+        lowers,
+        uppers,
         limbs([pool.max_liquidity_per_tick], 2)[0],
         report,
     )

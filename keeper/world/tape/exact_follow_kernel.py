@@ -1,10 +1,10 @@
 """Following recorded events in compiled code: the recorded book and price path, our own liquidity sharing the fees.
 
-A Swap log does not say what the trader asked for: an exact input, an exact output or a price to stop at, and each rounds
-differently. So each is tried on the pool as it stands, and the one that gives the recorded amounts, price, tick and
-liquidity to the last unit is carried out. A swap that none of them explains (the book is not all known) is walked to the
-recorded price, its last step's fee being what is left of the recorded input; then price, tick and liquidity are set as
-recorded, and the differences are counted.
+A Swap log does not say what the trader asked for: an exact input, an exact output or a price to stop at, and each
+rounds differently. So each is tried on the pool as it stands, and the one that gives the recorded amounts, price, tick
+and liquidity to the last unit is carried out. A swap that none of them explains (the book is not all known) is walked
+to the recorded price, its last step's fee being what is left of the recorded input; then price, tick and liquidity are
+set as recorded, and the differences are counted.
 """
 
 from __future__ import annotations
@@ -30,12 +30,7 @@ from keeper.world.tape.exact_state import (
     PROTOCOL_FEES,
     SPACING,
     TICK,
-    Words,
     known_price_at,
-    load_128,
-    load_256,
-    store_128,
-    store_256,
     ticks_at_or_below,
 )
 from keeper.world.tape.exact_swap import (
@@ -53,8 +48,10 @@ from keeper.world.tape.exact_swap import (
     add_signed,
     swap_into,
 )
-from keeper.world.tape.limbs import as_int, as_word, entry, inner, u128, u256, u512
+from keeper.world.tape.limbs import u128, u256, u512
+from keeper.world.tape.limbs_compiled import entry, inner
 from keeper.world.tape.limbs_division import divide, scaled
+from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_128, store_256, store_int
 
 _SWAP, _MINT, _BURN = int(EventKind.SWAP), int(EventKind.MINT), int(EventKind.BURN)
 _INITIALIZE, _FLASH = int(EventKind.INITIALIZE), int(EventKind.FLASH)
@@ -86,14 +83,14 @@ def _note(report: NDArray[np.int64], kind: int, index: int) -> None:
 def _set_point(pool: Words, price: int, tick: int, liquidity: int) -> None:
     store_256(pool, PRICE, price)
     store_128(pool, LIQUIDITY, liquidity)
-    pool[TICK] = as_word(tick)
-    pool[CURSOR] = as_word(ticks_at_or_below(pool, tick))
+    store_int(pool, TICK, tick)
+    store_int(pool, CURSOR, ticks_at_or_below(pool, tick))
 
 
 @inner
 def _beyond(pool: Words, tick: int, zero_for_one: bool) -> int:
     """One spacing beyond the recorded tick: a wrong guess runs no further than that into the book."""
-    spacing = as_int(pool[SPACING])
+    spacing = load_int(pool, SPACING)
     if zero_for_one:
         price = known_price_at(pool, max(tick - spacing, MIN_TICK))
         return price if price >= _LOWEST else u256(_LOWEST)
@@ -108,7 +105,7 @@ def _matches(found: Words, amount_0: int, amount_1: int, price: int, tick: int, 
         load_256(found, AMOUNT_0) == amount_0
         and load_256(found, AMOUNT_1) == amount_1
         and load_256(found, PRICE_AFTER) == price
-        and as_int(found[TICK_AFTER]) == tick
+        and load_int(found, TICK_AFTER) == tick
         and load_128(found, LIQUIDITY_AFTER) == liquidity
     )
 
@@ -116,7 +113,7 @@ def _matches(found: Words, amount_0: int, amount_1: int, price: int, tick: int, 
 @inner
 def _share(pool: Words, own: Words, fee: int, side: int) -> None:
     """A fee that moved no price (a flash's, or what is left of a swap that did not): to all in range, as the pool's."""
-    cut, liquidity = as_int(pool[FEE_PROTOCOL + side]), load_128(pool, LIQUIDITY)
+    cut, liquidity = load_int(pool, FEE_PROTOCOL + side), load_128(pool, LIQUIDITY)
     if cut > 0:
         part, _ = divide(u512(fee), u256(cut))
         fee -= part
@@ -126,7 +123,7 @@ def _share(pool: Words, own: Words, fee: int, side: int) -> None:
         grown, _ = divide(u512(fee) << 128, u256(liquidity))
         store_256(pool, GROWTH + 4 * side, load_256(pool, GROWTH + 4 * side) + grown)
     price = load_256(pool, PRICE)
-    earn_step(own, liquidity, price, price, as_int(pool[TICK]), fee, side)
+    earn_step(own, liquidity, price, price, load_int(pool, TICK), fee, side)
 
 
 @inner
@@ -180,7 +177,7 @@ def _follow_swap(
     if _walk_to(pool, own, found, zero_for_one, paid, price) != DONE:
         if paid >> 255 == 0:  # no way there at all: the fee of an exact input where the pool stands
             inverse, shift = u128(0), 0
-            kept, _ = scaled(paid, PIPS - as_int(pool[FEE_PIPS]), PIPS, inverse, shift)
+            kept, _ = scaled(paid, PIPS - load_int(pool, FEE_PIPS), PIPS, inverse, shift)
             _share(pool, own, paid - kept, side)
         _note(report, DIFFERS_0, index)
         _note(report, DIFFERS_1, index)
@@ -189,7 +186,7 @@ def _follow_swap(
             _note(report, DIFFERS_0, index)
         if load_256(found, AMOUNT_1) != amount_1:
             _note(report, DIFFERS_1, index)
-    if as_int(pool[TICK]) != tick:
+    if load_int(pool, TICK) != tick:
         _note(report, DIFFERS_TICK, index)
     if load_128(pool, LIQUIDITY) != liquidity:
         _note(report, DIFFERS_LIQUIDITY, index)
@@ -199,7 +196,7 @@ def _follow_swap(
 @inner
 def _move_book(pool: Words, lower: int, upper: int, change: int, most: int) -> bool:
     """A recorded mint or burn; whether the book could take it."""
-    in_range = load_256(pool, PRICE) != 0 and lower <= as_int(pool[TICK]) < upper
+    in_range = load_256(pool, PRICE) != 0 and lower <= load_int(pool, TICK) < upper
     active, fits = add_signed(load_128(pool, LIQUIDITY), change if in_range else u128(0), False)
     if fits:
         store_128(pool, LIQUIDITY, active)
@@ -236,20 +233,20 @@ def follow_events(
         amount_0, amount_1 = load_256(amounts_0, 4 * index), load_256(amounts_1, 4 * index)
         price, liquidity = load_256(prices, 4 * index), load_128(liquidities, 2 * index)
         if kind == _SWAP:
-            tick = np.int64(ticks[index])
+            tick = int(ticks[index])
             _follow_swap(pool, own, found, report, index, amount_0, amount_1, price, tick, liquidity)
         elif kind in (_MINT, _BURN):
             change = liquidity if kind == _MINT else u128(0) - liquidity
-            if change != 0 and not _move_book(pool, np.int64(lowers[index]), np.int64(uppers[index]), change, limit):
+            if change != 0 and not _move_book(pool, int(lowers[index]), int(uppers[index]), change, limit):
                 _note(report, REFUSED, index)
         elif kind == _FLASH and load_256(pool, PRICE) != 0:
             _share(pool, own, amount_0, 0)
             _share(pool, own, amount_1, 1)
         elif kind == _SET_FEE_PROTOCOL:
-            pool[FEE_PROTOCOL] = as_word(amount_1 & 15)
-            pool[FEE_PROTOCOL + 1] = as_word(amount_1 >> 4 & 15)
+            store_int(pool, FEE_PROTOCOL, amount_1 & 15)
+            store_int(pool, FEE_PROTOCOL + 1, amount_1 >> 4 & 15)
         elif kind == _COLLECT_PROTOCOL:
             store_128(pool, PROTOCOL_FEES, load_128(pool, PROTOCOL_FEES) - u128(amount_0))
             store_128(pool, PROTOCOL_FEES + 2, load_128(pool, PROTOCOL_FEES + 2) - u128(amount_1))
         elif kind == _INITIALIZE:
-            _set_point(pool, price, np.int64(ticks[index]), u128(0))
+            _set_point(pool, price, int(ticks[index]), u128(0))

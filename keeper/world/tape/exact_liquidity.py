@@ -17,18 +17,15 @@ from keeper.world.tape.exact_state import (
     PRICE,
     SPACING,
     TICK,
-    Words,
     insert_tick,
     known_price_at,
-    load_128,
-    load_256,
     record_of,
     remove_tick,
-    store_128,
-    store_256,
 )
 from keeper.world.tape.exact_swap import add_signed
-from keeper.world.tape.limbs import as_int, entry, full_product, inner, u128, u256, kept_apart
+from keeper.world.tape.limbs import full_product, kept_apart, u128, u256
+from keeper.world.tape.limbs_compiled import entry, inner
+from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_128, store_256, store_int
 
 DONE: Final = 0
 TICK_IS_UNUSABLE: Final = 5
@@ -54,7 +51,7 @@ def tick_refuses(pool: Words, tick: int, change: int, upper: bool, most: int) ->
         return LIQUIDITY_IS_MISSING
     if after > most:
         return TICK_IS_FULL
-    if (gross == 0) != (after == 0) and tick % as_int(pool[SPACING]) != 0:
+    if (gross == 0) != (after == 0) and tick % load_int(pool, SPACING) != 0:
         return TICK_IS_UNUSABLE
     signed = u128(0) - change if upper else change
     wrapped = (net ^ (net + signed)) & (signed ^ (net + signed))
@@ -69,10 +66,10 @@ def update_tick(pool: Words, tick: int, change: int, upper: bool) -> None:
     record = record_of(pool, tick)
     if record < 0:
         record = insert_tick(pool, tick)
-        if tick <= as_int(pool[TICK]):
+        if tick <= load_int(pool, TICK):
             # By convention all growth before a tick was initialized happened below it.
             for index in range(8):
-                pool[record + OUTSIDE + index] = pool[GROWTH + index]
+                store_int(pool, record + OUTSIDE + index, load_int(pool, GROWTH + index))
     gross, net = load_128(pool, record + GROSS), load_128(pool, record + NET)
     store_128(pool, record + GROSS, gross + change)
     store_128(pool, record + NET, net - change if upper else net + change)
@@ -97,8 +94,8 @@ def growth_inside(pool: Words, lower: int, upper: int, token: int) -> int:
     record = record_of(pool, upper)
     if record >= 0:
         outside_upper = load_256(pool, record + OUTSIDE + 4 * token)
-    below = outside_lower if as_int(pool[TICK]) >= lower else total - outside_lower
-    above = outside_upper if as_int(pool[TICK]) < upper else total - outside_upper
+    below = outside_lower if load_int(pool, TICK) >= lower else total - outside_lower
+    above = outside_upper if load_int(pool, TICK) < upper else total - outside_upper
     return total - below - above
 
 
@@ -118,9 +115,9 @@ def _amounts(pool: Words, lower: int, upper: int, liquidity: int, round_up: bool
     """What stands behind liquidity in a range. The tick decides and not the price, as in the pool."""
     sqrt_lower, sqrt_upper = known_price_at(pool, lower), known_price_at(pool, upper)
     price = load_256(pool, PRICE)
-    if as_int(pool[TICK]) < lower:
+    if load_int(pool, TICK) < lower:
         return amount0_delta(sqrt_lower, sqrt_upper, liquidity, round_up), u256(0)
-    if as_int(pool[TICK]) >= upper:
+    if load_int(pool, TICK) >= upper:
         return u256(0), amount1_delta(sqrt_lower, sqrt_upper, liquidity, round_up)
     amount0 = amount0_delta(price, sqrt_upper, liquidity, round_up)
     return amount0, amount1_delta(sqrt_lower, price, liquidity, round_up)
@@ -128,14 +125,14 @@ def _amounts(pool: Words, lower: int, upper: int, liquidity: int, round_up: bool
 
 @entry
 def modify_position(pool: Words, position: Words, lower: int, upper: int, limits: Words, outcome: Words) -> int:
-    """Mint (a positive change), burn (a negative one) or poke (none); why it is refused, or DONE. ``limits``: the change
-    and the most liquidity of one tick, two words each. ``outcome`` takes both amounts."""
+    """Mint (a positive change), burn (a negative one) or poke (none); why it is refused, or DONE. ``limits``: the
+    change and the most liquidity of one tick, two words each. ``outcome`` takes both amounts."""
     change, most = load_128(limits, 0), load_128(limits, 2)
     burns = change >> 127 != 0
     held, allowed = add_signed(load_128(position, HELD), change, False)
     if not allowed or (change == 0 and held == 0):
         return LIQUIDITY_IS_MISSING
-    in_range = lower <= as_int(pool[TICK]) < upper
+    in_range = lower <= load_int(pool, TICK) < upper
     active, allowed = add_signed(load_128(pool, LIQUIDITY), change if in_range else u128(0), False)
     if not allowed:
         return LIQUIDITY_IS_MISSING

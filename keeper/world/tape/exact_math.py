@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from keeper.model.swap_step import PIPS
 from keeper.model.ticks import INVERSE_SQRT_POWERS_X128
-from keeper.world.tape.limbs import as_word, full_product, inner, leading_zeros, shifted_left, u128, u256, u512, kept_apart
+from keeper.world.tape.limbs import as_word, full_product, kept_apart, leading_zeros, shifted_left, u128, u256, u512
+from keeper.world.tape.limbs_compiled import inner
 from keeper.world.tape.limbs_division import div_rounding_up, divide, inverse_of, mul_div, mul_div_rounding_up, scaled
 
 _TABLE_BITS: Final = 10

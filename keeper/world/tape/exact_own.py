@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from keeper.model.full_math import MAX_UINT256
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.tape.events import limbs, unsigned
-from keeper.world.tape.exact_state import Words, load_128, load_256, store_256
-from keeper.world.tape.limbs import as_int, full_product, inner, u256, u512, kept_apart
+from keeper.world.tape.limbs import full_product, kept_apart, u256, u512
+from keeper.world.tape.limbs_compiled import inner
 from keeper.world.tape.limbs_division import divide
+from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_256
 
 _END: Final = 5
 _SEGMENT: Final = 8
@@ -32,7 +33,7 @@ _SEGMENT: Final = 8
 @inner
 def _ends_below(own: Words, price: int, inclusive: bool) -> int:
     """How many ends lie below a price (or at it)."""
-    low, high = 0, as_int(own[0])
+    low, high = 0, load_int(own, 0)
     while low < high:
         middle = (low + high) >> 1
         at = load_256(own, 2 + _END * middle)
@@ -45,10 +46,10 @@ def _ends_below(own: Words, price: int, inclusive: bool) -> int:
 
 @inner
 def _ends_up_to(own: Words, tick: int) -> int:
-    low, high = 0, as_int(own[0])
+    low, high = 0, load_int(own, 0)
     while low < high:
         middle = (low + high) >> 1
-        if as_int(own[1 + _END * middle]) <= tick:
+        if load_int(own, 1 + _END * middle) <= tick:
             low = middle + 1
         else:
             high = middle
@@ -58,7 +59,7 @@ def _ends_up_to(own: Words, tick: int) -> int:
 @inner
 def _credit(own: Words, segment: int, liquidity: int, fee: int, side: int) -> None:
     """A fee shared by all liquidity that stood in one segment. Nobody gets it where none stood."""
-    ends = as_int(own[0])
+    ends = load_int(own, 0)
     in_range = u256(liquidity) + load_128(own, 1 + _END * ends + 2 * segment)
     if in_range == 0 or fee >> 128 >= in_range:
         return
@@ -96,8 +97,8 @@ def _passed(fee: int, start: int, stop: int, end: int, side: int) -> int:
 
 @inner
 def earn_step(own: Words, liquidity: int, start: int, end: int, tick: int, fee: int, side: int) -> None:
-    """Share the fee of one step among the recorded liquidity and ours. Where ends of ours cut the step, each stretch has
-    the part of the fee that its move would have cost at constant liquidity. ``tick``: the pool's while the step ran."""
+    """Share the fee of one step among the recorded liquidity and ours. Where ends of ours cut the step, each stretch
+    has the part of the fee that its move would have cost at constant liquidity. ``tick``: the pool's while it ran."""
     kept_apart()
     if start == end:
         _credit(own, _ends_up_to(own, tick), liquidity, fee, side)

@@ -1,10 +1,10 @@
 """A pool's state as one run of 64-bit words, and the sorted book of its initialized ticks in it.
 
 One array, because compiled code pays for every array that a function is handed. It holds single figures, a memory of
-ticks' prices, the order of the initialized ticks and their records. An entry of the order is a tick and the place of its
-record, so that a new tick moves two words for each one above it and no record; the entries beyond the last tick hold the
-places that are free. ``CURSOR`` counts the initialized ticks at or below the current tick: a swap finds the next one
-beside it without a search.
+ticks' prices, the order of the initialized ticks and their records. An entry of the order is a tick and the place of
+its record, so that a new tick moves two words for each one above it and no record; the entries beyond the last tick
+hold the places that are free. ``CURSOR`` counts the initialized ticks at or below the current tick: a swap finds the
+next one beside it without a search.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from keeper.model.swap_step import PIPS
 from keeper.world.tape.events import limbs
 from keeper.world.tape.exact_math import sqrt_price_at_tick
-from keeper.world.tape.limbs import as_int, as_word, inner, u128, u256
+from keeper.world.tape.limbs_compiled import inner
 from keeper.world.tape.limbs_division import inverse_of
-
-Words = NDArray[np.uint64]
+from keeper.world.tape.limbs_memory import Words, load_256, load_int, store_256, store_int
 
 # Where single figures lie.
 PRICE: Final = 0
@@ -91,38 +89,13 @@ def lay_book(
 
 
 @inner
-def load_128(words: Words, at: int) -> int:
-    return u128(words[at]) | u128(words[at + 1]) << 64
-
-
-@inner
-def store_128(words: Words, at: int, value: int) -> None:
-    words[at] = as_word(value)
-    words[at + 1] = as_word(value >> 64)
-
-
-@inner
-def load_256(words: Words, at: int) -> int:
-    low = u256(words[at]) | u256(words[at + 1]) << 64
-    return low | u256(words[at + 2]) << 128 | u256(words[at + 3]) << 192
-
-
-@inner
-def store_256(words: Words, at: int, value: int) -> None:
-    words[at] = as_word(value)
-    words[at + 1] = as_word(value >> 64)
-    words[at + 2] = as_word(value >> 128)
-    words[at + 3] = as_word(value >> 192)
-
-
-@inner
 def known_price_at(pool: Words, tick: int) -> int:
     """The price of a tick, computed once while its place in the memory is not taken by another."""
     place = KNOWN + 5 * ((tick * 2654435761 >> 16) & (KNOWN_PRICES - 1))
-    if as_int(pool[place]) == tick:
+    if load_int(pool, place) == tick:
         return load_256(pool, place + 1)
     price = sqrt_price_at_tick(tick)
-    pool[place] = as_word(tick)
+    store_int(pool, place, tick)
     store_256(pool, place + 1, price)
     return price
 
@@ -130,10 +103,10 @@ def known_price_at(pool: Words, tick: int) -> int:
 @inner
 def ticks_at_or_below(pool: Words, tick: int) -> int:
     """How many initialized ticks there are up to and including ``tick``."""
-    low, high = 0, as_int(pool[COUNT])
+    low, high = 0, load_int(pool, COUNT)
     while low < high:
         middle = (low + high) >> 1
-        if as_int(pool[ORDER + 2 * middle]) <= tick:
+        if load_int(pool, ORDER + 2 * middle) <= tick:
             low = middle + 1
         else:
             high = middle
@@ -144,24 +117,24 @@ def ticks_at_or_below(pool: Words, tick: int) -> int:
 def record_of(pool: Words, tick: int) -> int:
     """The place of a tick's record; -1 if it is not initialized."""
     at = ORDER + 2 * ticks_at_or_below(pool, tick) - 2
-    return as_int(pool[at + 1]) if at >= ORDER and as_int(pool[at]) == tick else -1
+    return load_int(pool, at + 1) if at >= ORDER and load_int(pool, at) == tick else -1
 
 
 @inner
 def insert_tick(pool: Words, tick: int) -> int:
     """Initialize a tick; the place of its empty record. The caller has seen to the room."""
     at = ORDER + 2 * ticks_at_or_below(pool, tick)
-    end = ORDER + 2 * as_int(pool[COUNT])
-    record = as_int(pool[end + 1])
+    end = ORDER + 2 * load_int(pool, COUNT)
+    record = load_int(pool, end + 1)
     for index in range(end - 1, at - 1, -1):
-        pool[index + 2] = pool[index]
-    pool[at] = as_word(tick)
-    pool[at + 1] = as_word(record)
+        store_int(pool, index + 2, load_int(pool, index))
+    store_int(pool, at, tick)
+    store_int(pool, at + 1, record)
     for index in range(record, record + RECORD):
-        pool[index] = as_word(0)
-    pool[COUNT] = as_word(as_int(pool[COUNT]) + 1)
-    if tick <= as_int(pool[TICK]):
-        pool[CURSOR] = as_word(as_int(pool[CURSOR]) + 1)
+        store_int(pool, index, 0)
+    store_int(pool, COUNT, load_int(pool, COUNT) + 1)
+    if tick <= load_int(pool, TICK):
+        store_int(pool, CURSOR, load_int(pool, CURSOR) + 1)
     return record
 
 
@@ -169,11 +142,11 @@ def insert_tick(pool: Words, tick: int) -> int:
 def remove_tick(pool: Words, tick: int) -> None:
     """Forget an initialized tick."""
     at = ORDER + 2 * ticks_at_or_below(pool, tick) - 2
-    end = ORDER + 2 * as_int(pool[COUNT])
+    end = ORDER + 2 * load_int(pool, COUNT)
     record = pool[at + 1]
     for index in range(at, end - 2):
-        pool[index] = pool[index + 2]
+        store_int(pool, index, load_int(pool, index + 2))
     pool[end - 1] = record
-    pool[COUNT] = as_word(as_int(pool[COUNT]) - 1)
-    if tick <= as_int(pool[TICK]):
-        pool[CURSOR] = as_word(as_int(pool[CURSOR]) - 1)
+    store_int(pool, COUNT, load_int(pool, COUNT) - 1)
+    if tick <= load_int(pool, TICK):
+        store_int(pool, CURSOR, load_int(pool, CURSOR) - 1)

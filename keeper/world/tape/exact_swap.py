@@ -30,15 +30,12 @@ from keeper.world.tape.exact_state import (
     SPACING,
     TICK,
     UNDO,
-    Words,
     known_price_at,
-    load_128,
-    load_256,
-    store_128,
-    store_256,
 )
-from keeper.world.tape.limbs import as_int, as_word, entry, inner, u128, u256, u512, kept_apart
+from keeper.world.tape.limbs import as_word, kept_apart, u128, u256, u512
+from keeper.world.tape.limbs_compiled import entry, inner
 from keeper.world.tape.limbs_division import divide
+from keeper.world.tape.limbs_memory import Words, load_128, load_256, load_int, store_128, store_256, store_int
 
 DONE: Final = 0
 AMOUNT_IS_ZERO: Final = 1
@@ -78,16 +75,16 @@ def _limit_is_allowed(price: int, limit: int, zero_for_one: bool) -> bool:
 def next_tick(pool: Words, tick: int, cursor: int, zero_for_one: bool) -> tuple[int, int]:
     """The tick a step may run to (``TickBitmap`` looks no further than one word of 256 spacings), and the place of its
     record; -1 if it is not initialized."""
-    spacing = as_int(pool[SPACING])
+    spacing = load_int(pool, SPACING)
     compressed = tick // spacing
     if zero_for_one:
         at, edge = ORDER + 2 * cursor - 2, (compressed >> 8 << 8) * spacing
-        if cursor > 0 and as_int(pool[at]) >= edge:
-            return as_int(pool[at]), as_int(pool[at + 1])
+        if cursor > 0 and load_int(pool, at) >= edge:
+            return load_int(pool, at), load_int(pool, at + 1)
         return max(edge, MIN_TICK), -1
     at, edge = ORDER + 2 * cursor, ((compressed + 1) | 255) * spacing
-    if cursor < as_int(pool[COUNT]) and as_int(pool[at]) <= edge:
-        return as_int(pool[at]), as_int(pool[at + 1])
+    if cursor < load_int(pool, COUNT) and load_int(pool, at) <= edge:
+        return load_int(pool, at), load_int(pool, at + 1)
     return min(edge, MAX_TICK), -1
 
 
@@ -103,7 +100,7 @@ def add_signed(liquidity: int, change: int, subtract: bool) -> tuple[int, bool]:
 def cross_tick(pool: Words, record: int, side: int, growth: int, other_growth: int) -> None:
     """``Tick.cross``: what grew on this side of the tick is now on the other. ``side``: the token of ``growth``."""
     for index in range(8):
-        pool[record + UNDO + index] = pool[record + OUTSIDE + index]
+        store_int(pool, record + UNDO + index, load_int(pool, record + OUTSIDE + index))
     own, other = record + OUTSIDE + 4 * side, record + OUTSIDE + 4 - 4 * side
     store_256(pool, own, growth - load_256(pool, own))
     store_256(pool, other, other_growth - load_256(pool, other))
@@ -111,13 +108,13 @@ def cross_tick(pool: Words, record: int, side: int, growth: int, other_growth: i
 
 @inner
 def _undo_crossings(pool: Words, reached: int) -> None:
-    first, last = as_int(pool[CURSOR]), reached
+    first, last = load_int(pool, CURSOR), reached
     if first > last:
         first, last = last, first
     for place in range(first, last):
-        record = as_int(pool[ORDER + 2 * place + 1])
+        record = load_int(pool, ORDER + 2 * place + 1)
         for index in range(8):
-            pool[record + OUTSIDE + index] = pool[record + UNDO + index]
+            store_int(pool, record + OUTSIDE + index, load_int(pool, record + UNDO + index))
 
 
 @inner
@@ -126,24 +123,24 @@ def swap_into(
 ) -> int:
     """One swap; why it is refused, or DONE. What it did goes into ``found`` from ``at`` on (OUTCOME words).
 
-    ``mode`` PLAIN is the contract's swap. TRIAL tells what it would do and leaves the pool alone. EARNING gives liquidity
-    of our own (``exact_own``) its share of every step's fee; FITTING does too and makes the last step's fee what is left
-    of the input that stands in ``found`` at FEE_PAID.
+    ``mode`` PLAIN is the contract's swap. TRIAL tells what it would do and leaves the pool alone. EARNING gives
+    liquidity of our own (``exact_own``) its share of every step's fee; FITTING does too and makes the last step's fee
+    what is left of the input that stands in ``found`` at FEE_PAID.
     """
     kept_apart()
     price, fitted = load_256(pool, PRICE), load_256(found, at + FEE_PAID)
     for index in range(at, at + OUTCOME):
-        found[index] = as_word(0)
+        store_int(found, index, 0)
     if amount == 0:
         return AMOUNT_IS_ZERO
     if not _limit_is_allowed(price, limit, zero_for_one):
         return LIMIT_IS_WRONG
     side = 0 if zero_for_one else 1
-    fees = as_int(pool[FEE_PIPS]), load_128(pool, INVERSE), as_int(pool[INVERSE + 2])
-    fee_protocol = as_int(pool[FEE_PROTOCOL + side])
+    fees = load_int(pool, FEE_PIPS), load_128(pool, INVERSE), load_int(pool, INVERSE + 2)
+    fee_protocol = load_int(pool, FEE_PROTOCOL + side)
     liquidity = load_128(pool, LIQUIDITY)
     growth, other_growth = load_256(pool, GROWTH + 4 * side), load_256(pool, GROWTH + 4 - 4 * side)
-    tick, cursor = as_int(pool[TICK]), as_int(pool[CURSOR])
+    tick, cursor = load_int(pool, TICK), load_int(pool, CURSOR)
     exact_input = amount >> 255 == 0
     remaining, calculated, fee_paid, protocol = amount, u256(0), u256(0), u128(0)
     status = DONE
@@ -194,11 +191,12 @@ def swap_into(
     store_256(found, at + AMOUNT_1, calculated if token0_specified else amount - remaining)
     store_256(found, at + PRICE_AFTER, price)
     store_128(found, at + LIQUIDITY_AFTER, liquidity)
-    found[at + TICK_AFTER] = as_word(tick)
+    store_int(found, at + TICK_AFTER, tick)
     store_256(found, at + FEE_PAID, fee_paid)
     store_128(found, at + PROTOCOL_FEE, protocol)
     if mode != TRIAL:
-        pool[TICK], pool[CURSOR] = as_word(tick), as_word(cursor)
+        store_int(pool, TICK, tick)
+        store_int(pool, CURSOR, cursor)
         store_256(pool, PRICE, price)
         store_128(pool, LIQUIDITY, liquidity)
         store_256(pool, GROWTH + 4 * side, growth)
@@ -209,8 +207,8 @@ def swap_into(
 
 @entry
 def swap_many(pool: Words, zero_for_one: NDArray[np.bool_], amounts: Words, limits: Words, found: Words) -> None:
-    """Swap after swap; a refused one leaves the pool as it was. Amounts and limits have four words each, ``found`` takes
-    OUTCOME words for each."""
+    """Swap after swap; a refused one leaves the pool as it was. Amounts and limits have four words each, ``found``
+    takes OUTCOME words for each."""
     for index in range(len(zero_for_one)):
         amount, limit, at = load_256(amounts, 4 * index), load_256(limits, 4 * index), OUTCOME * index
         status = swap_into(pool, zero_for_one[index], amount, limit, found, at, found, PLAIN)

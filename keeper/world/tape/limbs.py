@@ -3,37 +3,39 @@
 numba knows 64 bits at most. LLVM takes integers of any width: addition, subtraction, comparison and constant shifts of
 ``i256`` become chains of add-with-carry on every processor that LLVM writes for. So a :class:`Wide` is one more numba
 type, held in one LLVM value, and ``a + b * c >> 96`` means what it means for ``uint256`` in the contracts: everything
-wraps modulo 2**bits, every comparison is unsigned. Only multiplication is spelt out here in limbs of 64 bits (LLVM's own
-expansion is slow), and division lives in ``limbs_division`` (LLVM's would be one bit at a time, or a call of a library
-that is not there).
+wraps modulo 2**bits, every comparison is unsigned. Only multiplication is spelt out here in limbs of 64 bits (LLVM's
+own expansion is slow), and division lives in ``limbs_division`` (LLVM's would be one bit at a time, or a call of a
+library that is not there).
 
-In compiled code: ``u64(x)``, ``u128(x)``, ``u256(x)``, ``u512(x)`` convert (zero-extend or cut); operands of two widths
-meet at the wider one; a plain number beside a wide one is taken at its width (a negative one in two's complement).
-Shifts must be shorter than the width. For mypy all of them are ``int``, which is what they are to the reader.
+In compiled code: ``u64(x)``, ``u128(x)``, ``u256(x)``, ``u512(x)`` convert (zero-extend or cut); operands of two
+widths meet at the wider one; a plain number beside a wide one is taken at its width (a negative one in two's
+complement). Shifts must be shorter than the width. For mypy all of them are ``int``, which is what they are to the
+reader.
 
 Importing this imports numba (about a second): only ``world/tape`` does.
 """
 
 from __future__ import annotations
 
-import hashlib
 import operator
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, cast
 
-import numba
-from llvmlite import ir
-from numba.core import types
-from numba.core.datamodel import models, register_default
-from numba.core.imputils import lower_builtin
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_cast
+import numba.core.datamodel
+import numba.core.imputils
+import numba.core.typing.templates
+import numba.extending
+from llvmlite import ir  # type: ignore[import-untyped]
+
+# numba's own annotations cover what its users call, not what its extenders do.
+types: Any = numba.core.types
+models: Any = numba.core.datamodel.models
+templates: Any = numba.core.typing.templates
+imputils: Any = numba.core.imputils
+extending: Any = numba.extending
 
 _LIMB = ir.IntType(64)
 _DOUBLE = ir.IntType(128)
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Wide(types.Type):  # type: ignore[misc]
@@ -44,40 +46,10 @@ class Wide(types.Type):  # type: ignore[misc]
         super().__init__(name=f"wide{bits}")
 
 
-@register_default(Wide)
+@extending.register_model(Wide)
 class _WideModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, wide: Wide) -> None:
         super().__init__(manager, wide, ir.IntType(wide.bits))
-
-
-def _digest_of_sources() -> str:
-    files = sorted(path for name in ("limbs*.py", "exact*.py") for path in Path(__file__).parent.glob(name))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
-
-
-_SOURCES: Final = _digest_of_sources()
-
-
-def entry(function: _Function) -> _Function:
-    """Compiled at its first call and kept on disk: what Python calls.
-
-    numba's cache would notice a change of this function's own file alone, and go on running old arithmetic after a change
-    in a file it calls. So what is kept is stamped with the text of all files of the engine.
-    """
-    try:
-        machine = numba.njit(cache=True, error_model="numpy")(function)
-    except RuntimeError as error:  # no folder at all can hold the cache: compile afresh in this process
-        if "cannot cache" not in str(error):
-            raise
-        return cast(_Function, numba.njit(error_model="numpy")(function))
-    machine._cache._cache_file._source_stamp = _SOURCES
-    return cast(_Function, machine)
-
-
-def inner(function: _Function) -> _Function:
-    """Compiled into whatever entry calls it, and never on its own: nothing that only Python would need is made."""
-    machine = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    return cast(_Function, machine(function))
 
 
 def _resized(builder: Any, value: Any, source: Any, bits: int) -> Any:
@@ -133,7 +105,7 @@ def _width(arguments: tuple[Any, ...]) -> int | None:
 
 
 def _template(symbol: Any, *, compares: bool) -> None:
-    class Template(AbstractTemplate):  # type: ignore[misc]
+    class Template(templates.AbstractTemplate):  # type: ignore[misc]
         key = symbol
 
         def generic(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:  # noqa: ARG002
@@ -142,9 +114,9 @@ def _template(symbol: Any, *, compares: bool) -> None:
                 return None
             # A literal stays the type it has: its value is part of it and LLVM folds it anyway.
             kinds = [types.unliteral(kind) for kind in arguments]
-            return signature(types.boolean if compares else Wide(bits), *kinds)
+            return templates.signature(types.boolean if compares else Wide(bits), *kinds)
 
-    infer_global(symbol)(Template)
+    templates.infer_global(symbol)(Template)
 
 
 def _lowering(symbol: Any, emit: Callable[[Any, Any, Any, int], Any]) -> None:
@@ -154,7 +126,7 @@ def _lowering(symbol: Any, emit: Callable[[Any, Any, Any, int], Any]) -> None:
         return emit(builder, a, b, bits)
 
     for kinds in ((Wide, Wide), (Wide, types.Integer), (types.Integer, Wide)):
-        lower_builtin(symbol, *kinds)(lower)
+        imputils.lower_builtin(symbol, *kinds)(lower)
 
 
 _OPERATIONS: dict[Any, Callable[[Any, Any, Any, int], Any]] = {
@@ -201,10 +173,12 @@ for _symbol, _sign in (
     _comparison(_symbol, _sign)
 
 
-@lower_cast(Wide, Wide)
-@lower_cast(types.Integer, Wide)
 def _cast(context: Any, builder: Any, source: Any, target: Any, value: Any) -> Any:  # noqa: ARG001
     return _resized(builder, value, source, target.bits)
+
+
+for _source in (Wide, types.Integer):
+    extending.lower_cast(_source, Wide)(_cast)
 
 
 def _conversion(bits: int) -> Callable[[Any], int]:
@@ -217,14 +191,13 @@ def _conversion(bits: int) -> Callable[[Any], int]:
 
         return Wide(bits)(types.unliteral(value)), emit
 
-    return cast("Callable[[Any], int]", intrinsic(convert))
+    return cast("Callable[[Any], int]", extending.intrinsic(convert))
 
 
 u64, u128, u256, u512 = _conversion(64), _conversion(128), _conversion(256), _conversion(512)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def kept_apart(typing_context: Any) -> Any:  # noqa: ARG001
+def _kept_apart(typing_context: Any) -> Any:  # noqa: ARG001
     """As the first statement of a function: LLVM does not copy it into its callers. The large ones, called from many
     places, would multiply the time it takes to compile."""
 
@@ -235,8 +208,7 @@ def kept_apart(typing_context: Any) -> Any:  # noqa: ARG001
     return types.none(), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def as_word(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
+def _as_word(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     """The lowest 64 bits as the ``uint64`` that numpy arrays hold."""
 
     def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ARG001
@@ -245,8 +217,7 @@ def as_word(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     return types.uint64(value), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def as_int(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
+def _as_int(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     """The lowest 64 bits as a plain ``int64``."""
 
     def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ARG001
@@ -255,8 +226,7 @@ def as_int(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     return types.int64(value), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def full_product(typing_context: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
+def _full_product(typing_context: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
     """``a * b`` at twice the width of the operands, which must have the same."""
 
     def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ARG001
@@ -268,8 +238,7 @@ def full_product(typing_context: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
     return Wide(2 * a.bits)(a, b), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def shifted_left(typing_context: Any, value: Any, count: Any) -> Any:  # noqa: ARG001
+def _shifted_left(typing_context: Any, value: Any, count: Any) -> Any:  # noqa: ARG001
     """``value << count`` for a count below 128 that is known only when it runs (LLVM's own goes through memory)."""
 
     def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ARG001
@@ -287,8 +256,7 @@ def shifted_left(typing_context: Any, value: Any, count: Any) -> Any:  # noqa: A
     return value(value, types.unliteral(count)), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def leading_zeros(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
+def _leading_zeros(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     """How many of the highest bits are zero, as a plain number."""
 
     def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ARG001
@@ -296,3 +264,12 @@ def leading_zeros(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
         return _resized(builder, count, sig.args[0], 64)
 
     return types.int64(value), emit
+
+
+# For mypy a wide integer is an int; so these are functions of ints.
+kept_apart = cast("Callable[[], None]", extending.intrinsic(_kept_apart))
+as_word = cast("Callable[[int], Any]", extending.intrinsic(_as_word))
+as_int = cast("Callable[[int], int]", extending.intrinsic(_as_int))
+full_product = cast("Callable[[int, int], int]", extending.intrinsic(_full_product))
+shifted_left = cast("Callable[[int, int], int]", extending.intrinsic(_shifted_left))
+leading_zeros = cast("Callable[[int], int]", extending.intrinsic(_leading_zeros))

@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from keeper.world.tape.limbs import as_int, full_product, inner, leading_zeros, shifted_left, u64, u128, u256, u512, kept_apart
+from keeper.world.tape.limbs import as_int, full_product, kept_apart, leading_zeros, shifted_left, u64, u128, u256, u512
+from keeper.world.tape.limbs_compiled import inner
 
 _RECIPROCAL_OF_9_BITS: Final = np.array([0x7FD00 // top for top in range(256, 512)], dtype=np.uint64)
 
@@ -180,8 +181,8 @@ def scaled(number: int, factor: int, divisor: int, inverse: int, shift: int) -> 
     """``number * factor // divisor`` for factor and divisor of at most 20 bits, and whether nothing remains.
 
     With M = ceil(2**k / d) and M·d = 2**k + e, e < d, the quotient of x is x·M >> k as long as x·e < 2**k (Granlund and
-    Montgomery, "Division by invariant integers using multiplication", 1994). Here k = 128 + shift and e < 2**(shift + 2),
-    so x < 2**126 is enough; what is longer is divided.
+    Montgomery, "Division by invariant integers using multiplication", 1994). Here k = 128 + shift and
+    e < 2**(shift + 2), so x < 2**126 is enough; what is longer is divided.
     """
     product = u512(number) * factor
     if product >> 126 != 0 or inverse == 0:

@@ -58,6 +58,7 @@ class PaperExecutor:
         for step in steps:
             made = self._carry_out(step, submission)
             if isinstance(made, str):
+                self._log.book(submission, together(effects).entries)  # what came before it has happened, and is paid
                 return Failed(submission, f"{step.kind}: {made}")
             effects.append(made)
         return Done(submission, together(effects))

@@ -145,7 +145,9 @@ class Trial:
         self.account.move(received, -amounts[received])
         self.ticks_crossed += len(done.crossed_ticks)
         self.deeds.append(Swapped(step.zero_for_one, step.amount_in, step.sqrt_price_limit_x96, amounts))
-        self._write("swap", (-amounts[0], -amounts[1]), None, self._next_log())
+        log_index = self._next_log()
+        for at in (0, 1):
+            self._write("swap", at, -amounts[at], None, log_index)
 
     def _withdraw(self, wanted: Withdrawal) -> None:
         position, principal, log_index = self._position(wanted.token_id), (0, 0), self._log_index
@@ -174,8 +176,8 @@ class Trial:
         self.deeds.append(Taken(position.key, fees))
         for at in (0, 1):
             self.account.move(at, principal[at] + fees[at])
-        self._write("decrease", principal, position.token_id, decrease_index)
-        self._write("collect", fees, position.token_id, log_index)
+            self._write("decrease", at, principal[at], position.token_id, decrease_index)
+            self._write("collect", at, fees[at], position.token_id, log_index)
 
     def _mint(self, wanted: MintRange) -> None:
         token_id = self.account.next_token_id
@@ -203,7 +205,9 @@ class Trial:
             self._spend(at, "positions", amounts[at])
         self._require_least(amounts, wanted.amount_0_min, wanted.amount_1_min)
         self.deeds.append(Added(key, token_id, lower, upper, liquidity, amounts))
-        self._write("mint", (-amounts[0], -amounts[1]), token_id, self._next_log())
+        log_index = self._next_log()
+        for at in (0, 1):
+            self._write("mint", at, -amounts[at], token_id, log_index)
         return liquidity
 
     def _position(self, token_id: int) -> PaperPosition:
@@ -237,5 +241,6 @@ class Trial:
         self._log_index += 1
         return self._log_index
 
-    def _write(self, kind: EntryKind, amounts: tuple[int, int], token_id: int | None, log_index: int) -> None:
-        self.lines += [Line(kind, at, amount, token_id, log_index) for at, amount in enumerate(amounts) if amount]
+    def _write(self, kind: EntryKind, at: int, amount: int, token_id: int | None, log_index: int) -> None:
+        if amount:
+            self.lines.append(Line(kind, at, amount, token_id, log_index))

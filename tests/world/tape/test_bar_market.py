@@ -75,6 +75,16 @@ def test_our_liquidity_dilutes_the_recorded_flow() -> None:
     assert found[outside] == (0, 0)
 
 
+def test_the_protocol_takes_its_part_of_the_fee_first() -> None:
+    bars = [flat(0, 10), flat(1, 10, in_0=10**9 + 1, in_1=10**15 + 7)]
+    market = BarMarket(bar_tape(bars), POOL, 137, fee_protocol=4 + 16 * 10)
+    market.advance_to_time(market.end.timestamp)
+    fees = fee(10**9 + 1), fee(10**15 + 7)
+    left = fees[0] - fees[0] // 4, fees[1] - fees[1] // 10
+    assert growth(market.state()) == tuple((each << 128) // LIQUIDITY for each in left)
+    assert market.state().fee_protocol == 164
+
+
 def test_what_everybody_gets_is_the_fee() -> None:
     bars = random_bars(2, 200)
     market, widths = BarMarket(bar_tape(bars), POOL, 137), (10, 20, 50, 300, 5_000)

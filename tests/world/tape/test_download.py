@@ -224,6 +224,30 @@ def test_a_log_that_is_left_out_is_named(past_pool: PastPool, whole: Path, tmp_p
         assert events_in(open_tape(tmp_path / f"{blind}")) == events_in(open_tape(whole))
 
 
+def test_a_log_between_two_replies_is_missed_at_the_end(past_pool: PastPool, whole: Path, tmp_path: Path) -> None:
+    """Each block by itself looks whole, and no state is to be had: only the blocks together do not fit."""
+    events = events_in(open_tape(whole))
+    last, after = next(
+        (event, after) for before, event, after in zip(events[90:], events[91:], events[92:], strict=False)
+        if after.block_number > event.block_number == before.block_number
+        and {each.kind for each in (before, event, after)} == {EventKind.SWAP}
+        and len({each.tick // 10 for each in (before, event, after)}) == 1
+    )  # fmt: skip
+    with HostileNode(past_pool.anvil.url) as node:
+        node.on("eth_getLogs", _without(last.block_number, last.log_index))
+        node.on("eth_getLogs", refuse("block range too wide"), when=lambda asked: _span(asked) > 1)
+        node.on("eth_call", refuse("missing trie node"), when=lambda asked: isinstance(asked.params[1], str))
+        with pytest.raises(LeftOutError) as caught:
+            fetch(past_pool, tmp_path / "tape", node.url, first_block=last.block_number - 9)
+        assert (caught.value.first_block, caught.value.last_block) == (last.block_number, after.block_number)
+        node.calm()
+        asked = len(node.seen)
+        fetch(past_pool, tmp_path / "tape", node.url, first_block=last.block_number - 9)
+        spans = [each.params[0] for each in node.seen[asked:] if each.method == "eth_getLogs"]
+    assert [int(span["fromBlock"], 16) for span in spans] == [last.block_number]
+    assert events_in(open_tape(tmp_path / "tape")) == [e for e in events if e.block_number >= last.block_number - 9]
+
+
 def test_the_last_log_of_a_block_is_missed_by_the_price(past_pool: PastPool, whole: Path, tmp_path: Path) -> None:
     events = events_in(open_tape(whole))
     for at in (120, len(events) - 1):

@@ -10,9 +10,9 @@ import numpy as np
 from keeper.model import ticks
 from keeper.world.tape import exact_math
 from keeper.world.tape.events import limbs, unsigned
-from keeper.world.tape.exact_state import load_256, store_256
 from keeper.world.tape.limbs import as_int, as_word, full_product, leading_zeros, shifted_left, u64, u128, u256, u512
 from keeper.world.tape.limbs_division import divide, inverse_of, scaled
+from keeper.world.tape.limbs_memory import load_256, store_256
 
 CASES = 20_000
 _EDGE_LIMBS = (0, 1, 2, 1 << 63, (1 << 63) - 1, (1 << 64) - 1, (1 << 64) - 2)
@@ -30,7 +30,7 @@ def _number(rng: Random, bits: int) -> int:
     return rng.getrandbits(bits) >> rng.randrange(bits)
 
 
-@numba.njit  # type: ignore[untyped-decorator]
+@numba.njit
 def _operate(a, b, shifts, out):  # type: ignore[no-untyped-def]
     for row in range(len(shifts)):
         x, y, count = load_256(a[row], 0), load_256(b[row], 0), shifts[row]
@@ -79,7 +79,7 @@ def test_operators_are_those_of_uint256() -> None:
         assert tuple(map(unsigned, found.reshape(-1, 4))) == _expected(*row), row
 
 
-@numba.njit  # type: ignore[untyped-decorator]
+@numba.njit
 def _divide(numbers, divisors, out, inverses, shifts, small):  # type: ignore[no-untyped-def]
     for row in range(len(numbers)):
         number = u512(load_256(numbers[row], 0)) | u512(load_256(numbers[row], 4)) << 256
@@ -92,7 +92,8 @@ def _divide(numbers, divisors, out, inverses, shifts, small):  # type: ignore[no
 
 
 def test_divisions_are_exact() -> None:
-    rng, rows = Random(2), []
+    rng = Random(2)
+    rows: list[tuple[int, int, int, int]] = []
     while len(rows) < CASES:
         number, divisor = _number(rng, 512), _number(rng, 256)
         if divisor and rng.random() < 0.5:  # beside a multiple of the divisor
@@ -115,7 +116,7 @@ def test_divisions_are_exact() -> None:
         assert (unsigned(found[4:8]), bool(found[9])) == (product // small, product % small == 0), (product, small)
 
 
-@numba.njit  # type: ignore[untyped-decorator]
+@numba.njit
 def _prices(ticks_in, prices, ticks_out):  # type: ignore[no-untyped-def]
     for row in range(len(ticks_in)):
         price = exact_math.sqrt_price_at_tick(ticks_in[row])
@@ -125,8 +126,8 @@ def _prices(ticks_in, prices, ticks_out):  # type: ignore[no-untyped-def]
 
 
 def test_ticks_and_prices_are_the_contracts() -> None:
-    """Every power of two and its neighbours, both ends, and ticks at random: their prices, and the ticks of those and of
-    the prices one below, where a guess would be wrong."""
+    """Every power of two and its neighbours, both ends, and ticks at random: their prices, and the ticks of those and
+    of the prices one below, where a guess would be wrong."""
     rng = Random(3)
     powers = [sign * (1 << bit) + near for bit in range(20) for sign in (-1, 1) for near in (-1, 0, 1)]
     ends = [ticks.MIN_TICK + 1, ticks.MAX_TICK - 1]
