@@ -20,6 +20,11 @@ def event(block: int, kind: EventKind, **fields: int) -> TapeEvent:
     return TapeEvent(kind, block, START + 12 * block, 1, **fields)
 
 
+def begin_at(block: int) -> TapeEvent:
+    """The first word of the tape about the price."""
+    return event(block, EventKind.SWAP, amount_0=-1, amount_1=1, sqrt_price_x96=sqrt_price_at_tick(0), liquidity=OTHERS)
+
+
 def swap_to(block: int, from_tick: int, to_tick: int) -> tuple[TapeEvent, int]:
     """A recorded swap between two ticks' prices through others' liquidity, and the fee in it."""
     start, end = sqrt_price_at_tick(from_tick), sqrt_price_at_tick(to_tick)
@@ -33,8 +38,7 @@ def swap_to(block: int, from_tick: int, to_tick: int) -> tuple[TapeEvent, int]:
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_our_liquidity_dilutes_each_recorded_fee(compiled: bool) -> None:
-    begin = event(1, EventKind.SWAP, amount_0=-1, amount_1=1, sqrt_price_x96=sqrt_price_at_tick(0), liquidity=OTHERS,
-                  tick=0)  # fmt: skip
+    begin = begin_at(1)
     (up, fee_1), (down, fee_0) = swap_to(10, 0, 55), swap_to(20, 55, 5)
     market = EventMarket(event_tape((begin, up, down)), POOL, 1, book=BOOK, compiled=compiled)
     before = growth(market.state())
@@ -51,8 +55,7 @@ def test_our_liquidity_dilutes_each_recorded_fee(compiled: bool) -> None:
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_an_end_of_ours_cuts_the_fee_by_how_far_the_price_moved_within(compiled: bool) -> None:
-    begin = event(1, EventKind.SWAP, amount_0=-1, amount_1=1, sqrt_price_x96=sqrt_price_at_tick(0), liquidity=OTHERS,
-                  tick=0)  # fmt: skip
+    begin = begin_at(1)
     up, fee = swap_to(10, 0, 55)
     market = EventMarket(event_tape((begin, up)), POOL, 1, book=BOOK, compiled=compiled)
     key = market.add(-10, 20, OURS)
@@ -65,8 +68,7 @@ def test_an_end_of_ours_cuts_the_fee_by_how_far_the_price_moved_within(compiled:
 
 
 def test_a_swap_of_ours_pays_its_fee_and_meets_our_own_liquidity() -> None:
-    begin = event(1, EventKind.SWAP, amount_0=-1, amount_1=1, sqrt_price_x96=sqrt_price_at_tick(0), liquidity=OTHERS,
-                  tick=0)  # fmt: skip
+    begin = begin_at(1)
     market = EventMarket(event_tape((begin, swap_to(10, 0, 55)[0])), POOL, 1, book=BOOK, compiled=False)
     market.add(-200, 200, OURS)
     paid, limit = 10**15, sqrt_price_at_tick(-100)
@@ -79,8 +81,7 @@ def test_a_swap_of_ours_pays_its_fee_and_meets_our_own_liquidity() -> None:
 
 
 def test_who_comes_later_to_the_same_ticks_gets_nothing_of_what_was_earned_before() -> None:
-    begin = event(1, EventKind.SWAP, amount_0=-1, amount_1=1, sqrt_price_x96=sqrt_price_at_tick(0), liquidity=OTHERS,
-                  tick=0)  # fmt: skip
+    begin = begin_at(1)
     (up, _), (down, fee_0) = swap_to(10, 0, 55), swap_to(20, 55, 5)
     market = EventMarket(event_tape((begin, up, down)), POOL, 1, book=BOOK, compiled=False)
     first = market.add(-200, 200, OURS)
