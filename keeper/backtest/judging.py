@@ -22,6 +22,7 @@ from keeper.backtest.settings import BacktestSettings
 from keeper.backtest.sweep import MapCosts, WidthMap, width_map
 from keeper.backtest.trials import TrialLog
 from keeper.backtest.workers import Workers
+from keeper.world.tape.tape import Defect
 
 # A chance of the training's best being skill below which it is called luck.
 BELIEVED = 0.95
@@ -30,7 +31,7 @@ BELIEVED = 0.95
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The search, what it was worth on days it had not seen (``out_of_sample``: daily means in basis points, their
-    difference with its 90 % interval), in a sentence, and a map to look at."""
+    difference with its 90 % interval), in a sentence, and a map to look at; and what tape all that is of."""
 
     strategy: str
     pool_label: str
@@ -38,6 +39,8 @@ class Judged:
     out_of_sample: dict[str, Any]
     verdict: str
     map: WidthMap
+    tape_digest: str
+    defects: tuple[Defect, ...]
 
 
 def plan_search(
@@ -84,6 +87,8 @@ def judged_search(
             past.every_seconds,
             quote_is_token0=strategy.quote == "token0",
         ),
+        tape_digest=past.tape.digest,
+        defects=past.market.defects,
     )
 
 

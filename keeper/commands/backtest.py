@@ -68,9 +68,10 @@ def progress_bar() -> Iterator[Callable[[float, str], None]]:
 
 
 def _write_page(path: Path, result: BacktestResult) -> None:
-    from keeper.report import write_page
+    from keeper.backtest import backtest_page
+    from keeper.report import write_backtest_page
 
-    write_page(path, result.run)
+    write_backtest_page(path, backtest_page(result))
 
 
 def _for_machines(result: BacktestResult, report: Path | None) -> dict[str, Any]:

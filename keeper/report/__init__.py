@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from keeper.report.accounts import ProfitAndLoss, profit_and_loss
-from keeper.report.display import symbol, whole
+from keeper.report.backtest_page import render_backtest_page, write_backtest_page
+from keeper.report.backtest_words import (
+    BacktestPage,
+    Cell,
+    HeatMap,
+    Lived,
+    MethodRow,
+    Methods,
+    Searched,
+    SearchWindow,
+)
+from keeper.report.display import day, signed_percent, symbol, whole
 from keeper.report.figures import (
     amount,
     base_token,
@@ -27,13 +38,22 @@ from keeper.report.words import Paragraph, answer, explain, headline, lines, ste
 
 __all__ = [
     "Act",
+    "BacktestPage",
+    "Cell",
+    "HeatMap",
+    "Lived",
+    "MethodRow",
+    "Methods",
     "Paragraph",
     "ProfitAndLoss",
     "Reconciliation",
     "Run",
+    "SearchWindow",
+    "Searched",
     "amount",
     "answer",
     "base_token",
+    "day",
     "describe",
     "describe_rejection",
     "distance_pct",
@@ -51,12 +71,15 @@ __all__ = [
     "profit_and_loss",
     "quote_token",
     "reconcile",
+    "render_backtest_page",
     "render_forecast_page",
     "render_page",
+    "signed_percent",
     "step_in_words",
     "symbol",
     "when",
     "whole",
+    "write_backtest_page",
     "write_forecast_page",
     "write_page",
 ]
