@@ -48,8 +48,8 @@ def warm_up_seconds(decisions: Sequence[Decision]) -> tuple[int, int]:
 
 def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str]:
     yield (
-        "What others did is taken as it was: they would have traded otherwise had our liquidity been there, and our own "
-        "liquidity dilutes their fees here but changes no price."
+        "What others did is taken as it was: they would have traded otherwise had our liquidity been there, and our "
+        "own liquidity dilutes their fees here but changes no price."
     )
     if past.tape.kind == "bars":
         yield (
@@ -62,12 +62,13 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
     seconds, held = warm_up_seconds(run.decisions)
     if held:
         yield (
-            f"The first {seconds / _DAY_SECONDS:.1f} days ({held} decisions) were held for want of history: nothing was "
-            "earned or lost by providing then."
+            f"The first {seconds / _DAY_SECONDS:.1f} days ({held} decisions) were held for want of history: nothing "
+            "was earned or lost by providing then."
         )
     if settings.every_seconds not in (None, past.strategy.schedule.every_seconds):
         yield (
-            f"It looked every {past.every_seconds} s instead of every {past.strategy.schedule.every_seconds} s, as asked."
+            f"It looked every {past.every_seconds} s instead of every {past.strategy.schedule.every_seconds} s, "
+            "as asked."
         )
     for note in past.notes:
         yield note[0].upper() + note[1:] + "."
