@@ -51,6 +51,13 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
         "What others did is taken as it was: they would have traded otherwise had our liquidity been there, and our "
         "own liquidity dilutes their fees here but changes no price."
     )
+    shares = own_shares(run)
+    if shares:
+        yield (
+            f"Our liquidity was {sum(shares) / len(shares):.2%} of what stood in range on average, "
+            f"{max(shares):.2%} at most: so far may the fees be understated, and so much would the pool have been "
+            "another."
+        )
     if past.tape.kind == "bars":
         yield (
             f"Bars of {past.tape.step_seconds} s hide the path within them: fees of narrow ranges are estimates, and "
@@ -74,6 +81,16 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
         yield note[0].upper() + note[1:] + "."
 
 
+def own_shares(run: Run) -> tuple[float, ...]:
+    """Our part of the active liquidity, at each observation where any of ours was in range."""
+    found = []
+    for seen in run.observations:
+        ours = sum(each.liquidity for each in seen.positions if each.lower_tick <= seen.pool.tick < each.upper_tick)
+        if ours:
+            found.append(ours / seen.pool.liquidity)
+    return tuple(found)
+
+
 def metrics_of(result: BacktestResult) -> Metrics:
     """The figures of ``metrics.DEFINITIONS``."""
     observations = result.run.observations
@@ -88,11 +105,12 @@ def last_word(result: BacktestResult) -> str:
     def money(raw: int) -> str:
         return f"{whole(abs(raw), token.decimals):,.2f} {symbol(token)}"
 
-    against = "earned more than" if end.against_hodl > 0 else "lost to" if end.against_hodl < 0 else "did just as"
+    against = "earned more than" if end.against_hodl > 0 else "lost to"
     alpha = "paid for" if end.hedged_alpha > 0 else "did not pay for"
     if not end.seconds_in_position:
         return f"In {end.days:.1f} days it never provided liquidity: nothing was earned, and nothing lost to arbitrage."
+    compared = f"it {against} holding by {money(end.against_hodl)}" if end.against_hodl else "it did as well as holding"
     return (
-        f"In {end.days:.1f} days it {against} holding by {money(end.against_hodl)}, and its fees {alpha} the loss to "
+        f"In {end.days:.1f} days {compared}, and its fees {alpha} the loss to "
         f"arbitrage and its own costs ({'+' if end.hedged_alpha > 0 else '−'}{money(end.hedged_alpha)} hedged)."
     )
