@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from keeper.backtest.made_bars import generate_bars, write_bars
 from tests.cli.shell import Keeper
+from tests.world.tape.real_files import real_file
 
 STRATEGY = """
 name: made
@@ -123,10 +123,7 @@ RECORDED = {"das-neutral": (81.2, -18.6, 1), "fixed-10": (141.9, -30.7, 7), "ful
 
 @pytest.mark.soak
 def test_the_35_real_days(keeper: Keeper) -> None:
-    file = Path(os.environ.get("KEEPER_DATA", "../shared/data")).absolute()
-    file = file / "bars" / "polygon_usdc_weth_005_minute_202207_202208.parquet"
-    if not file.is_file() and os.environ.get("CI") != "true":
-        pytest.skip(f"KEEPER_DATA does not name a folder with {file.name}: NOT CHECKED")
+    file = real_file("bars/polygon_usdc_weth_005_minute_202207_202208.parquet")
     Path("polygon.yaml").write_text(STRATEGY.replace("21600", "3600"))
     answer = keeper("compare", "polygon.yaml", "--data", str(file), *GAS, "--methods", ",".join(RECORDED), "--json")
     assert answer.code == 0
