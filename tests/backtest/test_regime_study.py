@@ -20,7 +20,7 @@ from keeper.model.decision import Forecast, Regime
 from keeper.model.memory import RegimeMemory
 from keeper.model.observation import History
 from keeper.policy.strategy import Detector
-from tests.world.tape.real_files import real_file
+from tests.shared_data import shared_file
 
 HOUR = 3_600
 Floats = NDArray[np.float64]
@@ -196,7 +196,8 @@ def test_real_detectors_can_be_asked() -> None:
 @pytest.mark.soak
 def test_no_detector_helped_on_ether() -> None:
     """ETH 2023-26. The figures are those of docs/backtesting.md."""
-    found = run_regime_study(hourly_prices(real_file("prices/ETHUSDT_perp_1h_2023_2026.parquet")), only=["trend"])
+    file = shared_file("prices/ETHUSDT_perp_1h_2023_2026.parquet")
+    found = run_regime_study(hourly_prices(file), only=["trend"])
     row = found.rows[0]
     assert not row.helps
     assert row.delta_pct == pytest.approx(2.5, abs=0.1) and row.delta_alpha_pct == pytest.approx(-4.5, abs=0.1)

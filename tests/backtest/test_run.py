@@ -21,7 +21,7 @@ from keeper.world.journal import decisions, queries
 from keeper.world.journal.opening import open_journal
 from keeper.world.journal.reading import read_journal
 from keeper.world.tape.tape import TapePool
-from tests.world.tape.real_files import real_file
+from tests.shared_data import shared_file
 
 POLYGON = "0x45dDa9cb7c25131DF268515131f647d726f50608"
 BARS = "bars/polygon_usdc_weth_005_minute_202207_202208.parquet"
@@ -252,7 +252,7 @@ def require(result: BacktestResult, figures: Figures, rel: float = 0.02) -> None
 def on_polygon(every_seconds: int, **changes: Any) -> BacktestResult:
     schedule = {"every_seconds": every_seconds, "price_trigger_bps": 10_000}
     settings = strategy(schedule=schedule, **changes)
-    return run_backtest(BacktestSettings(settings, real_file(BARS), pool=TapePool(chain_id=137)))
+    return run_backtest(BacktestSettings(settings, shared_file(BARS), pool=TapePool(chain_id=137)))
 
 
 def test_the_35_real_days_with_the_optimal_range() -> None:
@@ -307,5 +307,5 @@ def test_real_days_of_single_events(name: str, chain_id: int, pool: str, figures
         forecaster={"kind": "ewma", "min_samples": 3},
         profit={"gate": "none", "min_fee_history_hours": 1},
     )
-    file = real_file(f"events/{name}.parquet")
+    file = shared_file(f"events/{name}.parquet")
     require(run_backtest(BacktestSettings(settings, file, pool=TapePool(chain_id=chain_id))), figures)

@@ -10,7 +10,7 @@ import pytest
 
 from keeper.backtest.made_bars import generate_bars, write_bars
 from tests.cli.shell import Keeper
-from tests.world.tape.real_files import real_file
+from tests.shared_data import shared_file
 
 STRATEGY = """
 name: made
@@ -123,7 +123,7 @@ RECORDED = {"das-neutral": (81.2, -18.6, 1), "fixed-10": (141.9, -30.7, 7), "ful
 
 @pytest.mark.soak
 def test_the_35_real_days(keeper: Keeper) -> None:
-    file = real_file("bars/polygon_usdc_weth_005_minute_202207_202208.parquet")
+    file = shared_file("bars/polygon_usdc_weth_005_minute_202207_202208.parquet")
     Path("polygon.yaml").write_text(STRATEGY.replace("21600", "3600"))
     answer = keeper("compare", "polygon.yaml", "--data", str(file), *GAS, "--methods", ",".join(RECORDED), "--json")
     assert answer.code == 0

@@ -9,7 +9,7 @@ import pytest
 
 from keeper.errors import ConfigError
 from keeper.world.tape.gas_series import GasPrice, constant_gas, default_gas, read_coin_prices, read_gas
-from tests.world.tape.real_files import real_file
+from tests.shared_data import shared_file
 
 GWEI, DAY = 10**9, 86_400
 MIDNIGHT = 1_704_067_200
@@ -59,11 +59,11 @@ def test_what_no_gas_prices_are_made_of(tmp_path: Path, text: str, sentence: str
 
 def test_the_shared_files() -> None:
     """Daily means in wei with the coin's price beside them, and minutes in gwei."""
-    daily = real_file("gas/ethereum_avg_gas_price_daily_2015_2026.parquet")
+    daily = shared_file("gas/ethereum_avg_gas_price_daily_2015_2026.parquet")
     price = read_gas(daily).at(MIDNIGHT + 5 * DAY)
     assert 5 * GWEI < price.base_fee_wei + price.priority_fee_wei < 200 * GWEI
     assert Decimal(1_500) < read_coin_prices(daily).at(MIDNIGHT) < Decimal(3_500)
-    minutes = read_gas(real_file("gas/polygon_gas_price_minute_gwei_202308.parquet")).at(1_692_000_000)
+    minutes = read_gas(shared_file("gas/polygon_gas_price_minute_gwei_202308.parquet")).at(1_692_000_000)
     assert 20 * GWEI < minutes.base_fee_wei + minutes.priority_fee_wei < 500 * GWEI
 
 

@@ -16,7 +16,8 @@ from keeper.world.tape.manifest import NAME, read_manifest
 from keeper.world.tape.opening import open_tape
 from keeper.world.tape.tape import Tape, TapePool
 from keeper.world.tape.writing import TapeWriter, import_tape
-from tests.world.tape.made import events_in, honest_events, own_file, shared_file
+from tests.shared_data import shared_file
+from tests.world.tape.made import events_in, honest_events, own_file
 
 EVENTS = honest_events(200)
 DIGEST = "source"
