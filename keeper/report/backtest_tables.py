@@ -22,8 +22,9 @@ def methods_section(found: Methods) -> str:
     return (
         f'<section class="panel" aria-labelledby="methods"><h2 id="methods">Methods side by side</h2>'
         f'<p class="note">{escape(found.note)} Click a head to sort.</p>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Methods side by side"><table class="figures wide" '
-        f"data-sortable><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Methods side by side">'
+        f'<table class="figures methods" data-sortable>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 

@@ -208,3 +208,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, run: Run) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         write_backtest_page(tmp_path / "file" / "page.html", studies.life(run), explain)
+
+
+@pytest.mark.soak
+def test_a_year_of_hours_is_a_small_page() -> None:
+    assert len(render_backtest_page(studies.life(month(hours=8_760)))) < 1_500_000

@@ -158,3 +158,18 @@ def test_the_map_tells_each_pair_by_pointer_and_by_key(page: Page, report: Path)
         ".map((style, index) => index < 2 ? style.backgroundColor : style.outlineStyle)"
     )
     assert len(set(colours)) == 3 and colours[2] == "solid"
+
+
+def test_it_prints_light_whole_and_without_buttons(page: Page, report: Path) -> None:
+    page.open(report, width=760, scheme="dark")
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    page.call("Emulation.setEmulatedMedia", media="print", features=[dark])
+    try:
+        assert (
+            page.evaluate("getComputedStyle(document.querySelector('.panel')).backgroundColor") == "rgb(255, 255, 255)"
+        )
+        assert page.evaluate("getComputedStyle(document.querySelector('.panel')).color") == "rgb(23, 33, 31)"
+        assert page.evaluate("getComputedStyle(document.querySelector('.zoom')).display") == "none"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 760
+    finally:
+        page.call("Emulation.setEmulatedMedia", media="", features=[dark])
