@@ -10,8 +10,7 @@ from keeper.backtest.compare import Comparison, Row
 from keeper.backtest.compare_words import CAVEATS, bootstrap_words, sentences
 from keeper.backtest.metrics import DEFINITIONS, LEAST_DAYS_FOR_RATES
 from keeper.backtest.result_page import defect_sentences, fill_words, tape_words, version_words
-from keeper.report import BacktestPage, Cell, MethodRow, Methods, when
-from keeper.report.display import MINUS
+from keeper.report import MINUS, BacktestPage, Cell, MethodRow, Methods, Tone, when
 
 _NOTHING = "–"
 
@@ -45,7 +44,7 @@ def comparison_page(comparison: Comparison) -> BacktestPage:
     )  # fmt: skip
 
 
-def _tone(comparison: Comparison) -> str:
+def _tone(comparison: Comparison) -> Tone:
     """Loss where no range that moves beat holding or paid for arbitrage and costs."""
     rows = [row for row in comparison.rows if row.kind in ("run", "hedged") and not row.idle_reason]
     return "loss" if rows and all(row.metrics.alpha_pct <= 0 for row in rows) else ""
@@ -93,8 +92,8 @@ def _row(row: Row, yearly: bool, days: int) -> MethodRow:
 def _cell(value: float | None, span: Interval | None = None, *, digits: int = 1, signed: bool = False) -> Cell:
     if value is None:
         return Cell(_NOTHING)
-    tone = "gain" if signed and value > 0 else "loss" if signed and value < 0 else ""
-    return Cell(_number(value, digits), value, "" if span is None else _span(span), tone)  # type: ignore[arg-type]
+    tone: Tone = "gain" if signed and value > 0 else "loss" if signed and value < 0 else ""
+    return Cell(_number(value, digits), value, "" if span is None else _span(span), tone)
 
 
 def _span(interval: Interval) -> str:

@@ -120,8 +120,8 @@ def _identity(tape: Tape, strategy: StrategySettings) -> PoolIdentity:
 def _require_coarser(tape: BarTape, every_seconds: int, path: Path) -> None:
     if every_seconds < tape.step_seconds:
         raise ConfigError(
-            f"its bars are {tape.step_seconds} s long, and the strategy looks every {every_seconds} s: between two bars "
-            f"there is nothing to see; give --every {tape.step_seconds} or more, or a tape of events",
+            f"its bars are {tape.step_seconds} s long, and the strategy looks every {every_seconds} s: between two "
+            f"bars there is nothing to see; give --every {tape.step_seconds} or more, or a tape of events",
             path=str(path),
         )
 

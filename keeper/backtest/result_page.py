@@ -16,8 +16,8 @@ from keeper.world.tape.tape import Defect
 # Of the page's own charts, beside those of the tables.
 PAGE_TERMS: dict[str, str] = {
     "Hedged alpha": "fees − LVR − swap cost − gas: what providing earned apart from the direction of the price.",
-    "Divergence": "what the changing mix of tokens lost against holding: the residual of the exact sum, so it also holds a "
-    "wei of rounding.",
+    "Divergence": "what the changing mix of tokens lost against holding: the residual of the exact sum, so also "
+    "a wei of rounding.",
     "HODL": "the very tokens of the start, untouched; 50/50 and 100 % are the same worth, placed so at the start.",
     "v2 full range": "liquidity over every price at this pool's fee, its fees kept as they came; no gas, no dilution.",
 }

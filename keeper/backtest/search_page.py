@@ -17,8 +17,8 @@ from keeper.backtest.sweep import WidthMap
 from keeper.report import BacktestPage, HeatMap, Searched, SearchWindow, when
 
 CAVEATS: tuple[str, ...] = (
-    "What was best in sample is best partly by luck, the more so the more trials there were: believe the columns out of "
-    "sample, and of these the difference from the strategy as written.",
+    "What was best in sample is best partly by luck, the more so the more trials there were: believe the columns out "
+    "of sample, and of these the difference from the strategy as written.",
     "The days out of sample are of the same few weeks as those before them: a market unlike both is in neither.",
     "The map is of the price path alone, over the very days it is drawn from: nothing in it is out of sample.",
 )
@@ -42,7 +42,7 @@ def search_page(judged: Judged, settings: BacktestSettings) -> BacktestPage:
         headline=_headline(days),
         sentences=(judged.verdict,),
         searched=Searched(
-            objective=OBJECTIVES[found.objective],  # type: ignore[index]
+            objective=OBJECTIVES[found.objective],
             trials=found.trials,
             failures=sum(fold.failures for fold in folds),
             windows=tuple(_window(fold) for fold in folds),
@@ -60,13 +60,18 @@ def search_page(judged: Judged, settings: BacktestSettings) -> BacktestPage:
 def _headline(days: Mapping[str, Any]) -> str:
     """Out of sample: first whether money was lost, then whether the search helped."""
     chosen, difference, interval = days["chosen_bps"], days["difference_bps"], days["difference_interval_bps"]
-    made = "made" if chosen > 0 else "lost" if chosen < 0 else "made nothing:"
+    if chosen == 0 and difference == 0:
+        return (
+            f"Out of sample, {days['days']} days, neither the chosen values nor the strategy as written earned or lost "
+            "anything."
+        )
+    made = f"made {chosen:.2f} bp" if chosen > 0 else f"lost {-chosen:.2f} bp" if chosen < 0 else "made nothing"
+    if difference == 0:
+        return f"Out of sample the chosen values {made} a day over {days['days']} days: just as written."
     sure = interval is not None and (interval[0] > 0 or interval[1] < 0)
     than = f"{abs(difference):.2f} bp a day {'better' if difference > 0 else 'worse'} than as written"
     end = "more than chance" if sure else "which chance alone may do"
-    return (
-        f"Out of sample the chosen values {made} {abs(chosen):.2f} bp a day over {days['days']} days: {than}, {end}."
-    )
+    return f"Out of sample the chosen values {made} a day over {days['days']} days: {than}, {end}."
 
 
 def _days(days: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ ACCOUNTS: Final[dict[str, Account]] = {"wallet": "key", "atomic": "delegated", "
 
 
 class Moment(click.ParamType[int]):
-    """A day, a moment of ISO 8601 (UTC unless it says otherwise), or UNIX seconds. ``ends``: a day counts to its end."""
+    """A day, a moment of ISO 8601 (UTC unless it says otherwise), UNIX seconds. ``ends``: a day counts to its end."""
 
     name = "date"
 
@@ -84,7 +84,7 @@ _OPTIONS: Final = (
     click.option("--latency-blocks", type=click.IntRange(0, 10_000), default=0, show_default=True,
                  help="Blocks that a transaction waits beyond the next one."),
     click.option("--mode", type=click.Choice(list(ACCOUNTS)), default="wallet", show_default=True,
-                 help="Whose money it is: a key's, act by act; a key's, a plan in one transaction; a Safe's, likewise."),
+                 help="Whose money it is: a key's, act by act; a key's, a plan in one transaction; a Safe's."),
     click.option("--gas", type=click.Path(path_type=Path), help="A file of gas prices (docs/data.md)."),
     click.option("--gas-gwei", type=Amount(), help="One gas price for all the time."),
     click.option("--native-price", type=FileOrAmount(),

@@ -101,6 +101,8 @@ def command(strategy: str, config: Path, report: Path | None, as_json: bool, **a
         print_json(_for_machines(judged, out))
     else:
         show_search(judged, out)
+        if report is not None:
+            click.echo(f"Page           {report}")
     return 0
 
 

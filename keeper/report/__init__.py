@@ -13,8 +13,9 @@ from keeper.report.backtest_words import (
     Methods,
     Searched,
     SearchWindow,
+    Tone,
 )
-from keeper.report.display import day, signed_percent, symbol, whole
+from keeper.report.display import MINUS, symbol, whole
 from keeper.report.figures import (
     amount,
     base_token,
@@ -37,6 +38,7 @@ from keeper.report.summary import pnl_mapping, print_summary
 from keeper.report.words import Paragraph, answer, explain, headline, lines, step_in_words
 
 __all__ = [
+    "MINUS",
     "Act",
     "BacktestPage",
     "Cell",
@@ -50,10 +52,10 @@ __all__ = [
     "Run",
     "SearchWindow",
     "Searched",
+    "Tone",
     "amount",
     "answer",
     "base_token",
-    "day",
     "describe",
     "describe_rejection",
     "distance_pct",
@@ -74,7 +76,6 @@ __all__ = [
     "render_backtest_page",
     "render_forecast_page",
     "render_page",
-    "signed_percent",
     "step_in_words",
     "symbol",
     "when",

@@ -1,4 +1,4 @@
-"""A study's charts: each with its legend (which reads out the cursor and switches curves) and its buttons. Escaped HTML.
+"""A study's charts: each with its legend, which reads out the cursor and switches curves, and buttons. Escaped HTML.
 
 What is drawn here is what prints and what shows without a script; the script moves the window of time over it.
 """
@@ -61,7 +61,8 @@ def chart_section(chart: Chart, times: Sequence[int], values: Mapping[str, Seque
         f'<figure data-chart="{chart.name}" data-axis="{chart.axis}" tabindex="0" '
         f'aria-label="{escape(chart.heading)}: arrow keys read values, plus and minus zoom, 0 shows the whole">'
         f'<div class="head">{_legend(chart, times[-1])}<div class="zoom">{buttons}</div></div>'
-        f'<div class="stage">{drawing}<div class="tip" hidden></div></div>{chart.below}{time_axis(frame)}</figure>{note}'
+        f'<div class="stage">{drawing}<div class="tip" hidden></div></div>{chart.below}{time_axis(frame)}'
+        f"</figure>{note}"
         "</section>"
     )
 
@@ -110,10 +111,11 @@ def waterfall_bar(begin: float, end: float, low: float, high: float, kind: str) 
     """A bar from one running total to the next, in the bounds of all; zero is marked."""
     span = (high - low) or 1.0
     left, right = (100 * (min(max(at, low), high) - low) / span for at in sorted((begin, end)))
+    width = max(right - left, 0.4)  # else nothing would be seen of the least
     zero = 100 * (0 - low) / span
     return (
         f'<svg class="bar" aria-hidden="true"><line class="zero" x1="{zero:.2f}%" x2="{zero:.2f}%" y1="0" y2="100%"/>'
-        f'<rect class="{kind}" x="{left:.2f}%" width="{max(right - left, 0.4):.2f}%" y="10%" height="80%" rx="2"/></svg>'
+        f'<rect class="{kind}" x="{left:.2f}%" width="{width:.2f}%" y="10%" height="80%" rx="2"/></svg>'
     )
 
 

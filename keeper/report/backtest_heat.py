@@ -13,7 +13,7 @@ from keeper.report import display
 from keeper.report.backtest_words import HeatMap
 
 SHADES = 5  # on either side of nothing
-_LEGEND = "Hedged alpha, % a year"
+_LEGEND = "hedged alpha, % a year"
 
 
 def heat_section(found: HeatMap) -> str:
@@ -30,8 +30,8 @@ def heat_section(found: HeatMap) -> str:
         f'<section class="panel" aria-labelledby="heat-title"><h2 id="heat-title">Width against trigger: {_LEGEND}</h2>'
         f'<p class="note">Down: half-width, % of the price either side. Across: the trigger, in half-widths (1 is the '
         f"range's edge). {found.days:.1f} days, by the fast engine: where to search, not what to expect.</p>"
-        f'<div class="scroll"><table class="heat" data-heat><caption class="hidden">{_LEGEND}, by half-width and trigger'
-        f'</caption><thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<div class="scroll"><table class="heat" data-heat><caption class="hidden">{_LEGEND}, by width and trigger'
+        f"</caption><thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="readout" aria-live="polite" data-heat-words>{escape(best_words(found))}</p>{_scale(bound)}'
         f'<ul class="note">{notes}</ul></section>'
     )
@@ -74,7 +74,7 @@ def best_words(found: HeatMap) -> str:
     ]
     if not pairs:
         return "No pair gave a figure."
-    best, row, column = max(pairs)
+    _, row, column = max(pairs)
     paid = sum(value > 0 for value, _, _ in pairs)
     head = "No pair paid; the least bad" if paid == 0 else f"{paid} of {len(pairs)} pairs paid; the best"
     return f"{head}: {_words(found, row, column)}"
@@ -83,8 +83,8 @@ def best_words(found: HeatMap) -> str:
 def _words(found: HeatMap, row: int, column: int) -> str:
     alpha, fees = found.alpha_apr_pct[row][column], found.fees_apr_pct[row][column]
     return (
-        f"±{found.half_widths_pct[row]:g} %, trigger {found.triggers[column]:g}: hedged alpha {_signed(alpha)} % a year, "
-        f"of fees {_signed(fees)} % less LVR and costs {_signed(fees - alpha)} %; "
+        f"±{found.half_widths_pct[row]:g} %, trigger {found.triggers[column]:g}: hedged alpha {_signed(alpha)} % a year"
+        f", fees {fees:,.1f} % less LVR and costs {fees - alpha:,.1f} %; "
         f"{found.resets_per_week[row][column]:.1f} resets a week."
     )
 

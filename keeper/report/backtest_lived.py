@@ -61,9 +61,7 @@ def axis(life: Shown) -> dict[str, object]:
     """What the page's script reads of it."""
     decimals = dict.fromkeys(life.drawn.values, life.money.decimals)
     decimals["price"] = len(display.price_text(life.drawn.values["price"][-1]).partition(".")[2])
-    values = {
-        name: [round(value, decimals[name]) for value in points] for name, points in life.drawn.values.items()
-    }
+    values = {name: [round(value, decimals[name]) for value in points] for name, points in life.drawn.values.items()}
     return {"times": life.drawn.times, "values": values, "decimals": decimals}
 
 
@@ -107,7 +105,7 @@ def beside(life: Shown) -> str:
         f'<div class="scroll" tabindex="0" role="region" aria-label="Other ways to hold"><table class="figures">'
         f'<caption>Beside other ways to hold</caption><thead><tr><th scope="col">Way</th>'
         f'<th scope="col">{escape(money.symbol)}</th><th scope="col">Of the start</th>'
-        f'<th scope="col">The strategy came out</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<th scope="col">Strategy less this</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
 
 
@@ -115,9 +113,7 @@ def tiles(life: Shown) -> str:
     return sections.tiles(life.outcome, life.money)
 
 
-def _falls(
-    caption: str, rows: tuple[tuple[str, int, str, str], ...], total: tuple[str, int], money: Money
-) -> str:
+def _falls(caption: str, rows: tuple[tuple[str, int, str, str], ...], total: tuple[str, int], money: Money) -> str:
     ends = [0]
     for _, amount, _, _ in rows:
         ends.append(ends[-1] + amount)
@@ -166,7 +162,12 @@ def _price(life: Shown) -> Chart:
     near = [min(max(edge, low - room), high + room) for band in held for edge in _edges(band)]
     unit = f"{life.money.symbol} per {life.base_symbol}"
     share = display.percent(life.outcome.in_range_share, 0)
-    keys = (box_key("band", "range held", "band", "edge"), line_key("trigger", "trigger"), dot_key("move"), state_keys())
+    keys = (
+        box_key("band", "range held", "band", "edge"),
+        line_key("trigger", "trigger"),
+        dot_key("move"),
+        state_keys(),
+    )
     return Chart(
         name="price",
         axis=AXIS,
@@ -205,6 +206,4 @@ def _sums(life: Shown) -> Chart:
 
 
 def _edges(band: Band) -> list[float]:
-    return [
-        edge for edge in (band.lower, band.upper, band.trigger_lower, band.trigger_upper) if edge is not None
-    ]
+    return [edge for edge in (band.lower, band.upper, band.trigger_lower, band.trigger_upper) if edge is not None]

@@ -20,10 +20,11 @@ from keeper.report.verdict import gain_word
 MOVES = ("enter", "rebalance", "exit")
 MOST_ROWS = 400
 HEADS = ("When", "Move", "Why", "Range", "Cost", "Then for", "in range", "Fees − LVR", "Expected", "After costs")
+IN_WORDS = ("Move", "Why", "Range")
 NOTE = (
-    "Each row lasts until the next: its cost is what the move itself took (swaps and gas), its fees and LVR are those of "
-    "the time that followed, fees at the price of the end. Expected is what the decision foresaw of fees − LVR, a year, "
-    "for the time it really lasted; – where it foresaw nothing."
+    "Each row lasts until the next: its cost is what the move itself took (swaps and gas), its fees and LVR are those "
+    "of the time that followed, fees at the price of the end. Expected is what the decision foresaw of fees − LVR, for "
+    "the time it really lasted; – where it foresaw nothing."
 )
 
 
@@ -116,7 +117,9 @@ def moves_section(lived: Lived, money: Money) -> str:
     else:
         shown = found[-MOST_ROWS:]
         left = f" The first {len(found) - len(shown):,} are left out here." if len(shown) < len(found) else ""
-        heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in HEADS)
+        heads = "".join(
+            f'<th scope="col" class="{"words" if head in IN_WORDS else ""}">{escape(head)}</th>' for head in HEADS
+        )
         rows = "".join(_row(move, money) for move in shown)
         body = (
             f'<p class="note">{escape(NOTE + left)}</p><div class="scroll" tabindex="0" role="region" '
@@ -130,7 +133,7 @@ def moves_section(lived: Lived, money: Money) -> str:
 def _row(move: Move, money: Money) -> str:
     target = move.last.observation
     ranges = _ranges(move.last) if move.action != "exit" else []
-    words = ", ".join(price_range(target, *ticks) for ticks in ranges) or "–"
+    words = ", ".join(price_range(*ticks, target) for ticks in ranges) or "–"
     share = display.percent(move.seconds_in_range / move.seconds, 0) if move.seconds and ranges else "–"
     expected = "–" if move.expected is None else money.signed(move.expected)
     cells = (

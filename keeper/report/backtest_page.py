@@ -103,7 +103,9 @@ def _closing(page: BacktestPage, life: backtest_lived.Shown | None, explain: Exp
     if life is not None:
         run = life.lived.run
         yield _panel(
-            "ledger", "The ledger, against the paper wallet", sections.ledger(reconcile(run.observations[-1], run.entries))
+            "ledger",
+            "The ledger, against the paper wallet",
+            sections.ledger(reconcile(run.observations[-1], run.entries)),
         )
         yield _panel("decisions", "Decisions", '<p class="note">Times are UTC.</p>' + feed(run, explain))
 

@@ -47,7 +47,7 @@ def drawn(lived: Lived, money: Money) -> Drawn:
 
 
 def thinned(times: Sequence[int], columns: Sequence[Sequence[float]], buckets: int = BUCKETS) -> list[int]:
-    """Places to keep, ascending: the ends, and in each of ``buckets`` equal stretches each column's lowest and highest."""
+    """Places to keep, ascending: the ends, and of each of ``buckets`` stretches each column's lowest and highest."""
     if len(times) <= 2 * buckets:
         return list(range(len(times)))
     span = max(times[-1] - times[0], 1)

@@ -22,8 +22,9 @@ def methods_section(found: Methods) -> str:
     return (
         f'<section class="panel" aria-labelledby="methods"><h2 id="methods">Methods side by side</h2>'
         f'<p class="note">{escape(found.note)} Click a head to sort.</p>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Methods side by side"><table class="figures wide" '
-        f'data-sortable><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Methods side by side">'
+        f'<table class="figures methods" data-sortable>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 
@@ -36,7 +37,7 @@ def growth_section(found: Methods) -> str:
         for index, row in enumerate(found.rows)
     )
     values = growth_axis(found)
-    note = "After all costs, at the end of each whole day. Where lines rise and fall together, that is the price and no method."
+    note = "After all costs, at the end of each whole day. Where lines move together, that is the price, not a method."
     chart = Chart("growth", AXIS, "Worth by method, % above the start", entries, note)
     return chart_section(chart, values[0], values[1])
 
@@ -59,8 +60,7 @@ def searched_section(found: Searched) -> str:
     largest = max((abs(value) for window in found.windows for value in _scores(window)), default=0.0) or 1.0
     rows = "".join(_window_row(window, largest) for window in found.windows)
     heads = "".join(
-        f'<th scope="col"{" colspan=2" if wide else ""}>{escape(name)}</th>'
-        for name, wide in (("Judged on", False), ("In sample", True), ("Out of sample", True), ("As written", True))
+        f'<th scope="col">{escape(name)}</th>' for name in ("Judged on", "In sample", "Out of sample", "As written")
     )
     failed = f", {found.failures:,} of them without a result" if found.failures else ""
     return (
@@ -78,13 +78,13 @@ def _window_row(window: SearchWindow, largest: float) -> str:
     span = f"{display.day(window.test_from)} – {display.day(window.test_to)}"
     trained = f"learnt {display.day(window.train_from)} – {display.day(window.train_to)}"
     bars = "".join(
-        f'<td class="bars">{_bar(value, largest)}</td><td class="{_tone(value)}">{_number(value)}</td>'
+        f'<td class="{_tone(value)}">{_number(value)}{_bar(value, largest)}</td>'
         for value in (window.trained, window.tested, window.written_tested)
     )
     words = f"{trained}: {window.chosen}. {window.skill}"
     return (
         f'<tr><th scope="row">{escape(span)}</th>{bars}</tr>'
-        f'<tr class="beneath"><td colspan="7">{escape(words)}</td></tr>'
+        f'<tr class="beneath"><td colspan="4">{escape(words)}</td></tr>'
     )
 
 
@@ -106,9 +106,7 @@ def _scores(window: SearchWindow) -> list[float]:
 
 
 def _head(index: int, name: str) -> str:
-    return (
-        f'<th scope="col" aria-sort="none"><button type="button" data-column="{index}">{escape(name)}</button></th>'
-    )
+    return f'<th scope="col" aria-sort="none"><button type="button" data-column="{index}">{escape(name)}</button></th>'
 
 
 def _method_row(row: MethodRow) -> str:

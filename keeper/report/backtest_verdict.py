@@ -1,4 +1,4 @@
-"""The first sentence of a backtest, drawn from its figures: against holding, after arbitrage and costs, never flattering."""
+"""The first sentence of a backtest, from its figures: against holding, after arbitrage and costs, never flattering."""
 
 from __future__ import annotations
 
