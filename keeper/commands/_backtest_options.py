@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_LEAST, _MOST = Decimal("1e-30"), Decimal("1e30")
 ACCOUNTS: Final[dict[str, Account]] = {"wallet": "key", "atomic": "delegated", "safe": "safe"}
 
 
@@ -45,7 +46,7 @@ class Moment(click.ParamType[int]):
 
 
 class Amount(click.ParamType[Decimal]):
-    """A number above zero, every digit kept."""
+    """A number above zero, every digit kept. Beyond the bounds lies no price, gas or capital of this world."""
 
     name = "number"
 
@@ -56,6 +57,8 @@ class Amount(click.ParamType[Decimal]):
             number = Decimal("NaN")
         if not number.is_finite() or number <= 0:
             self.fail(f"{value!r} is not a number above zero", param, ctx)
+        if not _LEAST <= number <= _MOST:
+            self.fail(f"{value!r} is not between {_LEAST:e} and {_MOST:e}", param, ctx)
         return number
 
 
@@ -110,6 +113,8 @@ def backtest_settings(
 
     if asked["gas"] is not None and asked["gas_gwei"] is not None:
         raise ConfigError("--gas and --gas-gwei say the same thing twice: give one of them")
+    if asked["from_"] is not None and asked["to"] is not None and asked["from_"] >= asked["to"]:
+        raise ConfigError("--from lies after --to: there is nothing between them")
     return BacktestSettings(
         strategy=strategy.settings,
         data=asked["data"],
