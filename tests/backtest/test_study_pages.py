@@ -44,7 +44,7 @@ def test_a_backtest_tells_its_page_everything() -> None:
     assert rests["Fills"] == "3 blocks later, a Safe, a plan in one transaction; looked every 3,600 s"
     assert rests["Gas"] == "30 gwei all the time" and "Range Keeper" in rests["Versions"]
     text = render_backtest_page(page)
-    assert "somebody" not in text
+    assert "somewhere" not in text
     assert all(f"<dt>{term.replace('&', '&amp;')}</dt>" in text for term in DEFINITIONS)
 
 
@@ -88,7 +88,7 @@ def test_a_search_tells_in_sample_from_out_of_sample_and_how_much_is_luck() -> N
     assert (window.trained, window.tested, window.written_tested) == (14.0, -3.5, None)
     assert "the best of 50 worthless ones would show 0.25: the chance that it is skill is 40%" in window.skill
     text = render_backtest_page(page)
-    assert "somebody" not in text and "An hour is missing." in text and "gas and price impact are left out" in text
+    assert "somewhere" not in text and "An hour is missing." in text and "gas and price impact are left out" in text
     series = text.split('id="series">')[1].split("</script>")[0]
     assert json.loads(series) == {}, "no chart, no figures for one"
 
