@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_LEAST, _MOST = Decimal("1e-30"), Decimal("1e30")
 ACCOUNTS: Final[dict[str, Account]] = {"wallet": "key", "atomic": "delegated", "safe": "safe"}
 
 
 class Moment(click.ParamType[int]):
-    """A day, a moment of ISO 8601 (UTC unless it says otherwise), or UNIX seconds. ``ends``: a day counts to its end."""
+    """A day, a moment of ISO 8601 (UTC unless it says otherwise), UNIX seconds. ``ends``: a day counts to its end."""
 
     name = "date"
 
@@ -45,7 +46,7 @@ class Moment(click.ParamType[int]):
 
 
 class Amount(click.ParamType[Decimal]):
-    """A number above zero, every digit kept."""
+    """A number above zero, every digit kept. Beyond the bounds lies no price, gas or capital of this world."""
 
     name = "number"
 
@@ -56,6 +57,8 @@ class Amount(click.ParamType[Decimal]):
             number = Decimal("NaN")
         if not number.is_finite() or number <= 0:
             self.fail(f"{value!r} is not a number above zero", param, ctx)
+        if not _LEAST <= number <= _MOST:
+            self.fail(f"{value!r} is not between {_LEAST:e} and {_MOST:e}", param, ctx)
         return number
 
 
@@ -81,12 +84,14 @@ _OPTIONS: Final = (
     click.option("--latency-blocks", type=click.IntRange(0, 10_000), default=0, show_default=True,
                  help="Blocks that a transaction waits beyond the next one."),
     click.option("--mode", type=click.Choice(list(ACCOUNTS)), default="wallet", show_default=True,
-                 help="Whose money it is: a key's, act by act; a key's, a plan in one transaction; a Safe's, likewise."),
+                 help="Whose money it is: a key's, act by act; a key's, a plan in one transaction; a Safe's."),
     click.option("--gas", type=click.Path(path_type=Path), help="A file of gas prices (docs/data.md)."),
     click.option("--gas-gwei", type=Amount(), help="One gas price for all the time."),
     click.option("--native-price", type=FileOrAmount(),
                  help="The native coin in whole quote tokens, or a file of its prices."),
     click.option("--prior", type=click.Path(path_type=Path), help="A price file for the time before the tape."),
+    click.option("--protocol-fee", type=click.IntRange(4, 10), multiple=True, metavar="N",
+                 help="The protocol takes one part in N of the fees; twice: of token0's, of token1's."),
     click.option("--capital", type=Amount(), help="Worth of the wallet in quote tokens  [default: capital.max_quote]"),
     click.option("--start-mix", type=click.Choice(["half", "base", "quote"]), default="half", show_default=True,
                  help="What the wallet holds at the start."),
@@ -108,8 +113,12 @@ def backtest_settings(
     from keeper.errors import ConfigError
     from keeper.world.tape.tape import TapePool
 
+    if len(asked["protocol_fee"]) > 2:
+        raise ConfigError("--protocol-fee is given once for both tokens, or twice: token0's and token1's")
     if asked["gas"] is not None and asked["gas_gwei"] is not None:
         raise ConfigError("--gas and --gas-gwei say the same thing twice: give one of them")
+    if asked["from_"] is not None and asked["to"] is not None and asked["from_"] >= asked["to"]:
+        raise ConfigError("--from lies after --to: there is nothing between them")
     return BacktestSettings(
         strategy=strategy.settings,
         data=asked["data"],
@@ -123,7 +132,13 @@ def backtest_settings(
         gas=asked["gas"] or asked["gas_gwei"],
         native_price=asked["native_price"],
         prior=asked["prior"],
+        fee_protocol=_packed(asked["protocol_fee"]),
         capital_quote=asked["capital"],
         start_mix=asked["start_mix"],
         journal=journal,
     )
+
+
+def _packed(parts: tuple[int, ...]) -> int | None:
+    """As slot0 has it: token0's in the low four bits, token1's in the high."""
+    return parts[0] | parts[-1] << 4 if parts else None

@@ -199,5 +199,5 @@ def test_no_detector_helped_on_ether() -> None:
     file = shared_file("prices/ETHUSDT_perp_1h_2023_2026.parquet")
     found = run_regime_study(hourly_prices(file), only=["trend"])
     row = found.rows[0]
-    assert not any(each.helps for each in found.rows)
+    assert not row.helps
     assert row.delta_pct == pytest.approx(2.5, abs=0.1) and row.delta_alpha_pct == pytest.approx(-4.5, abs=0.1)

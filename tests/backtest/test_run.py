@@ -13,6 +13,7 @@ import pytest
 
 from keeper.backtest import BacktestResult, BacktestSettings, held_reasons, last_word, run_backtest, warm_up_seconds
 from keeper.backtest.made_bars import generate_bars, write_bars
+from keeper.backtest.telling import own_shares
 from keeper.commands.replay import difference
 from keeper.errors import ConfigError
 from keeper.model.price import Token
@@ -144,6 +145,8 @@ def test_every_and_the_part_of_the_tape_that_is_asked_for(plain: BacktestResult,
     part = run_backtest(made(from_timestamp=begin + 2 * DAY, to_timestamp=begin + 3 * DAY, every_seconds=8 * HOUR))
     assert part.series[0].timestamp == begin + 2 * DAY and part.series[-1].timestamp == begin + 3 * DAY
     assert part.fill.every_seconds == 8 * HOUR
+    assert own_shares(part.run) and all(0 < share < 1 for share in own_shares(part.run))
+    assert any(f"{max(own_shares(part.run)):.2%} at most" in each for each in part.fill.caveats)
     assert any("instead of every 14400 s, as asked" in each for each in part.fill.caveats)
     # What lies before the part is its history: it need not wait.
     assert warm_up_seconds(whole.run.decisions)[1] > 0 == warm_up_seconds(part.run.decisions)[1]
@@ -166,7 +169,7 @@ def test_prices_from_before_the_tape_warm_it_up(plain: BacktestResult, made: Mad
     seen = result.run.decisions[0].observation.history.samples
     assert len(seen) >= 70
     assert all(each.timestamp <= result.run.observations[0].block.timestamp for each in seen)
-    assert {each.fee_growth_global_0_x128 for each in seen[:70]} == {None}
+    assert {each.fee_growth_global_0_x128 for each in seen[:60]} == {None}
     assert result.run.decisions[0].forecast.sigma_annual is not None
     prior.write_text("timestamp,close\n1000,5\n4600,5\n")
     with pytest.raises(ConfigError, match="do not reach to where the tape begins"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from keeper.model.observation import Sample
 from keeper.policy.rolling import Neighbours
@@ -23,9 +24,7 @@ def test_any_history_after_any_other() -> None:
         if window and chance.random() < 0.3:
             window[chance.randrange(len(window))] = sample(window[0].timestamp // 3_600, 77)
         samples = tuple(window)
-        expected = [
-            (a.sqrt_price_x96, b.sqrt_price_x96, b.timestamp) for a, b in zip(samples, samples[1:], strict=False)
-        ]
+        expected = [(a.sqrt_price_x96, b.sqrt_price_x96, b.timestamp) for a, b in pairwise(samples)]
         assert list(kept.values(samples)) == expected
 
 

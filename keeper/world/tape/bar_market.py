@@ -193,9 +193,9 @@ class BarMarket:
         if moment.block_number < self._now.block_number:
             raise ValueError(f"a tape does not run backwards: block {moment.block_number} has passed")
         while self._hour <= moment.timestamp:
-            known = self._live_to(self._hour)
+            self._live_to(self._hour)
             sqrt_price_x96, tick = self._price()
-            if known:
+            if self._done and int(self._path.ends_at[self._done - 1]) > self._hour - HOUR_SECONDS:
                 own = self._own
                 self._hours.close(self._hour, tick, sqrt_price_x96, own.growth_0_x128, own.growth_1_x128)
             else:
@@ -204,12 +204,12 @@ class BarMarket:
         self._live_to(moment.timestamp)
         self._now = moment
 
-    def _live_to(self, timestamp: int) -> bool:
-        """Bars that are over by then; whether there were any."""
+    def _live_to(self, timestamp: int) -> None:
+        """Bars that are over by then."""
         path, start = self._path, self._done
         stop = int(np.searchsorted(path.ends_at, timestamp, side="right"))
         if stop <= start:
-            return False
+            return
         sums, swaps = path.sums(start, stop), path.has_swaps[start:stop]
         earn(path, sums, self._own, start)
         self._hours.note(
@@ -219,4 +219,3 @@ class BarMarket:
         if self._astray.price is not None and swaps.any():
             self._astray.end(int(path.ends_at[start + int(np.argmax(swaps))]))
         self._done = stop
-        return True

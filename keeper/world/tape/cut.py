@@ -66,10 +66,11 @@ def cut_after(tape: Tape, until_timestamp: int) -> Tape:
     if until_timestamp < tape.span.from_timestamp:
         raise ConfigError("the tape begins after the moment that it is to be cut at", path=str(tape.path))
     if tape.kind == "events":
-        last_block = 0
+        last_block, last_timestamp = 0, until_timestamp
         for batch in tape.batches(to_timestamp=until_timestamp):
-            last_block = int(batch.block_number[-1])
-        span = replace(tape.span, to_block=last_block, to_timestamp=until_timestamp)
+            last_block, last_timestamp = int(batch.block_number[-1]), int(batch.timestamp[-1])
+        # It ends with its last block: which blocks came between that and the moment, only the rest could tell.
+        span = replace(tape.span, to_block=last_block, to_timestamp=last_timestamp)
         return CutEvents(tape, until_timestamp, tape.path, tape.pool, span, tape.defects, tape.digest)
     count = int(np.searchsorted(tape.columns.timestamp + tape.step_seconds, until_timestamp, side="right"))
     if not count:

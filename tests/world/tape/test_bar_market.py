@@ -309,3 +309,18 @@ def test_made_bars_are_a_tape_like_any_other(tmp_path: Path) -> None:
     assert again.digest == tape.digest
     with pytest.raises(ValueError, match="a day"):
         generate_bars(0, 7)
+
+
+def test_an_hour_is_known_whenever_in_it_one_has_looked() -> None:
+    """The minutes after the half hour are missing: what was before them is the hour's, looked at then or not."""
+    minutes = [minute for minute in range(200) if minute not in range(90, 130)]
+    bars = [flat(minute, 10 + minute, in_0=10**9) for minute in minutes]
+    seen = []
+    for looks in ((), (91, 100, 119), (125,)):
+        market = BarMarket(bar_tape(bars), POOL, 137)
+        for minute in looks:
+            market.advance_to_time(START + 60 * minute)
+        market.advance_to_time(market.end.timestamp)
+        seen.append(market.history(24))
+    assert seen[0] == seen[1] == seen[2]
+    assert [sample.timestamp - START for sample in seen[0].samples] == [3_600, 7_200, 10_800]
