@@ -32,8 +32,8 @@ HOLE = Defect("hole", "an hour is missing")
 def test_a_backtest_tells_its_page_everything() -> None:
     run = month(hours=100)
     result = BacktestResult(
-        "mine", "d" * 64, "e" * 64, "/home/somebody/tape.parquet", "USDC/WETH 0.05 %", run, profit_and_loss(run),
-        "sqlite:////home/somebody/j.db", FILL, (HOLE,), (0, 0, 0), 1.0,
+        "mine", "d" * 64, "e" * 64, "/srv/somebody/tape.parquet", "USDC/WETH 0.05 %", run, profit_and_loss(run),
+        "sqlite:////srv/somebody/j.db", FILL, (HOLE,), (0, 0, 0), 1.0,
     )  # fmt: skip
     page = backtest_page(result)
     assert page.lived is not None and page.lived.series == result.series
@@ -73,7 +73,7 @@ def judged(chosen: float, written: float, interval: list[float] | None) -> Judge
 
 
 def settings(range_settings: dict[str, Any]) -> BacktestSettings:
-    return BacktestSettings(strategy_settings(range=range_settings), Path("/home/somebody/tape"))
+    return BacktestSettings(strategy_settings(range=range_settings), Path("/srv/somebody/tape"))
 
 
 def test_a_search_tells_in_sample_from_out_of_sample_and_how_much_is_luck() -> None:
