@@ -17,8 +17,8 @@ from keeper.policy.valuation import principal, usable_idle, value_in_quote
 PPM = 1_000_000
 # A mix this near to the wanted one is left alone: a swap would cost more than it mends.
 TOLERANCE_PPM = 20_000
-# So long after an exit the swap to the wanted mix is still tried: a guard may have refused it at first, and looks may be
-# an hour apart. One token alone for weeks is a bet that nobody asked for.
+# So long after an exit the swap to the wanted mix is still tried: a guard may have refused it at first, and looks may
+# be an hour apart. One token alone for weeks is a bet that nobody asked for.
 MIX_SECONDS = 86_400
 
 
@@ -37,8 +37,8 @@ def plan_aside(observation: Observation, positions: tuple[Position, ...], settin
 
 
 def plan_mix(situation: Situation, settings: StrategySettings) -> Draft | None:
-    """The swap that follows an exit of the last day, also that of a rebalance which was not completed. None where the mix
-    is right, or the exit is longer past: a mix that drifts with the price afterwards is left alone."""
+    """The swap that follows an exit of the last day, also that of a rebalance which was not completed. None where the
+    mix is right, or the exit is longer past: a mix that drifts with the price afterwards is left alone."""
     observation, recent = situation.observation, situation.memory.recent
     if situation.positions or not recent or not wants_mix(settings):
         return None

@@ -32,8 +32,8 @@ HOLE = Defect("hole", "an hour is missing")
 def test_a_backtest_tells_its_page_everything() -> None:
     run = month(hours=100)
     result = BacktestResult(
-        "mine", "d" * 64, "e" * 64, "/srv/somebody/tape.parquet", "USDC/WETH 0.05 %", run, profit_and_loss(run),
-        "sqlite:////srv/somebody/j.db", FILL, (HOLE,), (0, 0, 0), 1.0,
+        "mine", "d" * 64, "e" * 64, "/somewhere/else/tape.parquet", "USDC/WETH 0.05 %", run, profit_and_loss(run),
+        "sqlite:////somewhere/else/j.db", FILL, (HOLE,), (0, 0, 0), 1.0,
     )  # fmt: skip
     page = backtest_page(result)
     assert page.lived is not None and page.lived.series == result.series
@@ -44,7 +44,7 @@ def test_a_backtest_tells_its_page_everything() -> None:
     assert rests["Fills"] == "3 blocks later, a Safe, a plan in one transaction; looked every 3,600 s"
     assert rests["Gas"] == "30 gwei all the time" and "Range Keeper" in rests["Versions"]
     text = render_backtest_page(page)
-    assert "somebody" not in text
+    assert "somewhere" not in text
     assert all(f"<dt>{term.replace('&', '&amp;')}</dt>" in text for term in DEFINITIONS)
 
 
@@ -73,7 +73,7 @@ def judged(chosen: float, written: float, interval: list[float] | None) -> Judge
 
 
 def settings(range_settings: dict[str, Any]) -> BacktestSettings:
-    return BacktestSettings(strategy_settings(range=range_settings), Path("/srv/somebody/tape"))
+    return BacktestSettings(strategy_settings(range=range_settings), Path("/somewhere/else/tape"))
 
 
 def test_a_search_tells_in_sample_from_out_of_sample_and_how_much_is_luck() -> None:
@@ -88,7 +88,7 @@ def test_a_search_tells_in_sample_from_out_of_sample_and_how_much_is_luck() -> N
     assert (window.trained, window.tested, window.written_tested) == (14.0, -3.5, None)
     assert "the best of 50 worthless ones would show 0.25: the chance that it is skill is 40%" in window.skill
     text = render_backtest_page(page)
-    assert "somebody" not in text and "An hour is missing." in text and "gas and price impact are left out" in text
+    assert "somewhere" not in text and "An hour is missing." in text and "gas and price impact are left out" in text
     series = text.split('id="series">')[1].split("</script>")[0]
     assert json.loads(series) == {}, "no chart, no figures for one"
 
