@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from keeper.model.observation import History, Observation, Sample
+from keeper.policy.columns import Columns
 from keeper.policy.identity import ByIdentity
-from keeper.policy.rolling import Neighbours
 
 DAY_SECONDS = 86_400
 SECONDS_PER_YEAR = 365 * DAY_SECONDS
@@ -48,32 +51,47 @@ def fee_intensity(history: History) -> Activity | None:
 
 @lru_cache(maxsize=64)
 def _fee_intensity(samples: ByIdentity[tuple[Sample, ...]]) -> Activity | None:
-    rates = intensities(samples.value)
+    rates = rate_rows(samples.value)
     if len(rates) < 2:
         return None
-    newest = rates[-1][0]
-    weights = [0.5 ** ((newest - end) / HALF_LIFE_SECONDS) * seconds for end, seconds, _ in rates]
-    total = math.fsum(weights)
-    mean = math.fsum(w * rate for w, (_, _, rate) in zip(weights, rates, strict=True)) / total
-    deviations = tuple(w * (rate - mean) / total for w, (_, _, rate) in zip(weights, rates, strict=True))
-    return Activity(mean, sum(seconds for _, seconds, _ in rates) / 3_600, deviations)
+    ends, seconds, rate = rates.T
+    weights = _fading(ends[-1] - ends) * seconds
+    total = math.fsum(weights.tolist())
+    mean = math.fsum((weights * rate).tolist()) / total
+    deviations = tuple((weights * (rate - mean) / total).tolist())
+    return Activity(mean, sum(map(int, seconds.tolist())) / 3_600, deviations)
+
+
+def _fading(ages_seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Halved every half-life. Hour after hour the ages are the same: then they are not worked out again."""
+    global _FADED
+    known, faded = _FADED
+    if not np.array_equal(known, ages_seconds):
+        faded = np.array([0.5 ** (age / HALF_LIFE_SECONDS) for age in ages_seconds.tolist()])
+        _FADED = ages_seconds, faded
+    return faded
+
+
+_FADED: tuple[NDArray[np.float64], NDArray[np.float64]] = np.empty(0), np.empty(0)
 
 
 def intensities(samples: tuple[Sample, ...]) -> tuple[tuple[int, int, float], ...]:
     """(end timestamp, seconds, intensity per year) between neighbouring samples which both carry fee growth."""
-    return _intensities(ByIdentity(samples))
+    return tuple((int(end), int(seconds), rate) for end, seconds, rate in rate_rows(samples).tolist())
 
 
-@lru_cache(maxsize=64)
-def _intensities(samples: ByIdentity[tuple[Sample, ...]]) -> tuple[tuple[int, int, float], ...]:
-    return tuple(each for each in _RATES.values(samples.value) if each is not None)
+def rate_rows(samples: tuple[Sample, ...]) -> NDArray[np.float64]:
+    """``intensities`` as rows of an array."""
+    rows = _RATES.rows(samples)
+    return rows[~np.isnan(rows[:, 2])]
 
 
-def _rate(before: Sample, after: Sample) -> tuple[int, int, float] | None:
+def _rate(before: Sample, after: Sample) -> tuple[float, float, float]:
+    """NaN where one of them carries no fee growth."""
     if before.fee_growth_global_0_x128 is None or after.fee_growth_global_0_x128 is None:
-        return None
+        return after.timestamp, 0, math.nan
     if before.fee_growth_global_1_x128 is None or after.fee_growth_global_1_x128 is None:
-        return None
+        return after.timestamp, 0, math.nan
     growth_0 = (after.fee_growth_global_0_x128 - before.fee_growth_global_0_x128) % UINT256 / Q128
     growth_1 = (after.fee_growth_global_1_x128 - before.fee_growth_global_1_x128) % UINT256 / Q128
     root_price = after.sqrt_price_x96 / Q96
@@ -82,7 +100,7 @@ def _rate(before: Sample, after: Sample) -> tuple[int, int, float] | None:
     return after.timestamp, seconds, intensity
 
 
-_RATES = Neighbours(_rate)
+_RATES = Columns(_rate)
 
 
 def _newey_west(deviations: Sequence[float]) -> float:

@@ -7,20 +7,23 @@ little of the next day's: N_used = k·[N̄ + B·(N − N̄) + φ_r]. Rewards are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keeper.model.decision import Figure, Forecast, Objection
 from keeper.model.observation import History, Sample
-from keeper.policy.activity import DAY_SECONDS, SECONDS_PER_YEAR, fee_intensity, intensities
+from keeper.policy.activity import DAY_SECONDS, SECONDS_PER_YEAR, fee_intensity, rate_rows
+from keeper.policy.columns import Columns
 from keeper.policy.dates import end_of_day_timestamp
 from keeper.policy.identity import ByIdentity
-from keeper.policy.rolling import Neighbours
 from keeper.policy.scene import Carry
 from keeper.policy.settings import Reward, StrategySettings
+
+Array = NDArray[np.float64]
 
 # A pool's long-run N is believed after so many days; before, it is taken to be nothing.
 LONG_RUN_DAYS = 30
@@ -99,8 +102,9 @@ def _daily_net(kept: ByIdentity[tuple[Sample, ...]]) -> tuple[float, ...]:
     if not samples:
         return ()
     last = samples[-1].timestamp
-    fees = _by_day([(end, seconds, rate * seconds) for end, seconds, rate in intensities(samples)], last)
-    moves = _by_day(_SQUARES.values(samples), last)
+    rates, squares = rate_rows(samples), _SQUARES.rows(samples)
+    fees = _by_day(rates[:, 0], rates[:, 1], rates[:, 2] * rates[:, 1], last)
+    moves = _by_day(squares[:, 0], squares[:, 1], squares[:, 2], last)
     known = DAY_COVERED * DAY_SECONDS
     return tuple(
         earned / fees_known - moved / moves_known * SECONDS_PER_YEAR / 4
@@ -109,13 +113,10 @@ def _daily_net(kept: ByIdentity[tuple[Sample, ...]]) -> tuple[float, ...]:
     )
 
 
-def _by_day(steps: Sequence[tuple[int, int, float]], last: int) -> list[tuple[float, float]]:
+def _by_day(ends: Array, seconds: Array, values: Array, last: int) -> list[tuple[float, float]]:
     """For each day counted back from the last moment: seconds known, and the sum of the values, in the order of time.
-    A step is its end, its seconds and its value."""
-    if not steps:
-        return []
-    ends, seconds, values = zip(*steps, strict=True)
-    days = (last - np.array(ends, dtype=np.int64)) // DAY_SECONDS
+    Of each step its end, its seconds and its value."""
+    days = ((last - ends) // DAY_SECONDS).astype(np.int64)
     sums = np.bincount(days, weights=seconds), np.bincount(days, weights=values)  # adds one after the other
     return list(zip(sums[0].tolist(), sums[1].tolist(), strict=True))
 
@@ -153,4 +154,4 @@ def _square(before: Sample, after: Sample) -> tuple[int, int, float]:
     return after.timestamp, after.timestamp - before.timestamp, change**2
 
 
-_SQUARES = Neighbours(_square)
+_SQUARES = Columns(_square)

@@ -10,7 +10,7 @@ from keeper.model.observation import Sample
 
 T = TypeVar("T")
 
-_MOST_KEPT = 8
+MOST_KEPT = 8
 
 
 class Neighbours(Generic[T]):
@@ -27,28 +27,27 @@ class Neighbours(Generic[T]):
         """One less than there are samples."""
         known: tuple[T, ...] = ()
         for kept in self._kept:
-            shared = _shared(kept[0], samples)
-            if shared > 1:
-                start = bisect_left(kept[0], samples[0].timestamp, key=_timestamp)
-                known = kept[1][start : start + shared - 1]
+            start, count = shared(kept[0], samples)
+            if count > 1:
+                known = kept[1][start : start + count - 1]
                 break
-        of, begin = self._of, len(known)
-        new = [of(samples[at], samples[at + 1]) for at in range(begin, len(samples) - 1)]
-        found = (*known, *new)
-        self._kept = [(samples, found), *(each for each in self._kept if each[0] is not samples)][:_MOST_KEPT]
+        of = self._of
+        found = (*known, *[of(samples[at], samples[at + 1]) for at in range(len(known), len(samples) - 1)])
+        self._kept = [(samples, found), *(each for each in self._kept if each[0] is not samples)][:MOST_KEPT]
         return found
 
 
-def _shared(kept: tuple[Sample, ...], samples: tuple[Sample, ...]) -> int:
-    """How many samples, from the first on, stand in ``kept`` as well, one after the other. Zero for less than most."""
+def shared(kept: tuple[Sample, ...], samples: tuple[Sample, ...]) -> tuple[int, int]:
+    """Where the first of the samples stands in ``kept``, and how many from there on are the same. Nothing for less than
+    all that both could share."""
     if not samples or not kept:
-        return 0
+        return 0, 0
     start = bisect_left(kept, samples[0].timestamp, key=_timestamp)
     length = min(len(kept) - start, len(samples))
     if length <= 1 or kept[start] is not samples[0]:
-        return 0
+        return 0, 0
     # Of tuples that hold the same objects the comparison never looks into them.
-    return length if kept[start : start + length] == samples[:length] else 0
+    return (start, length) if kept[start : start + length] == samples[:length] else (0, 0)
 
 
 def _timestamp(sample: Sample) -> int:

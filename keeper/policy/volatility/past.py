@@ -67,6 +67,8 @@ def _newest(held: ByIdentity[tuple[Sample, ...]], now_timestamp: int) -> int:
 
 @lru_cache(maxsize=8)
 def _newest_of(held: ByIdentity[tuple[Sample, ...]]) -> int | None:
+    if held.value and all(_FOLLOWS.values(held.value)):
+        return held.value[-1].timestamp
     return max((sample.timestamp for sample in held.value), default=None)
 
 
@@ -81,7 +83,7 @@ def _past(held: ByIdentity[tuple[Sample, ...]], sample_seconds: int, now_timesta
         return amiss
     steps = _STEPS.values(known)
     ends, seconds, returns = zip(*steps, strict=True) if steps else ((), (), ())
-    return Past(samples=known, sample_seconds=sample_seconds, ends=ends, seconds=seconds, returns=returns)
+    return Past(known, sample_seconds, ends, seconds, returns)
 
 
 def _fault(known: tuple[Sample, ...]) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import operator
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from keeper.model.observation import History, Sample
+from keeper.policy.identity import ByIdentity
 from keeper.policy.strategy import Forecaster
 from keeper.policy.volatility.combination import fit_weights
 from keeper.policy.volatility.past import HOUR_SECONDS, SECONDS_PER_DAY, SECONDS_PER_YEAR, Past, fit_window, log_returns
@@ -17,6 +20,7 @@ from keeper.policy.volatility.past import HOUR_SECONDS, SECONDS_PER_DAY, SECONDS
 FEWEST_FORECASTS = 10
 SHRINK_DAYS = 60.0
 _LEAST_COVERED = 0.75
+_MOST_WINDOWS = 16
 
 Members = tuple[Forecaster, ...]
 
@@ -31,19 +35,36 @@ def trained_weights(
     of options are not kept) has the weight of an equal one; the others share the rest as they did.
     """
     after, until = fit_window(past, refit_seconds)
-    window = tuple(sample for sample in past.samples if after <= past.grid(sample.timestamp) <= until)
-    return _trained(members, window, past.sample_seconds, until, horizon_seconds, training_days)
+    # A sample stands for the point of the grid at or after it.
+    step, when = past.sample_seconds, operator.attrgetter("timestamp")
+    begin = bisect_left(past.samples, -(-after // step) * step - step + 1, key=when)
+    window = _same(past.samples[begin : bisect_right(past.samples, until // step * step, key=when)])
+    return _trained(members, ByIdentity(window), step, until, horizon_seconds, training_days)
+
+
+_WINDOWS: list[tuple[Sample, ...]] = []
+
+
+def _same(window: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """The same window as before, where it is: it lasts from one multiple to the next, and is known by its identity."""
+    for known in _WINDOWS:
+        # Of tuples that hold the same objects the comparison never looks into them.
+        if len(known) == len(window) and known[:1] == window[:1] and known == window:
+            return known
+    _WINDOWS[:] = [window, *_WINDOWS][:_MOST_WINDOWS]
+    return window
 
 
 @lru_cache(maxsize=16)
 def _trained(
     members: Members,
-    window: tuple[Sample, ...],
+    held: ByIdentity[tuple[Sample, ...]],
     sample_seconds: int,
     until: int,
     horizon_seconds: int,
     training_days: int,
 ) -> tuple[tuple[float, ...], int]:
+    window = held.value
     equal = 1.0 / len(members)
     origins = [until - horizon_seconds - day * SECONDS_PER_DAY for day in range(training_days)]
     realized = [realized_variance(window, origin, origin + horizon_seconds) for origin in origins]
@@ -62,7 +83,9 @@ def _trained(
 
 def _said(members: Members, window: Sequence[Sample], sample_seconds: int, origin: int) -> list[float]:
     """Annual variance by each member at the origin, seeing no later sample; NaN where it refuses."""
-    known = History("", sample_seconds, tuple(sample for sample in window if sample.timestamp <= origin))
+    known = History(
+        "", sample_seconds, tuple(window[: bisect_right(window, origin, key=operator.attrgetter("timestamp"))])
+    )
     said = []
     for member in members:
         try:
@@ -75,10 +98,12 @@ def _said(members: Members, window: Sequence[Sample], sample_seconds: int, origi
 
 def realized_variance(window: Sequence[Sample], after: int, until: int) -> float:
     """Annual variance of the returns in the span; NaN where its beginning or over a quarter of it was not seen."""
-    start = max((each.timestamp for each in window if each.timestamp <= after), default=until)
+    when = operator.attrgetter("timestamp")
+    first = bisect_right(window, after, key=when)
+    start = window[first - 1].timestamp if first else until
     if start <= after - HOUR_SECONDS:  # nothing was seen in the hour before
         return math.nan
-    inside = log_returns([each for each in window if start <= each.timestamp <= until])
+    inside = log_returns(window[first - 1 : bisect_right(window, until, key=when)])
     covered = sum(seconds for _, seconds, _ in inside)
     if covered < _LEAST_COVERED * (until - after):
         return math.nan
