@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
 
 from keeper.errors import ConfigError
 from keeper.world.journal.database_errors import database_error
@@ -27,7 +28,9 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True, single_file: bool = 
     """An engine for one file. Without ``foreign_keys`` tables can be rebuilt: check the keys before the commit. A
     ``single_file`` has no log beside it: for copies that nobody reads meanwhile. Not ``durable``: nothing waits for
     the disk, and a file cut short is lost; for what can be made again."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    # What is not durable has one user: taking a connection from a pool and giving it back costs more than a statement.
+    pool: dict[str, Any] = {} if durable else {"poolclass": StaticPool, "pool_reset_on_return": None}
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, **pool)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, insert, select
 
 from keeper.model.observation import History, Observation, Sample
+from keeper.world.history_bytes import written_out
 from keeper.world.journal import history_tables
 from keeper.world.journal.histories import (
     SAMPLE_COLUMNS,
     StoredSample,
-    canonical_samples,
     encode_runs,
     number_sample,
     sample_columns,
@@ -54,8 +53,7 @@ class HistoryWriter:
         if new:
             rows = [_sample_row(series.id, each) for each in new]
             connection.execute(insert(history_tables.series_samples), rows)
-        content = canonical_samples(stored)
-        digest = hashlib.sha256(content).hexdigest()  # = canonical.digest(history.samples)
+        content, digest = written_out(history.samples, (each.fragment for each in stored))
         row = {"digest": digest, "series_id": series.id, "runs": encode_runs([each.seq for each in stored])}
         connection.execute(insert_missing(connection, history_tables.histories), row)
         _trim(series, history)

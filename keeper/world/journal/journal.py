@@ -31,7 +31,7 @@ from keeper.world.journal.resuming import Forgiven, forgive
 from keeper.world.journal.safe_pins import SafePinLog
 from keeper.world.journal.samples import StoredSamples
 from keeper.world.journal.signing import SigningRecords
-from keeper.world.journal.sql import insert_missing, insert_row, query_on
+from keeper.world.journal.sql import insert_missing, insert_row, query_on, update_named
 from keeper.world.journal.tape import StoredTape
 from keeper.world.journal.transactions import TransactionLog
 
@@ -256,12 +256,11 @@ def _set_state(connection: Connection, strategy: str, state: StrategyState, reas
 
 def _remember(connection: Connection, decision: Decision) -> None:
     """The regime for the next decision; and an exit that finds nothing left to take out is complete."""
-    table = tables.strategies
+    table, mine = tables.strategies, tables.strategies.c.name == decision.strategy
     connection.execute(insert_missing(connection, table), {"name": decision.strategy})
     regime, timestamp = decision.regime, decision.observation.block.timestamp
     values = {"regime_label": regime.label, "regime_since": regime.since_timestamp, "last_timestamp": timestamp}
-    mine = table.c.name == decision.strategy
-    connection.execute(update(table).where(mine).values(values))
+    connection.execute(update_named(table, tuple(values)), {"name_of_row": decision.strategy, **values})
     if decision.memory.state == "exiting" and not decision.plan.steps and not decision.observation.positions:
         connection.execute(update(table).where(mine, table.c.state == "exiting").values(state="exited"))
 

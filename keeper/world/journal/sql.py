@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from keeper.world.journal.query import Query, Row, psycopg_style
@@ -24,7 +24,19 @@ def _insert_missing(is_postgres: bool, table: Table) -> Any:
 
 def insert_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
     """Insert one row and return its number."""
-    return int(connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+    return int(connection.execute(_insert_returning(table), row).scalar_one())
+
+
+@lru_cache
+def _insert_returning(table: Table) -> Any:
+    return insert(table).returning(table.c.id)
+
+
+@lru_cache
+def update_named(table: Table, columns: tuple[str, ...]) -> Any:
+    """An UPDATE of the columns in the row whose ``name`` is the parameter ``name_of_row``; made once."""
+    values = {each: bindparam(each) for each in columns}
+    return update(table).where(table.c.name == bindparam("name_of_row")).values(values)
 
 
 def query_on(connection: Connection) -> Query:

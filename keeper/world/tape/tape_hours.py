@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
 
 from keeper.model import canonical
 from keeper.model.observation import Bar, History, Sample
 from keeper.world.history import HOUR_SECONDS, hour_at_or_after
+from keeper.world.history_bytes import written_out
 
 
 class TapeHours:
@@ -54,8 +54,8 @@ class TapeHours:
         if made is not None and made[0] == last:
             return made[1]
         first = bisect_left(self._full_hours, last - (hours - 1) * HOUR_SECONDS)
-        digest = hashlib.sha256(b"[" + b",".join(self._encoded[first:]) + b"]").hexdigest()
-        history = History(digest, HOUR_SECONDS, tuple(self._samples[first:]))
+        samples = tuple(self._samples[first:])
+        history = History(written_out(samples, self._encoded[first:])[1], HOUR_SECONDS, samples)
         self._made[hours] = last, history
         return history
 
