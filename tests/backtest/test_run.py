@@ -1,4 +1,4 @@
-"""A whole little backtest, worked out by hand: what was swapped, minted, earned and paid, unit by unit."""
+"""A whole little backtest on bars, worked out by hand: what was swapped, minted, earned and paid, unit by unit."""
 
 from __future__ import annotations
 

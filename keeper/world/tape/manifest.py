@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -98,11 +99,13 @@ def read_manifest(folder: Path) -> Manifest:
             raise ConfigError(f"is of format {document['format']!r}, not {FORMAT!r}: use a newer keeper",
                               path=str(path))  # fmt: skip
         span, step = document["span"], document["step_seconds"]
+        parts = tuple(Part(**part) for part in document["parts"])
+        _require_in_step(parts, int(document["rows"]), path)
         return Manifest(
             kind=document["kind"],
             pool=pool_of(document["pool"]),
             source_digest=document["source_digest"],
-            parts=tuple(Part(**part) for part in document["parts"]),
+            parts=parts,
             complete=document["complete"],
             digest=document["digest"],
             span=None if span is None else Span(**span),
@@ -118,6 +121,23 @@ def read_manifest(folder: Path) -> Manifest:
         raise ConfigError(f"cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"is damaged ({type(error).__name__}): fetch the tape again", path=str(path)) from None
+
+
+def _require_in_step(parts: tuple[Part, ...], rows: int, path: Path) -> None:
+    """ConfigError: a part was taken out, put in twice or moved, so that what each of them holds no longer follows."""
+    if sum(part.rows for part in parts) != rows:
+        raise ConfigError(
+            f"says {rows} rows, its parts have {sum(part.rows for part in parts)}: one was taken out or put in; fetch "
+            "the tape again, into another folder",
+            path=str(path),
+        )
+    for before, after in pairwise(parts):
+        if after.from_block < before.to_block or after.from_timestamp < before.to_timestamp:
+            raise ConfigError(
+                f"lists {after.file} after {before.file}, whose events are later: the parts were moved; fetch the tape "
+                "again, into another folder",
+                path=str(path),
+            )
 
 
 def pool_document(pool: TapePool) -> dict[str, Any]:
