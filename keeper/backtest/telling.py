@@ -57,6 +57,11 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
             "swaps of ours are filled through the liquidity at the price."
         )
     else:
+        if past.tape.opening is None:
+            yield (
+                "The tape holds no tick book of its beginning: what stood there was worked out from what its swaps "
+                "crossed, those that came later among them, and is not known beyond the furthest of them."
+            )
         yield "Fills are exact through the recorded liquidity, but nobody reacts to them: no sandwich, no arbitrage."
     unexplained = getattr(past.market, "unexplained", 0)
     if unexplained:

@@ -72,6 +72,7 @@ def test_it_earns_its_share_and_says_the_same_however_the_tape_is_kept(tmp_path:
         )
         assert owed == position.liquidity * growth >> 128 > 0
     assert result.ledger_difference == (0, 0, 0)
+    assert any("worked out from what its swaps crossed" in each for each in result.fill.caveats)
     assert not any("do not come out of the tick book" in each for each in result.fill.caveats)
     parts = run_backtest(settings_for(folder_of(events, file, tmp_path / "tape"), tmp_path))
     assert parts.run == result.run and parts.series == result.series
