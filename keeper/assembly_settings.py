@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keeper.config_strategies import PLUGIN_SECTIONS, plugin_settings
-from keeper.config_variants import with_values
+from keeper.config_variants import first_sentence, with_values
 from keeper.errors import ConfigError
 from keeper.policy.settings import StrategySettings
 
@@ -26,4 +26,4 @@ def varied(settings: StrategySettings, values: Mapping[str, Any]) -> StrategySet
     try:
         return completed(changed)
     except ValueError as error:  # pydantic's, of a plug-in's own settings
-        raise ConfigError(" ".join(str(error).split("\n")[1:3])) from None
+        raise ConfigError(first_sentence(error)) from None

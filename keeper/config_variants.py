@@ -32,7 +32,9 @@ def with_values(settings: StrategySettings, values: Mapping[str, Any]) -> Strate
         raise ConfigError(first_sentence(error)) from None
 
 
-def first_sentence(error: ValidationError) -> str:
+def first_sentence(error: ValueError) -> str:
     """The first of pydantic's complaints, with the key."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keeper.backtest.bootstrap import Scheme
 from keeper.backtest.compare import Comparison, Contender, compare
-from keeper.backtest.compare_page import write_comparison_page
+from keeper.backtest.compare_page import comparison_page
 from keeper.backtest.compare_table import comparison_mapping, csv_rows, table_lines
 from keeper.backtest.compare_words import bootstrap_words, caveats, sentences
 from keeper.backtest.evaluate import OBJECTIVES, Evaluator
@@ -26,7 +26,9 @@ from keeper.backtest.regime_study import RegimeStudy, run_regime_study
 from keeper.backtest.regime_study_tape import run_tape_study
 from keeper.backtest.regime_words import regime_lines, regime_mapping
 from keeper.backtest.result import BacktestResult, FillModel
+from keeper.backtest.result_page import backtest_page
 from keeper.backtest.run import run_backtest
+from keeper.backtest.search_page import search_page
 from keeper.backtest.search_space import Dimension, parse_dimension
 from keeper.backtest.settings import BacktestSettings
 from keeper.backtest.telling import held_reasons, last_word, metrics_of, warm_up_seconds
@@ -57,12 +59,14 @@ __all__ = [
     "Scheme",
     "TrialLog",
     "Workers",
+    "backtest_page",
     "bootstrap_words",
     "caveats",
     "check_lookahead",
     "chosen",
     "compare",
     "comparison_mapping",
+    "comparison_page",
     "csv_rows",
     "dask_cluster",
     "held_reasons",
@@ -81,9 +85,9 @@ __all__ = [
     "run_forecast_study",
     "run_regime_study",
     "run_tape_study",
+    "search_page",
     "sentences",
     "study_mapping",
     "table_lines",
     "warm_up_seconds",
-    "write_comparison_page",
 ]

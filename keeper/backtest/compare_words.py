@@ -66,7 +66,7 @@ def _never_in(comparison: Comparison) -> list[str]:
 
 
 def _aside(comparison: Comparison) -> list[str]:
-    rows = [row for row in comparison.rows if row.kind in ("run", "hedged") and _is_aside(row) and not row.idle_reason]
+    rows = [row for row in comparison.rows if row.kind == "run" and _is_aside(row) and not row.idle_reason]
     return [
         f"{row.label} was in range for {row.metrics.in_range_pct:.0f} % of the time only: its total is mostly that of "
         "the tokens it held meanwhile, and says nothing for or against its range."
@@ -97,8 +97,8 @@ def _alpha(comparison: Comparison) -> list[str]:
         return ["No method opened a position."]
     good = [row.label for row in tried if row.metrics.alpha_pct > 0]
     if not good:
-        sure = [row for row in tried if row.intervals is not None and row.intervals.alpha_apr_pct.upper < 0]
-        clear = f", clear of zero with the whole interval in {len(sure)} of {len(tried)}" if tried[0].intervals else ""
+        below = sum(row.intervals is not None and row.intervals.alpha_apr_pct.upper < 0 for row in tried)
+        clear = f", clear of zero with the whole interval in {below} of {len(tried)}" if tried[0].intervals else ""
         return [
             f"No range earned what arbitrage and its own costs took: hedged alpha was negative in every row{clear}."
         ]

@@ -25,6 +25,7 @@ from keeper.backtest.trials import TrialLog
 from keeper.backtest.workers import Workers
 from keeper.model import canonical
 from keeper.policy.settings import StrategySettings
+from keeper.world.tape.tape import Defect
 
 # A chance of the training's best being skill below which it is called luck.
 BELIEVED = 0.95
@@ -33,7 +34,7 @@ BELIEVED = 0.95
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The search, what it was worth on days it had not seen (``out_of_sample``: daily means in basis points, their
-    difference with its 90 % interval), in a sentence, and a map to look at."""
+    difference with its 90 % interval), in a sentence, and a map to look at; and what tape all that is of."""
 
     strategy: str
     pool_label: str
@@ -41,6 +42,8 @@ class Judged:
     out_of_sample: dict[str, Any]
     verdict: str
     map: WidthMap
+    tape_digest: str
+    defects: tuple[Defect, ...]
 
 
 def plan_search(
@@ -88,6 +91,8 @@ def judged_search(
             past.every_seconds,
             quote_is_token0=strategy.quote == "token0",
         ),
+        tape_digest=past.tape.digest,
+        defects=past.market.defects,
     )
 
 

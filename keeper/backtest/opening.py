@@ -21,7 +21,6 @@ from keeper.world.tape.opening import open_tape
 from keeper.world.tape.tape import BarTape, Tape, TapePool
 from keeper.world.v3.identity import PoolIdentity
 
-
 _PROTOCOL_UNKNOWN: Final = (
     "the tape does not tell what the protocol takes of the fees: it is taken to be nothing; where it took a quarter, a "
     "third too much is earned here (--protocol-fee says it)"
@@ -131,8 +130,8 @@ def _identity(tape: Tape, strategy: StrategySettings) -> PoolIdentity:
 def _require_coarser(tape: BarTape, every_seconds: int, path: Path) -> None:
     if every_seconds < tape.step_seconds:
         raise ConfigError(
-            f"its bars are {tape.step_seconds} s long, and the strategy looks every {every_seconds} s: between two bars "
-            f"there is nothing to see; give --every {tape.step_seconds} or more, or a tape of events",
+            f"its bars are {tape.step_seconds} s long, and the strategy looks every {every_seconds} s: between two "
+            f"bars there is nothing to see; give --every {tape.step_seconds} or more, or a tape of events",
             path=str(path),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 from keeper.errors import ConfigError
@@ -22,7 +23,7 @@ def prior_samples(path: Path, pool: PoolIdentity, quote_is_token0: bool, before_
         ConfigError: the file cannot be used, or ends long before.
     """
     rows = [(seconds, close) for _, seconds, close in price_rows(path)]
-    gaps = sorted(later[0] - earlier[0] for earlier, later in zip(rows, rows[1:], strict=False))
+    gaps = sorted(later[0] - earlier[0] for earlier, later in pairwise(rows))
     if not gaps:
         raise ConfigError("it has fewer than two rows", path=str(path))
     step = gaps[len(gaps) // 2]

@@ -123,7 +123,8 @@ def _tape_row(row: TapeRow) -> tuple[str, ...]:
     placebos = row.placebos_pct
     return (
         row.detector,
-        f"{row.trend_share_pct:.0f} %",
+        # A constant stance is the operator's view: no detector spoke.
+        f"{row.trend_share_pct:.0f} %" if not row.detector.startswith("always") else NOTHING,
         str(row.metrics.rebalances),
         f"{row.delta_total_pct:+.2f}",
         NOTHING if row.intervals is None else _span(row.intervals.total_apr_pct),

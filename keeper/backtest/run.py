@@ -78,7 +78,7 @@ def run_backtest(settings: BacktestSettings, progress: Progress = silent) -> Bac
 
 @contextmanager
 def _journal(path: Path | None) -> Iterator[tuple[SqlJournal, str]]:
-    """A journal to keep, or one that goes when its figures are read. Nothing waits for the disk: it can be made again."""
+    """A journal to keep, or one that goes when its figures are read. It can be made again: nothing waits for a disk."""
     with tempfile.TemporaryDirectory(prefix="keeper-backtest-") as folder:
         file = Path(folder) / "backtest.db" if path is None else _cleared(path)
         journal = open_journal(f"sqlite:///{file.absolute()}", MODE, durable=False)

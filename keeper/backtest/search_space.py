@@ -26,7 +26,9 @@ class Dimension:
     integer: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ConfigError(f"search {self.key}: both bounds must be finite numbers")
+        if self.low >= self.high:
             raise ConfigError(f"search {self.key}: the lower bound must be below the upper one")
         if self.log and self.low <= 0:
             raise ConfigError(f"search {self.key}: a logarithmic search needs a lower bound above zero")
@@ -82,8 +84,12 @@ def parse_dimension(text: str) -> Dimension:
 
 
 def check_space(settings: StrategySettings, space: Iterable[Dimension]) -> None:
-    """ConfigError unless every dimension is a setting of the strategy that may be anywhere within its bounds."""
+    """ConfigError unless every dimension is another setting of the strategy and may be anywhere within its bounds."""
+    seen: set[str] = set()
     for each in space:
+        if each.key in seen:
+            raise ConfigError(f"search {each.key} is given twice: give its bounds once")
+        seen.add(each.key)
         for end in (each.low, each.high):
             try:
                 varied(settings, {each.key: end})

@@ -48,9 +48,16 @@ def warm_up_seconds(decisions: Sequence[Decision]) -> tuple[int, int]:
 
 def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str]:
     yield (
-        "What others did is taken as it was: they would have traded otherwise had our liquidity been there, and our own "
-        "liquidity dilutes their fees here but changes no price."
+        "What others did is taken as it was: they would have traded otherwise had our liquidity been there, and our "
+        "own liquidity dilutes their fees here but changes no price."
     )
+    shares = own_shares(run)
+    if shares:
+        yield (
+            f"Our liquidity was {sum(shares) / len(shares):.2%} of what stood in range on average, "
+            f"{max(shares):.2%} at most: so far may the fees be understated, and so much would the pool have been "
+            "another."
+        )
     if past.tape.kind == "bars":
         yield (
             f"Bars of {past.tape.step_seconds} s hide the path within them: fees of narrow ranges are estimates, and "
@@ -78,15 +85,26 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
     seconds, held = warm_up_seconds(run.decisions)
     if held:
         yield (
-            f"The first {seconds / _DAY_SECONDS:.1f} days ({held} decisions) were held for want of history: nothing was "
-            "earned or lost by providing then."
+            f"The first {seconds / _DAY_SECONDS:.1f} days ({held} decisions) were held for want of history: nothing "
+            "was earned or lost by providing then."
         )
     if settings.every_seconds not in (None, past.strategy.schedule.every_seconds):
         yield (
-            f"It looked every {past.every_seconds} s instead of every {past.strategy.schedule.every_seconds} s, as asked."
+            f"It looked every {past.every_seconds} s instead of every {past.strategy.schedule.every_seconds} s, "
+            "as asked."
         )
     for note in past.notes:
         yield note[0].upper() + note[1:] + "."
+
+
+def own_shares(run: Run) -> tuple[float, ...]:
+    """Our part of the active liquidity, at each observation where any of ours was in range."""
+    found = []
+    for seen in run.observations:
+        ours = sum(each.liquidity for each in seen.positions if each.lower_tick <= seen.pool.tick < each.upper_tick)
+        if ours:
+            found.append(ours / seen.pool.liquidity)
+    return tuple(found)
 
 
 def metrics_of(result: BacktestResult) -> Metrics:
@@ -103,11 +121,12 @@ def last_word(result: BacktestResult) -> str:
     def money(raw: int) -> str:
         return f"{whole(abs(raw), token.decimals):,.2f} {symbol(token)}"
 
-    against = "earned more than" if end.against_hodl > 0 else "lost to" if end.against_hodl < 0 else "did just as"
+    against = "earned more than" if end.against_hodl > 0 else "lost to"
     alpha = "paid for" if end.hedged_alpha > 0 else "did not pay for"
     if not end.seconds_in_position:
         return f"In {end.days:.1f} days it never provided liquidity: nothing was earned, and nothing lost to arbitrage."
+    compared = f"it {against} holding by {money(end.against_hodl)}" if end.against_hodl else "it did as well as holding"
     return (
-        f"In {end.days:.1f} days it {against} holding by {money(end.against_hodl)}, and its fees {alpha} the loss to "
+        f"In {end.days:.1f} days {compared}, and its fees {alpha} the loss to "
         f"arbitrage and its own costs ({'+' if end.hedged_alpha > 0 else '−'}{money(end.hedged_alpha)} hedged)."
     )

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_LEAST, _MOST = Decimal("1e-30"), Decimal("1e30")
 ACCOUNTS: Final[dict[str, Account]] = {"wallet": "key", "atomic": "delegated", "safe": "safe"}
 
 
 class Moment(click.ParamType[int]):
-    """A day, a moment of ISO 8601 (UTC unless it says otherwise), or UNIX seconds. ``ends``: a day counts to its end."""
+    """A day, a moment of ISO 8601 (UTC unless it says otherwise), UNIX seconds. ``ends``: a day counts to its end."""
 
     name = "date"
 
@@ -45,7 +46,7 @@ class Moment(click.ParamType[int]):
 
 
 class Amount(click.ParamType[Decimal]):
-    """A number above zero, every digit kept."""
+    """A number above zero, every digit kept. Beyond the bounds lies no price, gas or capital of this world."""
 
     name = "number"
 
@@ -56,6 +57,8 @@ class Amount(click.ParamType[Decimal]):
             number = Decimal("NaN")
         if not number.is_finite() or number <= 0:
             self.fail(f"{value!r} is not a number above zero", param, ctx)
+        if not _LEAST <= number <= _MOST:
+            self.fail(f"{value!r} is not between {_LEAST:e} and {_MOST:e}", param, ctx)
         return number
 
 
@@ -81,7 +84,7 @@ _OPTIONS: Final = (
     click.option("--latency-blocks", type=click.IntRange(0, 10_000), default=0, show_default=True,
                  help="Blocks that a transaction waits beyond the next one."),
     click.option("--mode", type=click.Choice(list(ACCOUNTS)), default="wallet", show_default=True,
-                 help="Whose money it is: a key's, act by act; a key's, a plan in one transaction; a Safe's, likewise."),
+                 help="Whose money it is: a key's, act by act; a key's, a plan in one transaction; a Safe's."),
     click.option("--gas", type=click.Path(path_type=Path), help="A file of gas prices (docs/data.md)."),
     click.option("--gas-gwei", type=Amount(), help="One gas price for all the time."),
     click.option("--native-price", type=FileOrAmount(),
@@ -114,6 +117,8 @@ def backtest_settings(
         raise ConfigError("--protocol-fee is given once for both tokens, or twice: token0's and token1's")
     if asked["gas"] is not None and asked["gas_gwei"] is not None:
         raise ConfigError("--gas and --gas-gwei say the same thing twice: give one of them")
+    if asked["from_"] is not None and asked["to"] is not None and asked["from_"] >= asked["to"]:
+        raise ConfigError("--from lies after --to: there is nothing between them")
     return BacktestSettings(
         strategy=strategy.settings,
         data=asked["data"],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @backtest_options
 @config_option
 @click.option("--journal", type=click.Path(path_type=Path, dir_okay=False),
-              help="Keep its journal here, for `keeper explain` and `replay`; an earlier backtest's is replaced.")  # fmt: skip
+              help="Keep its journal here, for `keeper explain` and `replay`; an earlier one is replaced.")  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a page here.")
 @json_option
 def command(strategy: str, config: Path, journal: Path | None, report: Path | None, as_json: bool, **asked: Any) -> int:
@@ -30,7 +30,7 @@ def command(strategy: str, config: Path, journal: Path | None, report: Path | No
 
     STRATEGY is a YAML file, or the name of one in the strategies folder of keeper.yaml. Its acts are filled a block
     after they were decided, through the liquidity that stood there, and its own liquidity takes its share of the fees
-    that were paid. Nothing that it decides on lies in the future. Ends with profit and loss by cause, holding beside it.
+    that were paid. Nothing that it decides on lies in the future. Ends with profit and loss by cause, beside holding.
     """
     from keeper.backtest import run_backtest
 
@@ -68,9 +68,10 @@ def progress_bar() -> Iterator[Callable[[float, str], None]]:
 
 
 def _write_page(path: Path, result: BacktestResult) -> None:
-    from keeper.report import write_page
+    from keeper.backtest import backtest_page
+    from keeper.report import write_backtest_page
 
-    write_page(path, result.run)
+    write_backtest_page(path, backtest_page(result))
 
 
 def _for_machines(result: BacktestResult, report: Path | None) -> dict[str, Any]:

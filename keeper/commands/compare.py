@@ -180,9 +180,10 @@ def _write_sheet(path: Path, found: Comparison) -> None:
 
 
 def _write_page(path: Path, found: Comparison) -> None:
-    from keeper.backtest import write_comparison_page
+    from keeper.backtest import comparison_page
+    from keeper.report import write_backtest_page
 
-    write_comparison_page(path, found)
+    write_backtest_page(path, comparison_page(found))
 
 
 def _regimes(

@@ -18,7 +18,7 @@ from keeper.commands._progress import progress_bar
 from keeper.commands._strategy_files import strategy_file
 
 if TYPE_CHECKING:
-    from keeper.backtest import Dimension, Evaluator, Judged, Workers
+    from keeper.backtest import BacktestSettings, Dimension, Evaluator, Judged, Workers
 
 _DAY_SECONDS = 86_400
 
@@ -96,11 +96,13 @@ def command(strategy: str, config: Path, report: Path | None, as_json: bool, **a
         judged = judged_search(settings, search, workers, TrialLog(out / "trials.jsonl"), progress)
         if report is not None:
             progress(1.0, "writing the report")
-            _write_page(report, judged)
+            _write_page(report, judged, settings)
     if as_json:
         print_json(_for_machines(judged, out))
     else:
         show_search(judged, out)
+        if report is not None:
+            click.echo(f"Page           {report}")
     return 0
 
 
@@ -128,8 +130,11 @@ def _workers(evaluator: Evaluator, asked: dict[str, Any]) -> Iterator[Workers[An
             yield workers
 
 
-def _write_page(path: Path, judged: Judged) -> None:
-    raise NotImplementedError
+def _write_page(path: Path, judged: Judged, settings: BacktestSettings) -> None:
+    from keeper.backtest import search_page
+    from keeper.report import write_backtest_page
+
+    write_backtest_page(path, search_page(judged, settings))
 
 
 def _for_machines(judged: Judged, out: Path) -> dict[str, Any]:

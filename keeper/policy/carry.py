@@ -7,9 +7,11 @@ little of the next day's: N_used = k·[N̄ + B·(N − N̄) + φ_r]. Rewards are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
+
+import numpy as np
 
 from keeper.model.decision import Figure, Forecast, Objection
 from keeper.model.observation import History, Sample
@@ -97,22 +99,25 @@ def _daily_net(kept: ByIdentity[tuple[Sample, ...]]) -> tuple[float, ...]:
     if not samples:
         return ()
     last = samples[-1].timestamp
-    fees: dict[int, list[float]] = {}
-    for end, seconds, rate in intensities(samples):
-        day = fees.setdefault((last - end) // DAY_SECONDS, [0.0, 0.0])
-        day[0] += seconds
-        day[1] += rate * seconds
-    moves: dict[int, list[float]] = {}
-    for end, seconds, square in _SQUARES.values(samples):
-        day = moves.setdefault((last - end) // DAY_SECONDS, [0.0, 0.0])
-        day[0] += seconds
-        day[1] += square
+    fees = _by_day([(end, seconds, rate * seconds) for end, seconds, rate in intensities(samples)], last)
+    moves = _by_day(_SQUARES.values(samples), last)
     known = DAY_COVERED * DAY_SECONDS
     return tuple(
-        fees[day][1] / fees[day][0] - moves[day][1] / moves[day][0] * SECONDS_PER_YEAR / 4
-        for day in sorted(fees, reverse=True)
-        if day in moves and fees[day][0] >= known and moves[day][0] >= known
+        earned / fees_known - moved / moves_known * SECONDS_PER_YEAR / 4
+        for (fees_known, earned), (moves_known, moved) in reversed(list(zip(fees, moves, strict=False)))
+        if fees_known >= known and moves_known >= known
     )
+
+
+def _by_day(steps: Sequence[tuple[int, int, float]], last: int) -> list[tuple[float, float]]:
+    """For each day counted back from the last moment: seconds known, and the sum of the values, in the order of time.
+    A step is its end, its seconds and its value."""
+    if not steps:
+        return []
+    ends, seconds, values = zip(*steps, strict=True)
+    days = (last - np.array(ends, dtype=np.int64)) // DAY_SECONDS
+    sums = np.bincount(days, weights=seconds), np.bincount(days, weights=values)  # adds one after the other
+    return list(zip(sums[0].tolist(), sums[1].tolist(), strict=True))
 
 
 def persistence(days: list[float], mean: float) -> float:

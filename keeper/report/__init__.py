@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from keeper.report.accounts import ProfitAndLoss, profit_and_loss
-from keeper.report.display import symbol, whole
+from keeper.report.backtest_page import render_backtest_page, write_backtest_page
+from keeper.report.backtest_words import (
+    BacktestPage,
+    Cell,
+    HeatMap,
+    Lived,
+    MethodRow,
+    Methods,
+    Searched,
+    SearchWindow,
+    Tone,
+)
+from keeper.report.display import MINUS, symbol, whole
 from keeper.report.figures import (
     amount,
     base_token,
@@ -26,11 +38,21 @@ from keeper.report.summary import pnl_mapping, print_summary
 from keeper.report.words import Paragraph, answer, explain, headline, lines, step_in_words
 
 __all__ = [
+    "MINUS",
     "Act",
+    "BacktestPage",
+    "Cell",
+    "HeatMap",
+    "Lived",
+    "MethodRow",
+    "Methods",
     "Paragraph",
     "ProfitAndLoss",
     "Reconciliation",
     "Run",
+    "SearchWindow",
+    "Searched",
+    "Tone",
     "amount",
     "answer",
     "base_token",
@@ -51,12 +73,14 @@ __all__ = [
     "profit_and_loss",
     "quote_token",
     "reconcile",
+    "render_backtest_page",
     "render_forecast_page",
     "render_page",
     "step_in_words",
     "symbol",
     "when",
     "whole",
+    "write_backtest_page",
     "write_forecast_page",
     "write_page",
 ]

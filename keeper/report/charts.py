@@ -72,15 +72,27 @@ class Band:
     trigger_upper: float | None
 
 
-def plot(frame: Frame, times: Sequence[int], curves: Sequence[Curve], bands: Sequence[Band], title: str) -> str:
-    """Grid, bands, curves, value labels and a cursor that the page's script moves."""
+def plot(
+    frame: Frame,
+    times: Sequence[int],
+    curves: Sequence[Curve],
+    bands: Sequence[Band],
+    title: str,
+    *,
+    marks: Sequence[tuple[int, float]] = (),
+    zoomable: bool = False,
+) -> str:
+    """Grid, bands, curves, dots at ``marks`` (moment, value), value labels and a cursor that the page's script moves.
+    ``zoomable``: the plot tells the script its bounds."""
     inner = [_band(frame, band) for band in bands]
     inner += [path(frame, times, curve) for curve in curves]
+    inner += [_mark(frame, *mark) for mark in marks]
+    bounds = f' data-frame="{frame.start} {frame.end} {frame.low!r} {frame.high!r}"' if zoomable else ""
     ticks = frame.ticks()
     grid = "".join(_grid_line(frame, tick, bool(curves) and tick == 0 and frame.low < 0) for tick in ticks)
     labels = "".join(_value_label(frame, tick, ticks) for tick in ticks)
     return (
-        f'<svg class="plot" role="img" aria-label="{escape(title)}">{grid}'
+        f'<svg class="plot" role="img" aria-label="{escape(title)}"{bounds}>{grid}'
         f'<svg class="curves" width="100%" height="100%" viewBox="0 0 {UNITS} {UNITS}" preserveAspectRatio="none">'
         f'{"".join(inner)}</svg>{labels}<line class="cursor" x1="0" x2="0" y1="0" y2="100%"/></svg>'
     )
@@ -88,9 +100,14 @@ def plot(frame: Frame, times: Sequence[int], curves: Sequence[Curve], bands: Seq
 
 def path(frame: Frame, times: Sequence[int], curve: Curve) -> str:
     points = " ".join(
-        f"{frame.x(time):.1f},{frame.y(value):.1f}" for time, value in zip(times, curve.values, strict=True)
+        f"{frame.x(time):.2f},{frame.y(value):.2f}" for time, value in zip(times, curve.values, strict=True)
     )
     return f'<polyline class="curve {curve.name}" points="{points}"/>'
+
+
+def _mark(frame: Frame, moment: int, value: float) -> str:
+    """A line of no length with round ends: a dot that stays round however the curves are stretched."""
+    return f'<path class="mark" d="M{frame.x(moment):.2f} {frame.y(value):.2f}h0"/>'
 
 
 def strip(frame: Frame, times: Sequence[int], states: Sequence[str], title: str) -> str:
@@ -160,7 +177,7 @@ def _band(frame: Frame, band: Band) -> str:
         return ""
     top, bottom = frame.y(min(band.upper, frame.high)), frame.y(max(band.lower, frame.low))
     parts = [
-        f'<rect class="band" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"/>'
+        f'<rect class="band" x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" height="{bottom - top:.2f}"/>'
     ]
     for edge in (band.lower, band.upper):
         parts.append(_level(frame, left, right, edge, "edge"))
@@ -174,4 +191,4 @@ def _level(frame: Frame, left: float, right: float, value: float, kind: str) -> 
     if not frame.low <= value <= frame.high:
         return ""
     height = frame.y(value)
-    return f'<line class="{kind}" x1="{left:.1f}" x2="{right:.1f}" y1="{height:.1f}" y2="{height:.1f}"/>'
+    return f'<line class="{kind}" x1="{left:.2f}" x2="{right:.2f}" y1="{height:.2f}" y2="{height:.2f}"/>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from string import Template
@@ -68,8 +68,8 @@ def render_page(run: Run, explain: Explain = lines) -> str:
     base = display.symbol(end.pool.token1 if end.quote_is_token0 else end.pool.token0)
     said = verdict_text(outcome, money)
     done = f"{display.count(len(run.decisions), 'decision')}, {display.count(len(run.acts), 'transaction')}"
-    style, script = _asset("page.css"), _asset("page.js")
-    return Template(_asset("page.html")).substitute(
+    style, script = asset("page.css"), asset("page.js")
+    return Template(asset("page.html")).substitute(
         title=escape(f"{run.strategy}: Range Keeper report"),
         strategy=escape(run.strategy),
         facts=_facts(run.observations[0], end),
@@ -86,11 +86,11 @@ def render_page(run: Run, explain: Explain = lines) -> str:
         decision_count=done,
         feed=feed(run, explain),
         reading=_reading(),
-        series=_json(chart_series(line, money)),
+        series=script_json(chart_series(line, money)),
         style=style,
-        style_hash=_hash(style),
+        style_hash=csp_hash(style),
         script=script,
-        script_hash=_hash(script),
+        script_hash=csp_hash(script),
     )
 
 
@@ -112,15 +112,16 @@ def _reading() -> str:
     return f"<dl>{terms}</dl>"
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A plain file beside the code, in a checkout as in a wheel."""
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def csp_hash(text: str) -> str:
     """As a content security policy names an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _json(value: dict[str, Sequence[object] | dict[str, object]]) -> str:
+def script_json(value: Mapping[str, object]) -> str:
     """JSON that cannot end its script element, whatever it holds."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

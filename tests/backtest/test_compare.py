@@ -16,10 +16,11 @@ from keeper.backtest.compare_page import comparison_page
 from keeper.backtest.compare_table import comparison_mapping, csv_rows, table_lines
 from keeper.backtest.compare_words import bootstrap_words, caveats, sentences
 from keeper.backtest.methods import Method, chosen
+from keeper.backtest.metrics import DEFINITIONS
 from keeper.backtest.result import BacktestResult, FillModel
 from keeper.errors import ConfigError
 from keeper.model.observation import Position
-from keeper.report import ProfitAndLoss
+from keeper.report import ProfitAndLoss, render_backtest_page
 from keeper.world.tape.tape import Defect
 from tests.backtest.comparing import account, seen
 from tests.report.small import run_of
@@ -175,8 +176,13 @@ def test_every_form_holds_the_same_figures() -> None:
     assert float(first["total_apr_pct"]) == found.rows[0].metrics.total_apr_pct
     assert float(first["intervals.alpha_apr_pct.lower"]) == found.rows[0].intervals.alpha_apr_pct.lower  # type: ignore[union-attr]
     page = comparison_page(found)
-    assert "Fills are &lt;guesses&gt;." in page and "://" not in page and "<script" not in page
-    assert all(sentence.split("(")[0].strip() in page for sentence in sentences(found))
+    assert "Fills are <guesses>." in page.caveats and "An hour is missing." in page.defects
+    assert (page.headline, *page.sentences) == sentences(found) and page.terms == DEFINITIONS
+    assert page.methods is not None and len(page.methods.rows) == len(found.rows)
+    row = dict(zip(page.methods.heads, page.methods.rows[0].cells, strict=True))
+    assert row["alpha APR %"].value == found.rows[0].metrics.alpha_apr_pct and row["alpha APR %"].tone == "loss"
+    assert page.methods.rows[0].growth_pct[-1] == pytest.approx(100 * math.expm1(-0.001 * 40), abs=0.2)
+    assert "Fills are &lt;guesses&gt;." in render_backtest_page(page)
 
 
 def test_a_hedged_row_has_lost_its_direction() -> None:

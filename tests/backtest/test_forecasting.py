@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from keeper.backtest.price_days import price_days
 from keeper.backtest.walk_forward import TRAINING_DAYS, Walk, walk_forward
 from keeper.errors import ConfigError
 from tests.backtest.made import table, written
+from tests.shared_data import shared_file
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +123,7 @@ TABLE = {
 
 @pytest.mark.soak
 def test_the_table_on_real_prices() -> None:
-    folder = os.environ.get("KEEPER_DATA")
-    if not folder:
-        pytest.skip("KEEPER_DATA does not name a folder with prices/ETHUSDT_perp_30m_2023_2026.parquet: NOT CHECKED")
-    file = Path(folder) / "prices" / "ETHUSDT_perp_30m_2023_2026.parquet"
+    file = shared_file("prices/ETHUSDT_perp_30m_2023_2026.parquet")
     study = run_forecast_study(read_price_bars(file), (1, 7))
     assert study.days == 1_178 and study.horizons[0].days == 812
     for place, scores in enumerate(study.horizons):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from keeper.model.decision import Forecast, Regime
 from keeper.model.memory import RegimeMemory
 from keeper.model.observation import History
 from keeper.policy.strategy import Detector
+from tests.shared_data import shared_file
 
 HOUR = 3_600
 Floats = NDArray[np.float64]
@@ -197,11 +196,8 @@ def test_real_detectors_can_be_asked() -> None:
 @pytest.mark.soak
 def test_no_detector_helped_on_ether() -> None:
     """ETH 2023-26. The figures are those of docs/backtesting.md."""
-    folder = Path(os.environ.get("KEEPER_DATA", "../shared/data"))
-    file = folder / "prices" / "ETHUSDT_perp_1h_2023_2026.parquet"
-    if not file.is_file() and os.environ.get("CI") != "true":
-        pytest.skip(f"KEEPER_DATA does not name a folder with {file.name}: NOT CHECKED")
+    file = shared_file("prices/ETHUSDT_perp_1h_2023_2026.parquet")
     found = run_regime_study(hourly_prices(file), only=["trend"])
     row = found.rows[0]
-    assert not any(each.helps for each in found.rows)
+    assert not row.helps
     assert row.delta_pct == pytest.approx(2.5, abs=0.1) and row.delta_alpha_pct == pytest.approx(-4.5, abs=0.1)

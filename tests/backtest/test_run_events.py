@@ -16,7 +16,7 @@ from keeper.world.tape.events import EventBatch, EventKind, TapeEvent
 from keeper.world.tape.opening import open_tape
 from keeper.world.tape.tape import TapePool
 from keeper.world.tape.writing import TapeWriter
-from tests.backtest.test_run import BEGIN, CAPITAL, POOL, START, TICK, WARM_MINUTES, asked
+from tests.backtest.test_run_story import BEGIN, CAPITAL, POOL, START, TICK, WARM_MINUTES, asked
 from tests.world.tape.made import own_file
 
 LIQUIDITY, SWAPS, APART_SECONDS = 10**18, 330, 360

@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from tests.cli.shell import Keeper
-from tests.world.tape.real_files import real_file
+from tests.shared_data import shared_file
 
 DAY = "events/polygon_usdc_weth_005_20220105.parquet"
 TRUTH = "events/groundtruth_fees_polygon_usdc_weth_005_20220105.parquet"
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 def rows(name: str) -> list[Row]:
-    found: list[Row] = pyarrow.parquet.read_table(real_file(name)).to_pylist()
+    found: list[Row] = pyarrow.parquet.read_table(shared_file(name)).to_pylist()
     return found
 
 
@@ -61,7 +61,7 @@ def test_every_position_of_the_day_gets_what_it_really_collected(
         fees = [0, 0]
         for since, until, liquidity in pieces(events, collected):
             answer = keeper(
-                "fees", "--data", str(real_file(DAY)), "--lower-tick", str(collected["tick_lower"]),
+                "fees", "--data", str(shared_file(DAY)), "--lower-tick", str(collected["tick_lower"]),
                 "--upper-tick", str(collected["tick_upper"]), "--liquidity", str(liquidity),
                 "--from-block", since, "--to-block", until, "--json",
             )  # fmt: skip
@@ -79,7 +79,7 @@ def test_every_position_of_the_day_gets_what_it_really_collected(
 
 
 def test_words_for_people(keeper: Keeper) -> None:
-    answer = keeper("fees", "--data", str(real_file(DAY)), *ASKED[:2], "--upper-tick", "194940", *ASKED[4:])
+    answer = keeper("fees", "--data", str(shared_file(DAY)), *ASKED[:2], "--upper-tick", "194940", *ASKED[4:])
     assert answer.code == 0 and answer.err == ""
     assert "Fees of token0  350258300 of token0 (350258300 raw units), at most 350258327 of token0" in answer.out
     assert "Swaps           2,491 walked in the range, amounts within 0 of the record" in answer.out
@@ -88,7 +88,7 @@ def test_words_for_people(keeper: Keeper) -> None:
 
 
 def test_blocks_without_a_log_are_whole_and_liquidity_that_was_not_there_is_told(keeper: Keeper) -> None:
-    asked = ("fees", "--data", str(real_file(DAY)), *ASKED[:4], "--json", "--liquidity")
+    asked = ("fees", "--data", str(shared_file(DAY)), *ASKED[:4], "--json", "--liquidity")
 
     def earned(begin: str, end: str, liquidity: int = 10**16) -> dict[str, Any]:
         found: dict[str, Any] = keeper(*asked, str(liquidity), "--from-block", begin, "--to-block", end).json
@@ -126,12 +126,12 @@ def test_blocks_without_a_log_are_whole_and_liquidity_that_was_not_there_is_told
     ],
 )
 def test_mistakes_are_told_in_one_sentence(keeper: Keeper, arguments: tuple[str, ...], said: str) -> None:
-    answer = keeper("fees", "--data", str(real_file(DAY)), *ASKED, *arguments)
+    answer = keeper("fees", "--data", str(shared_file(DAY)), *ASKED, *arguments)
     assert answer.code == 2 and answer.out == ""
     assert said in answer.err and answer.err.count("\n") == 1
 
 
 def test_bars_cannot_tell_what_a_range_earned(keeper: Keeper) -> None:
-    bars = real_file("bars/polygon_usdc_weth_005_minute_202207_202208.parquet")
+    bars = shared_file("bars/polygon_usdc_weth_005_minute_202207_202208.parquet")
     answer = keeper("fees", "--data", str(bars), *ASKED)
     assert answer.code == 2 and "it holds bars" in answer.err and "keeper download" in answer.err

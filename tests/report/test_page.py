@@ -100,7 +100,7 @@ def test_a_token_cannot_write_into_the_page(symbols: tuple[str, str]) -> None:
 
 
 def test_data_cannot_end_its_script_element() -> None:
-    assert "<" not in page._json({"values": ["</script><script>", "<!--"]})
+    assert "<" not in page.script_json({"values": ["</script><script>", "<!--"]})
 
 
 def test_a_strategy_or_a_reason_cannot_write_into_the_page() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from bisect import bisect_right
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -53,6 +53,8 @@ def newest_bars(past: Past, bar_seconds: int, most: int) -> tuple[Bars, int] | N
     A bar is whole when every step of the grid in it tells of its swaps.
     """
     steps = bar_seconds // past.sample_seconds
+    if steps == 1:
+        return _newest_steps(past, most)
     groups: list[list[tuple[Sample, Sample]]] = []
     number: int | None = None
     for place in range(len(past.samples) - 1, 0, -1):
@@ -78,6 +80,27 @@ def newest_bars(past: Past, bar_seconds: int, most: int) -> tuple[Bars, int] | N
     rows = np.array([_ROWS.of(group) for group in whole])
     bars = Bars(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3])
     return bars, past.grid(whole[-1][-1][1].timestamp)
+
+
+def _newest_steps(past: Past, most: int) -> tuple[Bars, int] | None:
+    """``newest_bars`` where each step of the grid is a bar."""
+    samples, step, rows = past.samples, past.sample_seconds, list[tuple[float, float, float, float]]()
+    end = 0
+    for place in range(len(samples) - 1, 0, -1):
+        before, sample = samples[place - 1], samples[place]
+        here = -(-sample.timestamp // step)
+        if sample.bar is None or here + (-before.timestamp // step) != 1:
+            if rows:
+                break
+            continue
+        end = end or here * step
+        rows.append(_ROWS.of([(before, sample)]))
+        if len(rows) == most:
+            break
+    if not rows:
+        return None
+    columns = np.array(rows[::-1])
+    return Bars(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3]), end
 
 
 def _row(group: list[tuple[Sample, Sample]]) -> tuple[float, float, float, float]:

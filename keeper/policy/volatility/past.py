@@ -80,13 +80,8 @@ def _past(held: ByIdentity[tuple[Sample, ...]], sample_seconds: int, now_timesta
     if amiss is not None:
         return amiss
     steps = _STEPS.values(known)
-    return Past(
-        samples=known,
-        sample_seconds=sample_seconds,
-        ends=tuple(end for end, _, _ in steps),
-        seconds=tuple(seconds for _, seconds, _ in steps),
-        returns=tuple(step for _, _, step in steps),
-    )
+    ends, seconds, returns = zip(*steps, strict=True) if steps else ((), (), ())
+    return Past(samples=known, sample_seconds=sample_seconds, ends=ends, seconds=seconds, returns=returns)
 
 
 def _fault(known: tuple[Sample, ...]) -> str | None:

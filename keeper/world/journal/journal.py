@@ -41,8 +41,8 @@ class SqlJournal:
 
     ``transactions`` records what is signed and sent, ``proposals`` what the owners of a Safe are asked for, ``signing``
     is what the signing policy goes by, ``pins`` the code of contracts, ``safe_pins`` what Safes were, ``samples`` keeps
-    price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it against the chain, ``paper`` what a paper
-    wallet paid.
+    price samples, ``tape`` a pool's events, ``reconciliations`` what came of holding it against the chain, ``paper``
+    what a paper wallet paid.
     """
 
     def __init__(self, engine: Engine, location: Location, mode: str) -> None:

@@ -16,7 +16,16 @@ from keeper.world.tape.download_logs import Chunk
 from keeper.world.tape.download_proof import Proof, active_liquidity
 from keeper.world.tape.events import EventBatch, TapeEvent
 from keeper.world.tape.importers import OWN_EVENTS
-from keeper.world.tape.manifest import opening_document, opening_of, pool_document, pool_of
+from keeper.world.tape.manifest import (
+    NOT_A_DOCUMENT,
+    opening_document,
+    opening_of,
+    pool_document,
+    pool_of,
+    span_of,
+    wrong,
+)
+from keeper.world.tape.manifest_fields import json_of
 from keeper.world.tape.opening import UNFINISHED, EventFile, FiledEvents, examined
 from keeper.world.tape.reading import event_batches
 from keeper.world.tape.tape import Defect, Opening, Span, TapePool
@@ -68,16 +77,16 @@ class PieceStore:
         if not path.exists():
             return None
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json_of(path)
             states = {name: None if document[name] is None else opening_of(document[name])
                       for name in ("opening", "closing")}  # fmt: skip
             return Plan(
-                pool_of(document["pool"]), Span(**document["span"]), document["last_hash"], states["opening"],
+                pool_of(document["pool"]), span_of(document["span"]), document["last_hash"], states["opening"],
                 document["opening_missing"], states["closing"],
             )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, *NOT_A_DOCUMENT) as error:
             raise ConfigError(
-                f"is damaged ({type(error).__name__}): delete the folder {_FOLDER} and download again", path=str(path)
+                f"is damaged ({wrong(error)}): delete the folder {_FOLDER} and download again", path=str(path)
             ) from None
 
     def begin(self, plan: Plan) -> None:

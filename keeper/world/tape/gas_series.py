@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -43,7 +44,8 @@ class GasPrice:
 class GasSeries(Protocol):
     """``words`` say where the figures come from."""
 
-    words: str
+    @property
+    def words(self) -> str: ...
 
     def at(self, timestamp: int) -> GasPrice:
         """As it was known at that moment (UNIX seconds)."""
@@ -157,7 +159,7 @@ def _read(path: Path, wanted: Sequence[str], what: str) -> tuple[list[int], list
 def _steps(times: Sequence[int], values: tuple[Any, ...], path: Path) -> Steps:
     if len(times) < 2:
         raise ConfigError("it has fewer than two rows; give one figure for all the time instead", path=str(path))
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     if min(gaps) <= 0:
         raise ConfigError(f"row {gaps.index(min(gaps)) + 2} is not later than the row before", path=str(path))
     return Steps(tuple(times), values, sorted(gaps)[len(gaps) // 2], path)

@@ -12,11 +12,16 @@ from typing import Any, Final, Literal
 from keeper.errors import ConfigError
 from keeper.model.observation import TickState
 from keeper.model.price import Token
+from keeper.redaction import printable
+from keeper.world.tape import manifest_fields as fields
 from keeper.world.tape.tape import Defect, Opening, Span, TapePool
 
 NAME: Final = "tape.json"
 FORMAT: Final = "range-keeper tape 1"
+# What reading JSON that somebody else wrote may end in.
+NOT_A_DOCUMENT: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _PIECE_BYTES: Final = 1 << 20
+_LONGEST_REASON: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,53 +96,69 @@ def to_json(manifest: Manifest) -> bytes:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """ConfigError: there is none, or it is not one."""
+    """ConfigError: there is none, or a field of it cannot be."""
     path = folder / NAME
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = fields.json_of(path)
         if document["format"] != FORMAT:
-            raise ConfigError(f"is of format {document['format']!r}, not {FORMAT!r}: use a newer keeper",
+            raise ConfigError(f"is of format {str(document['format'])[:40]!r}, not {FORMAT!r}: use a newer keeper",
                               path=str(path))  # fmt: skip
-        span, step = document["span"], document["step_seconds"]
-        parts = tuple(Part(**part) for part in document["parts"])
-        _require_in_step(parts, int(document["rows"]), path)
-        return Manifest(
-            kind=document["kind"],
-            pool=pool_of(document["pool"]),
-            source_digest=document["source_digest"],
-            parts=parts,
-            complete=document["complete"],
-            digest=document["digest"],
-            span=None if span is None else Span(**span),
-            defects=tuple(_defect(each) for each in document["defects"]),
-            step_seconds=step,
-            opening=None if document["opening"] is None else opening_of(document["opening"]),
-            opening_missing=document["opening_missing"],
-            closing=None if document["closing"] is None else opening_of(document["closing"]),
-        )
+        return _manifest_of(document)
     except FileNotFoundError:
         raise ConfigError(f"holds no tape: there is no {NAME} in it", path=str(folder)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {(error.strerror or str(error)).lower()}", path=str(path)) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"is damaged ({type(error).__name__}): fetch the tape again", path=str(path)) from None
+    except NOT_A_DOCUMENT as error:
+        raise ConfigError(f"is damaged ({wrong(error)}): fetch the tape again", path=str(path)) from None
 
 
-def _require_in_step(parts: tuple[Part, ...], rows: int, path: Path) -> None:
-    """ConfigError: a part was taken out, put in twice or moved, so that what each of them holds no longer follows."""
-    if sum(part.rows for part in parts) != rows:
-        raise ConfigError(
-            f"says {rows} rows, its parts have {sum(part.rows for part in parts)}: one was taken out or put in; fetch "
-            "the tape again, into another folder",
-            path=str(path),
-        )
-    for before, after in pairwise(parts):
-        if after.from_block < before.to_block or after.from_timestamp < before.to_timestamp:
-            raise ConfigError(
-                f"lists {after.file} after {before.file}, whose events are later: the parts were moved; fetch the tape "
-                "again, into another folder",
-                path=str(path),
-            )
+def wrong(error: Exception) -> str:
+    """What is wrong with a document, in few words."""
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]}"
+    if type(error) is ValueError and len(str(error)) <= _LONGEST_REASON:
+        return printable(str(error))
+    return type(error).__name__
+
+
+def _manifest_of(document: dict[str, Any]) -> Manifest:
+    if document["kind"] not in ("events", "bars"):
+        raise ValueError(f"kind {str(document['kind'])[:40]!r}")
+    if not isinstance(document["complete"], bool):
+        raise ValueError("complete is neither true nor false")
+    span, step, missing = document["span"], document["step_seconds"], document["opening_missing"]
+    found = Manifest(
+        kind=document["kind"],
+        pool=pool_of(document["pool"]),
+        source_digest=fields.text("source_digest", document["source_digest"]),
+        parts=tuple(_part(part) for part in document["parts"]),
+        complete=document["complete"],
+        digest=fields.text("digest", document["digest"]),
+        span=None if span is None else span_of(span),
+        defects=tuple(_defect(each) for each in document["defects"]),
+        step_seconds=None if step is None else fields.number("step_seconds", step),
+        opening=None if document["opening"] is None else opening_of(document["opening"]),
+        opening_missing=None if missing is None else printable(fields.text("opening_missing", missing)),
+        closing=None if document["closing"] is None else opening_of(document["closing"]),
+    )
+    _require_consistent(found, document["rows"])
+    return found
+
+
+def _require_consistent(found: Manifest, rows: Any) -> None:
+    if fields.within("rows", rows, 0, fields.WORD) != found.rows:
+        raise ValueError(f"rows {rows}, but its parts hold {found.rows}")
+    if found.complete and (found.span is None or not fields.digest("digest", found.digest)):
+        raise ValueError("complete without a span")
+    if found.kind == "bars" and len(found.parts) != 1:
+        raise ValueError(f"bars in {len(found.parts)} parts")
+    for before, part in pairwise(found.parts):
+        if part.from_block < before.to_block or part.from_timestamp < before.to_timestamp:
+            raise ValueError(f"{part.file} is out of order")
+    if found.span is not None and found.parts:
+        within = found.span.from_timestamp <= found.parts[0].from_timestamp
+        if not within or found.parts[-1].to_timestamp > found.span.to_timestamp:
+            raise ValueError("parts lie outside of the span")
 
 
 def pool_document(pool: TapePool) -> dict[str, Any]:
@@ -153,9 +174,31 @@ def pool_document(pool: TapePool) -> dict[str, Any]:
 
 
 def pool_of(document: dict[str, Any]) -> TapePool:
-    """The pool that :func:`pool_document` made."""
-    tokens = {name: None if document[name] is None else Token(**document[name]) for name in ("token0", "token1")}
-    return TapePool(**{**document, **tokens})
+    """The pool that :func:`pool_document` made. ValueError: it can be none."""
+    plain = {
+        name: None if document[name] is None else fields.number(name, document[name])
+        for name in ("chain_id", "fee_pips", "tick_spacing")
+    }
+    given = document["address"]
+    return TapePool(
+        **plain,
+        address=None if given is None else fields.address("address", given),
+        token0=_token(document["token0"]),
+        token1=_token(document["token1"]),
+    )
+
+
+def span_of(document: dict[str, Any]) -> Span:
+    """ValueError: it ends before it begins, or is none."""
+    return Span(**fields.ordered(document, "span"))
+
+
+def _token(document: dict[str, Any] | None) -> Token | None:
+    # Whoever made the token chose its symbol, and it is shown on terminals.
+    if document is None:
+        return None
+    symbol = printable(fields.text("symbol", document["symbol"]))
+    return Token(fields.address("token", document["address"]), symbol, fields.number("decimals", document["decimals"]))
 
 
 def opening_document(opening: Opening) -> dict[str, Any]:
@@ -171,15 +214,26 @@ def opening_document(opening: Opening) -> dict[str, Any]:
 
 
 def opening_of(document: dict[str, Any]) -> Opening:
-    """The opening that :func:`opening_document` made."""
-    ticks = tuple(TickState(*(int(value) for value in row)) for row in document["ticks"])
-    numbers = {name: int(value) for name, value in document.items() if name != "ticks"}
-    return Opening(**numbers, ticks=ticks)
+    """The opening that :func:`opening_document` made. ValueError: no pool can be so."""
+    ticks: list[TickState] = []
+    for row in document["ticks"]:
+        ticks.append(TickState(*fields.tick_row(row, ticks[-1].tick if ticks else -fields.WORD)))
+    numbers = {name: fields.number(name, value) for name, value in document.items() if name != "ticks"}
+    return Opening(**numbers, ticks=tuple(ticks))
+
+
+def _part(document: dict[str, Any]) -> Part:
+    rows = fields.within("parts: rows", document["rows"], 1, fields.WORD)
+    sha256 = fields.digest("parts: sha256", document["sha256"])
+    return Part(fields.part_name(document["file"]), rows, **fields.ordered(document, "a part"), sha256=sha256)
 
 
 def _defect(document: dict[str, Any]) -> Defect:
     rows = document["rows"]
-    return Defect(document["code"], document["sentence"], None if rows is None else (rows[0], rows[1]))
+    between = None if rows is None else (fields.within("defects", rows[0], 0, fields.WORD),
+                                         fields.within("defects", rows[1], 0, fields.WORD))  # fmt: skip
+    code, sentence = fields.text("defects", document["code"]), fields.text("defects", document["sentence"])
+    return Defect(printable(code), printable(sentence), between)
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -18,7 +18,7 @@ from keeper.world.tape.checks_pool import joined, no_events, require_decimals, r
 from keeper.world.tape.events import EventBatch, EventKind, unsigned
 from keeper.world.tape.importers import OWN_BARS, OWN_EVENTS, EventLayout, layout_of
 from keeper.world.tape.importers_bars import read_bars
-from keeper.world.tape.reading import MOST_ROWS_AT_ONCE, columns_of, event_batches
+from keeper.world.tape.reading import MOST_ROWS_AT_ONCE, columns_of, event_batches, unreadable
 from keeper.world.tape.tape import BarTape, Defect, EventTape, Opening, Span, TapePool
 
 UNFINISHED: Final = "unfinished"
@@ -161,7 +161,7 @@ def _open_folder(folder: Path, given: TapePool | None) -> EventTape | BarTape:
     if not manifest.parts:
         raise ConfigError("has no rows yet: run the command that writes it again", path=str(folder))
     for part in manifest.parts:
-        _require_whole(folder, part)
+        _require_whole(folder, part, OWN_BARS.columns if manifest.kind == "bars" else OWN_EVENTS.columns)
     if manifest.kind == "bars":
         return _bar_folder(folder, manifest, pool)
     files = tuple(
@@ -184,16 +184,25 @@ def _bar_folder(folder: Path, manifest: manifests.Manifest, pool: TapePool) -> F
     return FiledBars(folder, pool, bars.span, defects, bars.digest, bars.step_seconds, bars.columns)
 
 
-def _require_whole(folder: Path, part: manifests.Part) -> None:
+def _require_whole(folder: Path, part: manifests.Part, columns: Sequence[str]) -> None:
     path = folder / part.file
     if not path.exists():
         raise ConfigError("is missing: fetch the tape again, into another folder", path=str(path))
-    if manifests.file_digest(path) != part.sha256:
+    try:
+        same = manifests.file_digest(path) == part.sha256
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if not same:
         raise ConfigError(
             f"is not what {manifests.NAME} says (SHA-256): it was cut short or changed; fetch the tape again, into "
             "another folder",
             path=str(path),
         )
+    there = columns_of(path)
+    missing = [name for name in columns if name not in there]
+    if missing:
+        raise ConfigError(f"has no column {missing[0]}: {manifests.NAME} says that it had; fetch the tape again",
+                          path=str(path))  # fmt: skip
 
 
 def _require_bar_decimals(pool: TapePool, columns: BarColumns, path: Path) -> None:

@@ -1,8 +1,8 @@
 """One transaction tried on copies, step by step, as the contracts would do it: all of it happens, or nothing.
 
-Mirrors v3-periphery: ``SwapRouter.exactInputSingle``, and mint, increaseLiquidity, decreaseLiquidity, collect and burn of
-``NonfungiblePositionManager``; the reasons of reverts are the contracts' own. What came of it is a list of deeds to be
-done to the market, and lines for the ledger.
+Mirrors v3-periphery: ``SwapRouter.exactInputSingle``, and mint, increaseLiquidity, decreaseLiquidity, collect and burn
+of ``NonfungiblePositionManager``; the reasons of reverts are the contracts' own. What came of it is a list of deeds to
+be done to the market, and lines for the ledger.
 """
 
 from __future__ import annotations

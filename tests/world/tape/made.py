@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pytest
 from pyarrow import parquet
 
 from keeper.model.swap_step import compute_swap_step
@@ -111,17 +109,6 @@ def as_tick_file(events: Sequence[TapeEvent]) -> dict[str, list[Any]]:
 
 def _pointed(values: list[Any]) -> list[Any]:
     return [None if value is None else f"{value}.0" for value in values]
-
-
-def shared_file(name: str) -> Path:
-    """A file of the shared data; it must be there in CI, elsewhere the test says that it did not run."""
-    folder = Path(os.environ.get("KEEPER_DATA", Path(__file__).resolve().parents[4] / "shared/data"))
-    path = folder / name
-    if not path.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{path} is missing: KEEPER_DATA must lead to the shared data")
-        pytest.skip(f"KEEPER_DATA does not lead to {name}: NOT CHECKED")
-    return path
 
 
 def events_in(tape: Any) -> list[TapeEvent]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pytest
 
 from keeper.model.observation import PoolState
 from keeper.model.price import Token
@@ -18,6 +16,7 @@ from keeper.world.tape.events import EventBatch, EventKind, TapeEvent, limbs
 from keeper.world.tape.opening import open_tape
 from keeper.world.tape.tape import BarTape, Defect, EventTape, Opening, Span, TapePool
 from keeper.world.v3.identity import PoolIdentity
+from tests.shared_data import shared_file
 
 POOL = PoolIdentity("0x" + "11" * 20, Token("0x" + "22" * 20, "USDC", 6), Token("0x" + "33" * 20, "WETH", 18), 500, 10)
 START = 1_700_000_000 // 3_600 * 3_600
@@ -95,18 +94,8 @@ def _sides(swaps: Sequence[TapeEvent]) -> tuple[list[int], list[int]]:
     return [each.amount_0 for each in swaps], [each.amount_1 for each in swaps]
 
 
-def shared(name: str) -> Path:
-    """A file of the shared data; a test cannot pass without it where CI says that it must be there."""
-    file = Path(os.environ.get("KEEPER_DATA", Path(__file__).parents[4] / "shared" / "data")) / name
-    if not file.is_file():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI=true, and there is no {name} where KEEPER_DATA points")
-        pytest.skip(f"KEEPER_DATA does not name a folder with {name}: NOT CHECKED")
-    return file
-
-
 def real_events(name: str) -> list[TapeEvent]:
-    tape = open_tape(shared(f"events/{name}.parquet"))
+    tape = open_tape(shared_file(f"events/{name}.parquet"))
     assert tape.kind == "events"
     return [batch.event(index) for batch in tape.batches() for index in range(len(batch))]
 

@@ -19,7 +19,7 @@ class StillMarket:
 
     pool: PoolState
     now: Moment
-    end: Moment = Moment(10**9, 10**10)
+    end: Moment = field(default=Moment(10**9, 10**10))
     chain_id: int = 31337
     defects: tuple[Defect, ...] = ()
     ranges: dict[int, OwnRange] = field(default_factory=dict)

@@ -12,7 +12,8 @@ import pytest
 from keeper.errors import ConfigError
 from keeper.world.tape.events import EventKind, TapeEvent
 from keeper.world.tape.opening import open_tape
-from tests.world.tape.made import as_event_log, columns, events_in, file_of, honest_events, own_file, shared_file
+from tests.shared_data import shared_file
+from tests.world.tape.made import as_event_log, columns, events_in, file_of, honest_events, own_file
 
 Table = dict[str, list[Any]]
 

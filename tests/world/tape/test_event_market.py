@@ -19,6 +19,7 @@ from keeper.world.tape.market import TapeMarket
 from keeper.world.tape.market_opening import open_market
 from keeper.world.tape.tape import Opening
 from keeper.world.tape.tick_book import TickBook, infer_book
+from tests.shared_data import shared_file
 from tests.world.tape.market_tapes import (
     POOL,
     START,
@@ -28,7 +29,6 @@ from tests.world.tape.market_tapes import (
     growth,
     minute_bars,
     real_events,
-    shared,
 )
 
 POLYGON, ETHEREUM = "polygon_usdc_weth_005_20220105", "eth_usdc_weth_005_20231110_tick"
@@ -47,7 +47,7 @@ def market_of(events: tuple[TapeEvent, ...], book: TickBook) -> EventMarket:
 
 @pytest.mark.parametrize(("name", "unexplained"), [(POLYGON, 2), (ETHEREUM, 0)])
 def test_a_real_day_ends_where_it_did(name: str, unexplained: int) -> None:
-    shared(f"events/{name}.parquet")
+    shared_file(f"events/{name}.parquet")
     events, book = day(name)
     market, last = market_of(events, book), [event for event in events if event.kind is EventKind.SWAP][-1]
     market.advance_to_time(market.end.timestamp)
@@ -61,7 +61,7 @@ def test_a_real_day_ends_where_it_did(name: str, unexplained: int) -> None:
 
 
 def test_hours_are_those_of_a_live_tape() -> None:
-    shared(f"events/{POLYGON}.parquet")
+    shared_file(f"events/{POLYGON}.parquet")
     events, book = day(POLYGON)
     market = market_of(events, book)
     market.advance_to_time(DAY + 86_300)
@@ -99,7 +99,7 @@ def test_hours_are_those_of_a_live_tape() -> None:
     ],
 )
 def test_minute_bars_earn_what_single_events_do_within_an_error(name: str, bounds: dict[int, float]) -> None:
-    shared(f"events/{name}.parquet")
+    shared_file(f"events/{name}.parquet")
     events, book = day(name)
     exact, coarse = market_of(events, book), BarMarket(bar_tape(minute_bars(events)), POOL, 137)
     begin = exact.begin.timestamp // 3_600 * 3_600 + 3_600
@@ -128,7 +128,7 @@ def test_minute_bars_earn_what_single_events_do_within_an_error(name: str, bound
 
 
 def test_nothing_is_seen_before_it_happened() -> None:
-    shared(f"events/{POLYGON}.parquet")
+    shared_file(f"events/{POLYGON}.parquet")
     events, book = day(POLYGON)
     for cut in (700, 2_345):
         block = events[cut].block_number
@@ -146,7 +146,7 @@ def test_nothing_is_seen_before_it_happened() -> None:
 
 
 def test_however_it_is_stepped_the_figures_are_the_same() -> None:
-    shared(f"events/{POLYGON}.parquet")
+    shared_file(f"events/{POLYGON}.parquet")
     events, book = day(POLYGON)
     seen = []
     for step in (7, 500, 20_000):
@@ -271,7 +271,7 @@ def test_what_happens_on_the_full_hour_belongs_to_the_hour_that_ends() -> None:
 
 
 def test_batches_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    shared(f"events/{POLYGON}.parquet")
+    shared_file(f"events/{POLYGON}.parquet")
     events, book = day(POLYGON)
     seen = []
     for size in (16_384, 61):
@@ -289,7 +289,7 @@ def test_batches_end_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("name", [POLYGON, ETHEREUM])
 def test_compiled_code_lives_as_python_does(name: str) -> None:
-    shared(f"events/{name}.parquet")
+    shared_file(f"events/{name}.parquet")
     events, book = day(name)
     seen = []
     for compiled in (False, True):

@@ -19,6 +19,7 @@ from keeper.world.tape.events import EventBatch
 from keeper.world.tape.opening import open_tape
 from keeper.world.tape.tape import TapePool
 from keeper.world.v3.identity import PoolIdentity
+from tests.shared_data import shared_file
 from tests.world.tape.made import (
     as_event_log,
     as_tick_file,
@@ -27,7 +28,6 @@ from tests.world.tape.made import (
     file_of,
     honest_events,
     own_file,
-    shared_file,
 )
 
 _INIT_CODE_HASH = bytes.fromhex("e34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54")

@@ -171,8 +171,8 @@ def test_what_reverts_when_it_is_mined_has_cost_its_gas(hands: Hands) -> None:
         (lambda at: (at.swap(),), "swap: would revert: STF"),
         (lambda at: (at.approval(0, "router", 10**12), at.swap(10**12)), "swap: would revert: STF"),
         (lambda at: at.mint(least_0=10**10 + 1), "mint: would revert: Price slippage check"),
-        (lambda at: (Collect((9,)),), "collect: would revert: ERC721: operator query for nonexistent token"),
-        (lambda at: (Exit((Withdrawal(9, 1, 0, 0, burn=True),)),), "exit: would revert: ERC721: operator query"),
+        (lambda _at: (Collect((9,)),), "collect: would revert: ERC721: operator query for nonexistent token"),
+        (lambda _at: (Exit((Withdrawal(9, 1, 0, 0, burn=True),)),), "exit: would revert: ERC721: operator query"),
     ],
 )
 def test_the_contracts_refusals(hands: Hands, steps, reason: str) -> None:  # type: ignore[no-untyped-def]

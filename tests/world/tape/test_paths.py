@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from keeper.model.ticks import MAX_TICK, MIN_TICK, sqrt_price_at_tick, tick_at_s
 from keeper.world.tape import paths
 from keeper.world.tape.events import EventBatch, EventKind, TapeEvent
 from keeper.world.tape.paths import PricePath, fees_per_liquidity, floats_of_limbs, lp_fee_factors
+from tests.shared_data import shared_file
 from tests.world.tape.exact_growth import SPACING, lived
 
 
@@ -106,12 +105,7 @@ def test_the_real_day_swap_by_swap() -> None:
 
 
 def real_day() -> list[dict[str, Any]]:
-    folder = Path(os.environ.get("KEEPER_DATA", Path(__file__).parents[4] / "shared" / "data"))
-    file = folder / "events" / "polygon_usdc_weth_005_20220105.parquet"
-    if not file.is_file():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI=true, and there is no {file.name} where KEEPER_DATA points")
-        pytest.skip(f"KEEPER_DATA does not name a folder with events/{file.name}: NOT CHECKED")
+    file = shared_file("events/polygon_usdc_weth_005_20220105.parquet")
     rows: list[dict[str, Any]] = pyarrow.parquet.read_table(file).to_pylist()
     return rows
 

@@ -14,7 +14,7 @@ from keeper.world.tape.range_fees import RangeReckoner, TapeSpan
 from keeper.world.tape.tape import EventTape
 from keeper.world.tape.tick_book import SEED, KnownOpening, infer_book, reconstruct
 from keeper.world.tape.tick_book_rows import PlainEvents, TapeRows, other_interval
-from tests.world.tape.real_files import real_file
+from tests.shared_data import shared_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ DAYS = (
 
 
 def tape_of(day: Day) -> EventTape:
-    tape = open_tape(real_file(f"events/{day.name}.parquet"))
+    tape = open_tape(shared_file(f"events/{day.name}.parquet"))
     assert tape.kind == "events"
     return tape
 
