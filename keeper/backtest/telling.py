@@ -73,8 +73,8 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
     unexplained = getattr(past.market, "unexplained", 0)
     if unexplained:
         yield (
-            f"{unexplained} recorded swaps do not come out of the tick book as it is known: each was taken for one step "
-            "of constant liquidity, and fees of narrow ranges at them are estimates."
+            f"{unexplained} recorded swaps do not come out of the tick book as it is known: each was taken for one "
+            "step of constant liquidity, and fees of narrow ranges at them are estimates."
         )
     yield f"Gas: {past.gas.words}; what a rollup charges for its data is not in it."
     if settings.account == "safe":
