@@ -21,6 +21,7 @@ from keeper.world.journal.histories import (
 from keeper.world.journal.sql import insert_missing
 
 _NEVER = 1 << 62  # later than any timestamp
+_TRIM_SECONDS = 2 * 86_400
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ def _trim(series: _Series, history: History) -> None:
     first, last = history.samples[0].timestamp, history.samples[-1].timestamp
     series.window_seconds = max(series.window_seconds, last - first)
     horizon = last - series.window_seconds
-    if series.known_from < horizon:
+    if series.known_from < horizon - _TRIM_SECONDS:  # now and then: all of them are looked at
         series.known_from = horizon
         for timestamp in [each for each in series.by_timestamp if each < horizon]:
             del series.by_timestamp[timestamp]
