@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from keeper.backtest.made_bars import generate_bars, write_bars
 from keeper.world.tape.opening import open_tape
 from keeper.world.tape.writing import import_tape
 from tests.cli.shell import Answer, Keeper
@@ -144,6 +145,7 @@ def test_hostile_words_do_not_reach_the_terminal(keeper: Keeper, written: Path) 
         (("optimize", "--search", "range.k=1:2", "--search", "range.k=1:3"), "search range.k is given twice"),
         (("optimize", "--search", "range.k=-1:2"), "search range.k=-1:2: k: Input should be greater than 0\n"),
         (("compare", "--every", "0"), "0 is not in the range"),
+        (("compare", "--regimes", "prices.csv", "--report", "page.html"), "--report and --csv hold the comparison"),
     ],
 )
 def test_options_that_contradict_are_refused(keeper: Keeper, arguments: tuple[str, ...], said: str) -> None:
@@ -153,3 +155,24 @@ def test_options_that_contradict_are_refused(keeper: Keeper, arguments: tuple[st
     )
     command, *more = arguments
     _refused(keeper(command, "made.yaml", "--data", "missing.parquet", *more), said)
+
+
+def test_a_pool_that_nobody_knows_is_told_with_a_way_that_there_is(keeper: Keeper) -> None:
+    """What the sentence says to type works as it stands."""
+    write_bars(generate_bars(1, 1), Path("bars.parquet"))
+    strategy = """
+name: made
+chain: moonbeam
+pool: "0x45dDa9cb7c25131DF268515131f647d726f50608"
+quote: token0
+capital: {max_quote: 20_000}
+range: {kind: sigma}
+schedule: {every_seconds: 21600, price_trigger_bps: 10000}
+"""
+    Path("made.yaml").write_text(strategy)
+    run = ("backtest", "made.yaml", "--gas-gwei", "5", "--native-price", "1", "--data")
+    answer = keeper(*run, "bars.parquet")
+    _refused(answer, "keeper import FILE --out DIR --token0 SYMBOL:DECIMALS --token1 SYMBOL:DECIMALS --fee PIPS")
+    assert keeper("import", "bars.parquet", "--out", "tape", "--token0", "USDC:6", "--token1", "WETH:18",
+                  "--fee", "500").code == 0  # fmt: skip
+    assert keeper(*run, "tape").code == 0
