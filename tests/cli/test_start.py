@@ -21,7 +21,6 @@ HEAVY = ("pydantic", "rich", "structlog", "sqlalchemy", "web3", "yaml", "numpy",
 def test_help_lists_every_command_and_imports_none() -> None:
     program = f"""
 import sys
-from pathlib import Path
 from keeper.cli import run
 assert run(["--help"]) == 0
 print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
