@@ -15,6 +15,7 @@ SHORT = {
     "cli_start.py": ([], "ratio"),
     "gas_modes.py": (["--short"], "two owners of three"),
     "replay.py": (["--short"], "resident peak"),
+    "backtest.py": (["--short"], "3 made days"),
 }
 
 

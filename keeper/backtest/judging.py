@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from keeper.assembly_settings import completed
 from keeper.backtest.bootstrap import LEAST_DAYS, Scheme, interval_of_sum
 from keeper.backtest.evaluate import Objective
-from keeper.backtest.folds import DAY_SECONDS, Fold, hold_out, walk_forward
+from keeper.backtest.folds import DAY_SECONDS, hold_out, walk_forward
 from keeper.backtest.opening import open_past
 from keeper.backtest.optimize import Optimized, Ran, Search, Window, optimize
 from keeper.backtest.search import StudyPlace
@@ -22,6 +23,8 @@ from keeper.backtest.settings import BacktestSettings
 from keeper.backtest.sweep import MapCosts, WidthMap, width_map
 from keeper.backtest.trials import TrialLog
 from keeper.backtest.workers import Workers
+from keeper.model import canonical
+from keeper.policy.settings import StrategySettings
 from keeper.world.tape.tape import Defect
 
 # A chance of the training's best being skill below which it is called luck.
@@ -59,7 +62,8 @@ def plan_search(
     embargo = round((strategy.profit.horizon_days if embargo_days is None else embargo_days) * DAY_SECONDS)
     begin, end = past.first_timestamp, past.last_timestamp
     cut = hold_out(begin, end, embargo) if folds is None else walk_forward(begin, end, folds, embargo)
-    name = study or _name(strategy.name, past.tape.digest, objective, wanted, cut)
+    asked = f"{past.tape.digest} {objective} {wanted} {cut} {_terms(settings, strategy)}"
+    name = study or f"{strategy.name}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
     return Search(objective, wanted, cut, trials, StudyPlace(storage, name, seed))
 
 
@@ -138,7 +142,14 @@ def _mean(values: Sequence[float | None]) -> float:
     return fmean(known) if known else float("nan")
 
 
-def _name(strategy: str, tape_digest: str, objective: str, space: Sequence[Dimension], folds: Sequence[Fold]) -> str:
-    """Two searches share a study only where they are one: the same question on the same data."""
-    asked = hashlib.sha256(f"{tape_digest} {objective} {space} {folds}".encode()).hexdigest()
-    return f"{strategy}-{asked[:12]}"
+def _terms(settings: BacktestSettings, strategy: StrategySettings) -> str:
+    """Everything else that a trial's result rests on: two searches share a study only where they are one, the same
+    question on the same data. Files by their names, since a shared study's machines keep them in different folders."""
+    plain = {
+        name: value.name if isinstance(value, Path) else str(value)
+        for name in ("every_seconds", "latency_blocks", "account", "gas", "native_price", "prior", "capital_quote",
+                     "start_mix", "known_until", "pool", "fee_protocol")
+        if (value := getattr(settings, name)) is not None
+    }  # fmt: skip
+    artifacts = {name: hashlib.sha256(body).hexdigest() for name, body in sorted(settings.artifacts.items())}
+    return f"{canonical.encode(strategy.model_dump(mode='json'))!r} {plain} {artifacts}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from keeper.backtest.deflated import Deflated, deflated_sharpe, sharpe
+from keeper.backtest.deflated import Deflated, deflated_sharpe
 from keeper.backtest.folds import Fold
 from keeper.backtest.search import StudyPlace, Values, best_of, open_study, run_search
 from keeper.backtest.search_space import Dimension
@@ -139,7 +139,8 @@ def _on_fold(
     tested = note(best.number, "test", windows[0], ran[0])
     written = note(-1, "baseline_train", windows[1], ran[1]), note(-1, "baseline_test", windows[2], ran[2])
     trained = made[best.number] if best.number in made else note(best.number, "train", windows[3], ran[3])
-    ratios = [ratio for score in made.values() if (ratio := sharpe(score.daily)) is not None]
+    # Of every worker's trials: luck had as many chances as there were, whoever made them.
+    ratios = [each.daily_sharpe for each in tried if each.daily_sharpe is not None]
     return FoldResult(
         fold=fold,
         number=number,

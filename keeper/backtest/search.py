@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
+from keeper.backtest.deflated import sharpe
 from keeper.backtest.search_space import Dimension, Number
 from keeper.backtest.trials import Score
 from keeper.errors import ConfigError, TransientError
 
+_DAILY_SHARPE: Final = "daily_sharpe"
 Values = dict[str, Number]
 # Given the values of a batch, their scores in the same order and how long each took.
 Evaluate = Callable[[Sequence[Values]], Sequence[tuple[Score, float]]]
@@ -20,11 +22,12 @@ Heard = Callable[[int, Values, Score, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A finished trial of the study, by whichever worker."""
+    """A finished trial of the study, by whichever worker. ``daily_sharpe``: None where its days have none."""
 
     number: int
     values: Values
     objective: float
+    daily_sharpe: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,11 @@ def run_search(
                 trial.set_user_attr("failure", score.failure)
                 study.tell(trial, state=state.FAIL)
             else:
+                trial.set_user_attr(_DAILY_SHARPE, sharpe(score.daily))
                 study.tell(trial, score.objective)
             heard(trial.number, values, score, seconds)
     return tuple(
-        Tried(each.number, dict(each.params), each.value)
+        Tried(each.number, dict(each.params), each.value, each.user_attrs.get(_DAILY_SHARPE))
         for each in study.get_trials(deepcopy=False, states=(state.COMPLETE,))
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ CAVEATS: tuple[str, ...] = (
     "The map is of the price path alone, over the very days it is drawn from: nothing in it is out of sample.",
 )
 _TICK_LOG = math.log(1.0001)
+_MINUS = re.compile(r"(?<!\S)-(?=\d)")
 
 
 def search_page(judged: Judged, settings: BacktestSettings) -> BacktestPage:
@@ -40,7 +42,7 @@ def search_page(judged: Judged, settings: BacktestSettings) -> BacktestPage:
         ),
         tone="gain" if better and days["chosen_bps"] > 0 else "loss" if days["chosen_bps"] < 0 else "",
         headline=_headline(days),
-        sentences=(judged.verdict,),
+        sentences=(_MINUS.sub("−", judged.verdict),),
         searched=Searched(
             objective=OBJECTIVES[found.objective],
             trials=found.trials,

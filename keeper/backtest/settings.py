@@ -21,6 +21,7 @@ class BacktestSettings:
     ``pool``: what is known of the tape's pool beside its files. ``every_seconds``: in place of the schedule's.
     ``gas``: a file, or one price in gwei; ``native_price``: a file, or whole quote tokens for one native coin; None:
     see ``gas_series`` and ``PaperTerms``. ``prior``: a file of prices for the time before the tape.
+    ``fee_protocol``: what the protocol takes of each fee, slot0's packed figure, where the tape does not tell it.
     ``capital_quote``: what the wallet starts with, whole quote tokens (None: ``capital.max_quote``).
     ``known_until``: nothing of the tape after it exists, as if it had been recorded up to then.
     ``journal``: where to keep the record; None: it is thrown away.
@@ -40,6 +41,7 @@ class BacktestSettings:
     gas: Path | Decimal | None = None
     native_price: Path | Decimal | None = None
     prior: Path | None = None
+    fee_protocol: int | None = None
     capital_quote: Decimal | None = None
     start_mix: StartMix = "half"
     journal: Path | None = None

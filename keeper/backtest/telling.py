@@ -66,6 +66,11 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
     else:
         yield "Fills are exact through the recorded liquidity, but nobody reacts to them: no sandwich, no arbitrage."
     yield f"Gas: {past.gas.words}; what a rollup charges for its data is not in it."
+    if settings.account == "safe":
+        yield (
+            "Whoever executes a Safe's transactions pays their gas: it stands beside the result and is in none of its "
+            "sums, nor in what a search chooses by. If it is you who pays, use --mode atomic."
+        )
     seconds, held = warm_up_seconds(run.decisions)
     if held:
         yield (

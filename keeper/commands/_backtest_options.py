@@ -90,6 +90,8 @@ _OPTIONS: Final = (
     click.option("--native-price", type=FileOrAmount(),
                  help="The native coin in whole quote tokens, or a file of its prices."),
     click.option("--prior", type=click.Path(path_type=Path), help="A price file for the time before the tape."),
+    click.option("--protocol-fee", type=click.IntRange(4, 10), multiple=True, metavar="N",
+                 help="The protocol takes one part in N of the fees; twice: of token0's, of token1's."),
     click.option("--capital", type=Amount(), help="Worth of the wallet in quote tokens  [default: capital.max_quote]"),
     click.option("--start-mix", type=click.Choice(["half", "base", "quote"]), default="half", show_default=True,
                  help="What the wallet holds at the start."),
@@ -111,6 +113,8 @@ def backtest_settings(
     from keeper.errors import ConfigError
     from keeper.world.tape.tape import TapePool
 
+    if len(asked["protocol_fee"]) > 2:
+        raise ConfigError("--protocol-fee is given once for both tokens, or twice: token0's and token1's")
     if asked["gas"] is not None and asked["gas_gwei"] is not None:
         raise ConfigError("--gas and --gas-gwei say the same thing twice: give one of them")
     if asked["from_"] is not None and asked["to"] is not None and asked["from_"] >= asked["to"]:
@@ -128,7 +132,13 @@ def backtest_settings(
         gas=asked["gas"] or asked["gas_gwei"],
         native_price=asked["native_price"],
         prior=asked["prior"],
+        fee_protocol=_packed(asked["protocol_fee"]),
         capital_quote=asked["capital"],
         start_mix=asked["start_mix"],
         journal=journal,
     )
+
+
+def _packed(parts: tuple[int, ...]) -> int | None:
+    """As slot0 has it: token0's in the low four bits, token1's in the high."""
+    return parts[0] | parts[-1] << 4 if parts else None

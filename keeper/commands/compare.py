@@ -141,7 +141,8 @@ def _contenders(strategies: Sequence[str], config: Path, asked: dict[str, Any]) 
 
 
 def _compared(contenders: list[Contender], methods: tuple[str, ...], workers: int, scheme: Scheme) -> Comparison:
-    from keeper.backtest import chosen, compare
+    from keeper.backtest import chosen
+    from keeper.backtest.compare import compare
 
     with progress_bar() as progress:
         return compare(contenders, chosen(methods), workers=workers, scheme=scheme, progress=progress)
@@ -195,7 +196,8 @@ def _regimes(
     contenders: list[Contender], prices: Sequence[Path], weights: Path | None, scheme: Scheme, workers: int,
     as_json: bool,
 ) -> None:  # fmt: skip
-    from keeper.backtest import hourly_prices, regime_lines, regime_mapping, run_regime_study, run_tape_study
+    from keeper.backtest import regime_lines, regime_mapping, run_regime_study, run_tape_study
+    from keeper.backtest.hourly_prices import hourly_prices
 
     studies: list[RegimeStudy] = []
     with progress_bar() as progress:

@@ -11,12 +11,15 @@ from keeper.policy.cost import cost_of
 from keeper.policy.ratio import Fit, market_without
 from keeper.policy.rebalance import Draft, plan_exit, plan_nothing, swap_steps_for
 from keeper.policy.settings import StrategySettings
-from keeper.policy.situation import SAME_TRANSITION_SECONDS, Situation
+from keeper.policy.situation import Situation
 from keeper.policy.valuation import principal, usable_idle, value_in_quote
 
 PPM = 1_000_000
 # A mix this near to the wanted one is left alone: a swap would cost more than it mends.
 TOLERANCE_PPM = 20_000
+# So long after an exit the swap to the wanted mix is still tried: a guard may have refused it at first, and looks may
+# be an hour apart. One token alone for weeks is a bet that nobody asked for.
+MIX_SECONDS = 86_400
 
 
 def plan_aside(observation: Observation, positions: tuple[Position, ...], settings: StrategySettings) -> Draft:
@@ -34,13 +37,13 @@ def plan_aside(observation: Observation, positions: tuple[Position, ...], settin
 
 
 def plan_mix(situation: Situation, settings: StrategySettings) -> Draft | None:
-    """The swap that follows an exit a moment ago, also that of a rebalance which was not completed. None where the mix
-    is right, or the exit is long past: a mix that drifts with the price afterwards is left alone."""
+    """The swap that follows an exit of the last day, also that of a rebalance which was not completed. None where the
+    mix is right, or the exit is longer past: a mix that drifts with the price afterwards is left alone."""
     observation, recent = situation.observation, situation.memory.recent
     if situation.positions or not recent or not wants_mix(settings):
         return None
     last, now = recent[-1], observation.block.timestamp
-    if last.act != "exit" or now - last.timestamp >= SAME_TRANSITION_SECONDS:
+    if last.act != "exit" or now - last.timestamp >= MIX_SECONDS:
         return None
     idle = usable_idle(observation, (), settings.capital.max_quote)
     draft = _with_mix(observation, (), settings, idle, Draft(plan_nothing(observation, "exit")))

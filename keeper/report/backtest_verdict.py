@@ -8,6 +8,8 @@ from keeper.report.backtest_words import Tone
 from keeper.report.display import Money
 from keeper.report.verdict import VerdictText, verdict_text
 
+MOSTLY_IDLE = 0.1  # in a position for less of the time than this
+
 
 def backtest_verdict(pnl: ProfitAndLoss, money: Money) -> tuple[Tone, VerdictText]:
     """The page's tone with its words. A gain is only what beats holding and pays for arbitrage and costs; a profit
@@ -30,4 +32,16 @@ def backtest_verdict(pnl: ProfitAndLoss, money: Money) -> tuple[Tone, VerdictTex
     joint = "and" if held == paid else "but"
     second = f"its fees {'paid' if paid else 'did not pay'} for arbitrage and costs: hedged alpha {alpha}"
     tone: Tone = "gain" if held and paid else "loss"
-    return tone, VerdictText(f"{first}, {joint} {second}", (outcome, *said.sentences[1:]))
+    return tone, VerdictText(f"{first}, {joint} {second}", (*_idle(pnl), outcome, *said.sentences[1:]))
+
+
+def _idle(pnl: ProfitAndLoss) -> tuple[str, ...]:
+    """A result that the wallet made, not a range."""
+    share = pnl.seconds_in_position / max(pnl.timestamp - pnl.start_timestamp, 1)
+    if share >= MOSTLY_IDLE:
+        return ()
+    part = display.percent(share, 0)
+    return (
+        f"It was in a position for {part} of the time only: its total is mostly that of the tokens it held meanwhile, "
+        "and says nothing for or against its ranges.",
+    )

@@ -53,7 +53,12 @@ def test_every_run_is_in_the_log_and_no_choice_rests_on_a_test_window(tmp_path: 
     for number, fold in enumerate(FOLDS):
         mine = [line for line in lines if line["fold"] == number]
         assert [line["purpose"] for line in mine[:15]] == ["train"] * 15
-        assert all(line["to_timestamp"] == fold.train_to for line in mine[:15])
+        train, test = (fold.train_from, fold.train_to), (fold.test_from, fold.test_to)
+        spans = {(line["purpose"], line["from_timestamp"], line["to_timestamp"]) for line in mine}
+        assert spans == {("train", *train), ("test", *test), ("baseline_train", *train), ("baseline_test", *test)}
+        result = found.folds[number]
+        assert result.tested == made_up(Window(result.chosen, *test))[0]
+        assert result.baseline_tested == made_up(Window({}, *test))[0]
         assert fold.train_to + DAY_SECONDS <= fold.test_from
     failed = [line for line in lines if line["score"]["objective"] is None]
     assert all(line["score"]["failure"] for line in failed)
@@ -117,6 +122,10 @@ def test_workers_share_a_study_through_a_database(place: str, tmp_path: Path, re
     again = search(tmp_path / "second.jsonl", Here(made_up), shared)
     assert [fold.chosen for fold in again.folds] == [fold.chosen for fold in first.folds]
     purposes = [line["purpose"] for line in read_trials(tmp_path / "second.jsonl")]
+    for fold, before in zip(again.folds, first.folds, strict=True):
+        assert fold.deflated is not None and before.deflated is not None
+        assert fold.deflated == before.deflated, "luck has as many chances as trials, whoever made them"
+        assert fold.deflated.trials > 10 and fold.deflated.expected_best > 0
     assert purposes.count("train") == len(FOLDS)  # all 15 were made by the first; the chosen one is run once more
 
 

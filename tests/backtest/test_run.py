@@ -169,7 +169,7 @@ def test_prices_from_before_the_tape_warm_it_up(plain: BacktestResult, made: Mad
     seen = result.run.decisions[0].observation.history.samples
     assert len(seen) >= 70
     assert all(each.timestamp <= result.run.observations[0].block.timestamp for each in seen)
-    assert {each.fee_growth_global_0_x128 for each in seen[:70]} == {None}
+    assert {each.fee_growth_global_0_x128 for each in seen[:60]} == {None}
     assert result.run.decisions[0].forecast.sigma_annual is not None
     prior.write_text("timestamp,close\n1000,5\n4600,5\n")
     with pytest.raises(ConfigError, match="do not reach to where the tape begins"):

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from keeper.assembly_settings import varied
+from keeper.backtest.evaluate import Evaluator
+from keeper.backtest.judging import _terms
 from keeper.backtest.made_bars import write_bars
 from keeper.backtest.metrics import metrics, steps_of
+from keeper.backtest.optimize import Window
 from keeper.backtest.result import BacktestResult
 from keeper.backtest.run import run_backtest
 from keeper.backtest.settings import BacktestSettings
@@ -168,3 +172,47 @@ def test_a_run_made_again_says_the_same(tmp_path: Path) -> None:
     wanted = asked(tmp_path, 95, 300)
     one, two = run_backtest(wanted), run_backtest(wanted)
     assert one.run == two.run and one.series == two.series
+
+
+def test_a_trial_sees_its_window_and_no_more(tmp_path: Path) -> None:
+    """The price falls after the window: whoever is judged by it has looked into the window that is to judge him."""
+    until = BEGIN + 2 * 3_600
+    trial = Evaluator(asked(tmp_path, 150, -900), "total")
+    score, _ = trial(Window({"range.lower_pct": 7.0}, BEGIN, until))
+    still, _ = Evaluator(asked(tmp_path), "total")(Window({"range.lower_pct": 7.0}, BEGIN, until))
+    assert score == still and score.figures["days"] == pytest.approx(2 / 24)
+    whole, _ = Evaluator(asked(tmp_path, 150, -900), "total")(Window({"range.lower_pct": 7.0}, BEGIN, until + 3_600))
+    assert score.objective is not None and whole.objective is not None and abs(whole.objective - score.objective) > 1
+
+
+def test_a_study_is_shared_only_by_the_same_question(tmp_path: Path) -> None:
+    """A shared study holds results: they must not answer for other costs, other latency or another strategy."""
+    plain = asked(tmp_path)
+    others = (
+        replace(plain, latency_blocks=1), replace(plain, gas=Decimal(51)), replace(plain, native_price=Decimal(1)),
+        replace(plain, account="safe"), replace(plain, capital_quote=Decimal(1_000)), replace(plain, start_mix="half"),
+        replace(plain, every_seconds=900), replace(plain, artifacts={"a": b"1"}),
+        replace(plain, strategy=varied(plain.strategy, {"limits.cooldown_minutes": 30})),
+    )  # fmt: skip
+    said = [_terms(each, each.strategy) for each in (plain, *others)]
+    assert len(set(said)) == len(said)
+    elsewhere = replace(plain, data=Path("/mnt/made.parquet"), gas=Path("/mnt/gas.csv"))
+    assert _terms(elsewhere, plain.strategy) == _terms(replace(plain, gas=Path("gas.csv")), plain.strategy)
+
+
+def test_what_the_protocol_takes_is_said_or_said_to_be_unknown(tmp_path: Path) -> None:
+    silent = run_backtest(asked(tmp_path))
+    assert any("does not tell what the protocol takes" in each for each in silent.fill.caveats)
+    told = run_backtest(asked(tmp_path, fee_protocol=4 + (10 << 4)))
+    assert not any("the protocol" in each for each in told.fill.caveats)
+    whole, cut = (each.run.observations[-1].positions[0] for each in (silent, told))
+    assert whole.liquidity == cut.liquidity
+    assert cut.uncollected_0 == pytest.approx(whole.uncollected_0 * 3 / 4, abs=2)
+    assert cut.uncollected_1 == pytest.approx(whole.uncollected_1 * 9 / 10, rel=1e-6)
+
+
+def test_a_safes_gas_is_said_to_be_in_no_sum(tmp_path: Path) -> None:
+    result = run_backtest(asked(tmp_path, account="safe"))
+    assert any("Safe's transactions" in each for each in result.fill.caveats)
+    end = result.series[-1]
+    assert end.gas == 0 < end.executor_gas and result.ledger_difference == (0, 0, 0)

@@ -109,3 +109,8 @@ def test_one_that_peeks_is_caught(keeper: Keeper, asked: tuple[str, ...], monkey
 def test_too_many_cuts_for_so_few_decisions_is_told(keeper: Keeper, asked: tuple[str, ...]) -> None:
     answer = keeper("lookahead-check", *asked, "--to", "2022-01-02", "--cuts", "60")
     assert answer.code == 2 and "too few to cut the tape 60 times" in answer.err
+
+
+def test_the_protocols_part_is_given_once_or_for_each_token(keeper: Keeper, asked: tuple[str, ...]) -> None:
+    answer = keeper("lookahead-check", *asked, "--protocol-fee", "4", "--protocol-fee", "5", "--protocol-fee", "6")
+    assert answer.code == 2 and "once for both tokens, or twice" in answer.err and answer.err.count("\n") == 1

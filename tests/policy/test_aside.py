@@ -72,13 +72,23 @@ def left(seconds_ago: int) -> Memory:
     return memory(recent=(PastAct("exit", "exit", NOW - seconds_ago, 0),))
 
 
+
+def test_a_swap_that_a_guard_refused_is_tried_for_a_day() -> None:
+    """Looks may be an hour apart, and the first refused: one token alone for weeks is a bet that nobody asked for."""
+    obs = observation(balances=(0, 10**18))
+    for seconds in (60, 2 * HOUR, 23 * HOUR):
+        draft = plan_mix(situate(settings(), obs, left(seconds)), settings())
+        assert draft is not None and [step.kind for step in draft.plan.steps][-1] == "swap"
+    assert plan_mix(situate(settings(), obs, left(25 * HOUR)), settings()) is None
+
+
 def test_the_swap_follows_its_exit_once() -> None:
     obs = observation(balances=(0, 10**18), past=history(phi_annual=0.02, tick=200_000))
     made = run(obs, left(60))
     assert (made.verdict.action, made.verdict.objections) == ("exit", ())
     assert made.plan.next_steps[-1].kind == "swap"
     swapped = memory(recent=(*left(60).recent, PastAct("exit", "swap", NOW - 30, 0)))
-    for past in (left(HOUR), swapped, memory()):
+    for past in (left(24 * HOUR), swapped, memory()):
         assert run(obs, past).verdict.action == "hold"
     # Not against the guards, and not for what the operator took out.
     assert "spot_far_from_twap" in [o.code for o in run(replace(obs, twaps=tuple(

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -79,12 +79,12 @@ def test_the_waterfall_sums_to_the_raw_unit_and_its_bars_meet(text: str, run: Ru
     for table, total in zip(tables, (outcome.total, outcome.hedged_alpha), strict=True):
         *causes, result = [int(value) for value in re.findall(r'<data value="(-?\d+)">', table)]
         assert sum(causes) == result == total
-        bars = [
-            (float(left), float(left) + float(width))
-            for left, width in re.findall(r'<rect class="\w+" x="([\d.]+)%" width="([\d.]+)%"', table)
-        ]
-        for one, other in pairwise(bars[:-1]):
-            assert min(abs(a - b) for a in one for b in other) <= 0.42, "a bar begins where the one before ended"
+        ends = list(accumulate(causes, initial=0))
+        low, span = min(ends), max(ends) - min(ends)
+        bars = re.findall(r'<rect class="\w+" x="([\d.]+)%" width="([\d.]+)%"', table)
+        for (left, width), begin, end in zip(bars[:-1], ends[:-1], ends[1:], strict=True):
+            assert float(left) == pytest.approx(100 * (min(begin, end) - low) / span, abs=0.01)
+            assert float(width) == pytest.approx(100 * max(abs(end - begin) / span, 0.004), abs=0.02)
 
 
 def test_a_bar_of_the_waterfall_lies_between_its_totals() -> None:
@@ -104,6 +104,19 @@ def test_moves_account_for_every_cost_and_all_lvr(run: Run) -> None:
     assert len(moves(Lived(at_once, profit_and_loss(at_once)))) == profit_and_loss(at_once)[-1].rebalances + 1
 
 
+def test_a_range_left_as_soon_as_it_was_opened_is_a_move_of_its_own() -> None:
+    market = Market()
+    market.decide("hold", None, "no history", "no_fee_history")
+    market.move(2_010.0, 3_600)
+    market.enter()
+    market.leave()
+    market.enter(action="rebalance")
+    market.move(2_020.0, 3_600)
+    run = market.run()
+    found = moves(Lived(run, profit_and_loss(run)))
+    assert [move.action for move in found] == ["enter", "rebalance"]
+
+
 @pytest.mark.parametrize(
     ("turnover", "beats", "tone"), [(0.1, "It lost to holding by", "loss"), (30.0, "It beat holding by", "gain")]
 )
@@ -121,6 +134,10 @@ def test_a_profit_that_the_price_made_is_no_gain(run: Run) -> None:
     assert risen.total > 0 > risen.against_hodl
     tone, said = backtest_verdict(risen, money)
     assert tone == "loss" and said.headline.startswith("It lost to holding by") and "did not pay" in said.headline
+    assert not any("mostly that of the tokens" in sentence for sentence in said.sentences)
+    span = outcome.timestamp - outcome.start_timestamp
+    _, said = backtest_verdict(replace(risen, seconds_in_position=span // 50, seconds_in_range=span // 50), money)
+    assert "in a position for 2 % of the time only" in said.sentences[0], "idle tokens won, not a range"
     tone, said = backtest_verdict(replace(outcome, seconds_in_position=0), money)
     assert tone == "" and "never provided liquidity" in said.headline
 

@@ -173,3 +173,19 @@ def test_it_prints_light_whole_and_without_buttons(page: Page, report: Path) -> 
         assert page.evaluate("document.documentElement.scrollWidth") <= 760
     finally:
         page.call("Emulation.setEmulatedMedia", media="", features=[dark])
+
+
+def test_a_finger_reads_values_and_drags_no_window(page: Page, report: Path) -> None:
+    page.open(report, width=400)
+    page.evaluate(f"document.querySelector('{WORTH} .plot').scrollIntoView({{block: 'center'}})")
+    box = f"document.querySelector('{WORTH} .plot').getBoundingClientRect()"
+    left, top, width = (page.evaluate(f"{box}.{side}") for side in ("x", "y", "width"))
+    whole = window(page, WORTH)
+    for kind, share in (("touchStart", 0.3), ("touchMove", 0.5), ("touchMove", 0.6)):
+        page.call("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": left + width * share, "y": top + 60}])
+    page.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    assert page.evaluate(f"document.querySelector('{WORTH} .tip').hidden") is False
+    assert "2025-11-25" in text(page, f"{WORTH} .tip"), "six tenths of 400 hours after 15 November"
+    assert window(page, WORTH) == whole
+    tip = f"document.querySelector('{WORTH} .tip').getBoundingClientRect()"
+    assert page.evaluate(f"{tip}.left") >= 0 and page.evaluate(f"{tip}.right") <= 400

@@ -36,8 +36,15 @@ def open_market(
         return BarMarket(
             tape, identity, chain_id, block_seconds=block_seconds, fee_protocol=fee_protocol or 0, prior=prior
         )
+    cut = protocol_fee(tape) if fee_protocol is None else fee_protocol
     whole = tape.whole if isinstance(tape, CutEvents) else tape  # what stood there before is no news of later
-    cut = opening_protocol_fee(whole) if fee_protocol is None else fee_protocol
     terms = FeeTerms(identity.fee_pips, identity.tick_spacing, cut)
     book = book_of(whole, terms, opening or known_opening(tape))
     return EventMarket(tape, identity, chain_id, book=book, fee_protocol=cut or 0, prior=prior)
+
+
+def protocol_fee(tape: Tape) -> int | None:
+    """slot0's packed figure at the opening as the tape tells it; None where it does not, as bars never do."""
+    if tape.kind == "bars":
+        return None
+    return opening_protocol_fee(tape.whole if isinstance(tape, CutEvents) else tape)

@@ -1,4 +1,4 @@
-"""A tape cut off is what had been recorded by then: it ends with its last block, and tells nothing else than the whole."""
+"""A tape cut off is what had been recorded by then: it ends with its last block, and tells nothing but the whole."""
 
 from __future__ import annotations
 
