@@ -11,12 +11,22 @@ from typing import Any
 import pytest
 
 from keeper.backtest.made_bars import generate_bars, write_bars
+from keeper.world.tape import gas_series
 from keeper.world.tape.opening import open_tape
 from keeper.world.tape.writing import import_tape
 from tests.cli.shell import Answer, Keeper
 from tests.world.tape.made import honest_events, own_file
 
 ASKED = ("--lower-tick", "-887270", "--upper-tick", "887270", "--liquidity", "1")
+STRATEGY = """
+name: made
+chain: polygon
+pool: "0x45dDa9cb7c25131DF268515131f647d726f50608"
+quote: token0
+capital: {max_quote: 20_000}
+range: {kind: sigma}
+schedule: {every_seconds: 21600, price_trigger_bps: 10000}
+"""
 Document = dict[str, Any]
 Change = Callable[[Document], Any]
 
@@ -149,10 +159,7 @@ def test_hostile_words_do_not_reach_the_terminal(keeper: Keeper, written: Path) 
     ],
 )
 def test_options_that_contradict_are_refused(keeper: Keeper, arguments: tuple[str, ...], said: str) -> None:
-    Path("made.yaml").write_text(
-        'name: made\nchain: polygon\npool: "0x45dDa9cb7c25131DF268515131f647d726f50608"\nquote: token0\n'
-        "capital: {max_quote: 20_000}\nrange: {kind: sigma}\n"
-    )
+    Path("made.yaml").write_text(STRATEGY)
     command, *more = arguments
     _refused(keeper(command, "made.yaml", "--data", "missing.parquet", *more), said)
 
@@ -160,19 +167,21 @@ def test_options_that_contradict_are_refused(keeper: Keeper, arguments: tuple[st
 def test_a_pool_that_nobody_knows_is_told_with_a_way_that_there_is(keeper: Keeper) -> None:
     """What the sentence says to type works as it stands."""
     write_bars(generate_bars(1, 1), Path("bars.parquet"))
-    strategy = """
-name: made
-chain: moonbeam
-pool: "0x45dDa9cb7c25131DF268515131f647d726f50608"
-quote: token0
-capital: {max_quote: 20_000}
-range: {kind: sigma}
-schedule: {every_seconds: 21600, price_trigger_bps: 10000}
-"""
-    Path("made.yaml").write_text(strategy)
+    Path("made.yaml").write_text(STRATEGY.replace("chain: polygon", "chain: moonbeam"))
     run = ("backtest", "made.yaml", "--gas-gwei", "5", "--native-price", "1", "--data")
     answer = keeper(*run, "bars.parquet")
     _refused(answer, "keeper import FILE --out DIR --token0 SYMBOL:DECIMALS --token1 SYMBOL:DECIMALS --fee PIPS")
     assert keeper("import", "bars.parquet", "--out", "tape", "--token0", "USDC:6", "--token1", "WETH:18",
                   "--fee", "500").code == 0  # fmt: skip
     assert keeper(*run, "tape").code == 0
+
+
+def test_gas_files_are_documented_and_a_missing_one_is_named(keeper: Keeper) -> None:
+    words = (Path(__file__).resolve().parents[2] / "docs/data.md").read_text()
+    accepted = {*gas_series._WEI_COLUMNS, *gas_series._GWEI_COLUMNS, *gas_series._TIME_COLUMNS}
+    accepted |= {*gas_series._COIN_COLUMNS}
+    assert not {name for name in accepted if f"`{name}`" not in words}
+    write_bars(generate_bars(1, 1), Path("bars.parquet"))
+    Path("made.yaml").write_text(STRATEGY)
+    asked = ("backtest", "made.yaml", "--data", "bars.parquet", "--native-price", "1", "--gas")
+    _refused(keeper(*asked, "nope.parquet"), "nope.parquet: cannot be read: no such file\n")
