@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from keeper.backtest.made_bars import generate_bars, write_bars
 from keeper.world.tape import gas_series
@@ -185,3 +187,26 @@ def test_gas_files_are_documented_and_a_missing_one_is_named(keeper: Keeper) -> 
     Path("made.yaml").write_text(STRATEGY)
     asked = ("backtest", "made.yaml", "--data", "bars.parquet", "--native-price", "1", "--gas")
     _refused(keeper(*asked, "nope.parquet"), "nope.parquet: cannot be read: no such file\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([[1]], "column inAmount0 holds list<element: int64>, not integers; export it as text"),
+        ([b"\xff\x00"], "column inAmount0 holds binary, not integers"),
+        (["9" * 5_000], "is no integer that a pool can have"),
+        (["\x1b[31m<img>"], "is no integer that a pool can have"),
+        (None, "has two columns 'inAmount0'; drop one"),
+    ],
+)
+def test_columns_of_another_kind_are_refused(values: list[Any] | None, said: str, keeper: Keeper) -> None:
+    write_bars(generate_bars(1, 1), Path("bars.parquet"))
+    table = parquet.read_table("bars.parquet")
+    place = table.column_names.index("inAmount0")
+    if values is None:
+        table = table.append_column("inAmount0", table["inAmount0"])
+    else:
+        table = table.set_column(place, "inAmount0", pa.array(values * len(table)))
+    parquet.write_table(table, "bad.parquet")
+    _refused(keeper("import", "bad.parquet", "--out", "tape"), said)
+    assert not Path("tape").exists()

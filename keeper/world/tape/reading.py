@@ -218,6 +218,10 @@ class BatchColumns:
                 "damaged; export it as text or as integers",
                 path=str(self._path),
             )
+        types = pa.types
+        if types.is_nested(column.type) or types.is_binary(column.type) or types.is_large_binary(column.type):
+            raise ConfigError(f"column {name} holds {str(column.type)[:40]}, not integers; export it as text",
+                              path=str(self._path))  # fmt: skip
         if pa.types.is_dictionary(column.type) or pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
             return column.cast(pa.large_string())
         return column
