@@ -144,6 +144,8 @@ def _times(settings: BacktestSettings, market: TapeMarket, every: int) -> tuple[
     wanted = begin if settings.from_timestamp is None else max(begin, settings.from_timestamp)
     last = end if settings.to_timestamp is None else min(end, settings.to_timestamp)
     first = -(-wanted // every) * every
+    if settings.known_until is not None:
+        return first, max(first, last)  # of a pool that was still by then there may be little, which is no mistake
     if first + every > last:
         raise ConfigError(
             f"nothing of the tape is left to decide on: it reaches from {_when(begin)} to {_when(end)}, and the "

@@ -64,7 +64,18 @@ def _caveats(settings: BacktestSettings, past: Opened, run: Run) -> Iterator[str
             "swaps of ours are filled through the liquidity at the price."
         )
     else:
+        if past.tape.opening is None:
+            yield (
+                "The tape holds no tick book of its beginning: what stood there was worked out from what its swaps "
+                "crossed, those that came later among them, and is not known beyond the furthest of them."
+            )
         yield "Fills are exact through the recorded liquidity, but nobody reacts to them: no sandwich, no arbitrage."
+    unexplained = getattr(past.market, "unexplained", 0)
+    if unexplained:
+        yield (
+            f"{unexplained} recorded swaps do not come out of the tick book as it is known: each was taken for one "
+            "step of constant liquidity, and fees of narrow ranges at them are estimates."
+        )
     yield f"Gas: {past.gas.words}; what a rollup charges for its data is not in it."
     if settings.account == "safe":
         yield (

@@ -125,7 +125,7 @@ def test_workers_share_a_study_through_a_database(place: str, tmp_path: Path, re
     for fold, before in zip(again.folds, first.folds, strict=True):
         assert fold.deflated is not None and before.deflated is not None
         assert fold.deflated == before.deflated, "luck has as many chances as trials, whoever made them"
-        assert fold.deflated.trials > 10 and fold.deflated.expected_best > 0
+        assert fold.deflated.trials == before.trials - before.failures > 1 and fold.deflated.expected_best > 0
     assert purposes.count("train") == len(FOLDS)  # all 15 were made by the first; the chosen one is run once more
 
 

@@ -1,4 +1,4 @@
-"""A whole little backtest, worked out by hand: what was swapped, minted, earned and paid, unit by unit."""
+"""A whole little backtest on bars, worked out by hand: what was swapped, minted, earned and paid, unit by unit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from keeper.assembly_paper import starting_balances
 from keeper.assembly_settings import varied
 from keeper.backtest.evaluate import Evaluator
 from keeper.backtest.judging import _terms
@@ -24,7 +25,7 @@ from keeper.model.gas_units import gas_used
 from keeper.model.ledger import LedgerEntry
 from keeper.model.ticks import sqrt_price_at_tick
 from keeper.world.tape.tape import TapePool
-from tests.policy.world import settings
+from tests.policy.world import observation, settings
 
 POOL = "0x45dDa9cb7c25131DF268515131f647d726f50608"  # Polygon's USDC/WETH 0.05 %
 START = 1_640_995_200
@@ -216,3 +217,18 @@ def test_a_safes_gas_is_said_to_be_in_no_sum(tmp_path: Path) -> None:
     assert any("Safe's transactions" in each for each in result.fill.caveats)
     end = result.series[-1]
     assert end.gas == 0 < end.executor_gas and result.ledger_difference == (0, 0, 0)
+
+
+@pytest.mark.parametrize("quote_is_token0", [True, False])
+def test_what_the_wallet_starts_with_is_worth_what_was_said(quote_is_token0: bool) -> None:
+    pool = observation().pool
+    quote, base = (0, 1) if quote_is_token0 else (1, 0)
+    decimals = (pool.token0, pool.token1)[quote].decimals
+    ratio = Fraction(pool.sqrt_price_x96**2, Q96**2)
+    per_base = 1 / ratio if quote_is_token0 else ratio
+    worth = Decimal(12_345)
+    for mix, share in (("half", Fraction(1, 2)), ("base", Fraction(1)), ("quote", Fraction(0))):
+        held = starting_balances(pool, worth, quote_is_token0, mix)  # type: ignore[arg-type]
+        raw = int(worth) * 10**decimals
+        assert abs(held[base] * per_base - raw * share) <= per_base + 1
+        assert abs(held[quote] - raw * (1 - share)) <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -158,3 +159,18 @@ def test_bars_are_written_and_read(tmp_path: Path) -> None:
     assert bars.kind == "bars" and source.kind == "bars"
     assert (bars.digest, bars.span, bars.step_seconds) == (source.digest, source.span, source.step_seconds)
     assert bars.defects == source.defects
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [([0, 2, 3], "but its parts hold"), ([0, 1, 1, 2, 3], "but its parts hold"), ([0, 2, 1, 3], "is out of order")],
+)
+def test_a_part_taken_out_put_in_twice_or_moved_is_named(parts: list[int], said: str, tmp_path: Path) -> None:
+    """Each part is whole and the manifest is JSON: only together they tell of another past."""
+    _write(tmp_path / "tape", 50)
+    file = tmp_path / "tape" / NAME
+    document = json.loads(file.read_text())
+    document["parts"] = [document["parts"][place] for place in parts]
+    file.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=said):
+        open_tape(tmp_path / "tape")
