@@ -35,7 +35,7 @@ def _insert_returning(table: Table) -> Any:
 @lru_cache
 def update_named(table: Table, columns: tuple[str, ...]) -> Any:
     """An UPDATE of the columns in the row whose ``name`` is the parameter ``name_of_row``; made once."""
-    values = {each: bindparam(each) for each in columns}
+    values: dict[str, Any] = {each: bindparam(each) for each in columns}
     return update(table).where(table.c.name == bindparam("name_of_row")).values(values)
 
 
