@@ -6,6 +6,7 @@ import random
 from itertools import pairwise
 
 from keeper.model.observation import Sample
+from keeper.policy.columns import Columns
 from keeper.policy.rolling import Neighbours
 
 
@@ -18,6 +19,7 @@ def test_any_history_after_any_other() -> None:
     chance = random.Random(3)
     first, second = ([sample(hour, chance.randrange(1, 9)) for hour in range(80)] for _ in range(2))
     kept = Neighbours(lambda before, after: (before.sqrt_price_x96, after.sqrt_price_x96, after.timestamp))
+    rows = Columns(lambda before, after: (before.sqrt_price_x96, after.sqrt_price_x96, after.timestamp))
     for _ in range(400):
         source, start = chance.choice((first, second)), chance.randrange(70)
         window = source[start : start + chance.randrange(30)]
@@ -26,6 +28,7 @@ def test_any_history_after_any_other() -> None:
         samples = tuple(window)
         expected = [(a.sqrt_price_x96, b.sqrt_price_x96, b.timestamp) for a, b in pairwise(samples)]
         assert list(kept.values(samples)) == expected
+        assert rows.rows(samples).tolist() == [list(map(float, each)) for each in expected]
 
 
 def test_an_hour_later_one_pair_is_new() -> None:
