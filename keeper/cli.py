@@ -7,6 +7,7 @@ only click is loaded here, everything heavier when a command needs it.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import keyword
 import os
@@ -20,6 +21,7 @@ from keeper import __version__
 FOLDER = os.path.join(os.path.dirname(__file__), "commands")  # noqa: PTH118, PTH120 - pathlib costs a third of --help
 UNEXPECTED, INTERRUPTED = 1, 130
 DEBUG_VARIABLE = "KEEPER_DEBUG"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def command_names() -> list[str]:
@@ -103,14 +105,41 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our pipe has left (`| head`); stdout must not complain once more when Python closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _left_alone()
+    except SystemExit as stop:
+        # Where rich was writing, that is how it tells of a broken pipe; nothing else here raises it.
+        if isinstance(stop.__context__, BrokenPipeError):
+            return _left_alone()
+        raise
     except KeeperError as error:
         return _trace_or_say(error, str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            return _unexpected(error)
+        _silence_stdout()
+        return _say(_without_secrets(f"no space is left on the disk{_of(error)}: make room and try again"), 2)
     except Exception as error:  # noqa: BLE001 - the last line of defence between a defect and a user
-        sentence = f"unexpected {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where it comes from)"
-        return _trace_or_say(error, sentence, UNEXPECTED)
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    sentence = f"unexpected {type(error).__name__}: {error} (set {DEBUG_VARIABLE}=1 to see where it comes from)"
+    return _trace_or_say(error, sentence, UNEXPECTED)
+
+
+def _left_alone() -> int:
+    """The reader of our pipe has left (`| head`): nobody is to be told anything."""
+    _silence_stdout()
+    return 0
+
+
+def _silence_stdout() -> None:
+    """It must not complain once more when Python closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _of(error: OSError) -> str:
+    return f" of {error.filename}" if error.filename else ""
 
 
 def _usage(error: click.UsageError) -> int:

@@ -27,7 +27,7 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
 
 def caveats(comparison: Comparison) -> tuple[str, ...]:
     """Those of every comparison, of this one's fills and of its tape."""
-    defects = tuple(defect.sentence for defect in comparison.ground.defects)
+    defects = tuple(f"The tape: {defect.sentence}." for defect in comparison.ground.defects)
     return (*CAVEATS, *comparison.ground.fill.caveats, *defects)
 
 
@@ -86,8 +86,8 @@ def _against_holding(comparison: Comparison) -> list[str]:
     if len(above) == len(movers):
         return [f"Every active range ended above HODL 50/50 over these {_over(comparison)}."]
     return [
-        f"{len(below)} of {len(movers)} active ranges lost to HODL 50/50 over these {_over(comparison)}; above it "
-        f"ended {_listed(above) or 'none'}."
+        f"{len(below)} of {len(movers)} active ranges lost to HODL 50/50 over these {_over(comparison)}; ended "
+        f"above it: {_listed(above) or 'none'}."
     ]
 
 
@@ -105,7 +105,7 @@ def _alpha(comparison: Comparison) -> list[str]:
     sure = [row.label for row in tried if row.intervals is not None and row.intervals.alpha_apr_pct.lower > 0]
     end = f"clear of zero with the whole interval: {_listed(sure)}" if sure else "none of them clear of zero"
     if tried[0].intervals is None:
-        end = "whether by chance, so short a period cannot say"
+        end = "but so short a period cannot say whether that was more than chance"
     return [f"Hedged alpha was positive in {len(good)} of {len(tried)} rows ({_listed(good)}), {end}."]
 
 

@@ -100,7 +100,9 @@ def _identity(tape: Tape, strategy: StrategySettings) -> PoolIdentity:
     found, wanted = tape.pool, strategy.pool
     if found.token0 is None or found.token1 is None or found.fee_pips is None or found.tick_spacing is None:
         raise ConfigError(
-            "the file does not say which tokens and fee its pool has: name them (--token0, --token1, --fee)",
+            "nobody says which tokens and fee its pool has (pools of the table of well-known ones are known by the "
+            "strategy's `chain` and `pool`): write a tape that says it, `keeper import FILE --out DIR --token0 SYMBOL:"
+            "DECIMALS --token1 SYMBOL:DECIMALS --fee PIPS`, and give that",
             path=str(tape.path),
         )
     tokens = found.token0, found.token1

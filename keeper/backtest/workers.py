@@ -7,6 +7,9 @@ who was faster.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -66,7 +69,44 @@ def processes(work: Callable[[Job], Answer], count: int) -> Iterator[Workers[Job
     # Spawned, not forked: threads and open databases of this process are not theirs.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:
-        yield _Processes(work, pool, count)
+        with _deaf_to_interrupts():
+            # They start when they are first given something, one for each that is waiting.
+            for _ in range(count):
+                pool.submit(os.getpid)
+        try:
+            yield _Processes(work, pool, count)
+        except BaseException:
+            _end(pool)
+            raise
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """What is half done is of no use to anybody, and the pool would wait for its end.
+
+    The pool's thread may take it for a fault that a job which was given up is also broken, and print a traceback."""
+    before, threading.excepthook = threading.excepthook, lambda _: None
+    try:
+        # No public way before Python 3.14.
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
+    finally:
+        threading.excepthook = before
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that start now never hear Ctrl-C: it goes to all of a terminal's, and only the first has words for it.
+
+    What is ignored stays ignored in whatever is executed; of threads only the main one may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Cluster(Generic[Job, Answer]):

@@ -93,6 +93,8 @@ def command(
     from keeper.backtest import Scheme
 
     scheme = Scheme(draws, seed, block_days)
+    if regimes and (report is not None or sheet is not None):
+        raise click.UsageError("--report and --csv hold the comparison; --regimes has its figures with --json")
     for file in (report, sheet):
         if file is not None:
             require_room(file)
@@ -173,11 +175,14 @@ def _for_people(found: Comparison, *, wide: bool) -> None:
 
 def _write_sheet(path: Path, found: Comparison) -> None:
     import csv
+    import io
 
     from keeper.backtest import csv_rows
 
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(csv_rows(found))
+    # Whole before any of it is on the disk.
+    sheet = io.StringIO(newline="")
+    csv.writer(sheet).writerows(csv_rows(found))
+    path.write_bytes(sheet.getvalue().encode())
 
 
 def _write_page(path: Path, found: Comparison) -> None:

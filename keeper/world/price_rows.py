@@ -145,4 +145,6 @@ def _price(value: Any, path: Path, line: int) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
+    if isinstance(error, FileNotFoundError):  # pyarrow's says the path alone
+        return "no such file"
     return str(error).splitlines()[0][:200]

@@ -123,7 +123,7 @@ def test_where_none_can_be_told_apart_it_says_so_and_a_ratio_without_alpha_prove
 def test_some_above_and_some_below() -> None:
     found = comparison((method("up"), result(series(40, 0.001, 5))), (method("down"), result(series(40, -0.001, 5))))
     said = " ".join(sentences(found))
-    assert "1 of 2 active ranges lost to HODL 50/50 over these 40.0 days; above it ended up." in said
+    assert "1 of 2 active ranges lost to HODL 50/50 over these 40.0 days; ended above it: up." in said
     assert "clear of zero with the whole interval: up, down" in said
 
 
@@ -169,7 +169,7 @@ def test_every_form_holds_the_same_figures() -> None:
     mine = figures["rows"][0]
     assert mine["metrics"]["total_apr_pct"] == found.rows[0].metrics.total_apr_pct
     assert mine["metrics"]["alpha_quote"] == str(found.rows[0].metrics.alpha_quote), "money is text: no float ever"
-    assert figures["caveats"] == list(caveats(found)) and "an hour is missing" in figures["caveats"]
+    assert figures["caveats"] == list(caveats(found)) and "The tape: an hour is missing." in figures["caveats"]
     text = io.StringIO()
     csv.writer(text).writerows(csv_rows(found))
     (first, *_) = csv.DictReader(io.StringIO(text.getvalue()))

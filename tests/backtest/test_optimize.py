@@ -114,7 +114,7 @@ def test_no_scheduler_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-@pytest.mark.parametrize("place", ["sqlite", "postgres"])
+@pytest.mark.parametrize("place", [pytest.param("sqlite", marks=pytest.mark.soak), "postgres"])
 def test_workers_share_a_study_through_a_database(place: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = f"sqlite:///{tmp_path}/study.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
     shared = StudyPlace(url, "study", 7)

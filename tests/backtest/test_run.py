@@ -220,7 +220,7 @@ def test_an_oracle_that_no_tape_has_is_left_out_and_told(made: Made) -> None:
         ({"schedule": {"every_seconds": 30}}, "its bars are 60 s long, and the strategy looks every 30 s"),
         ({"from_timestamp": 4_000_000_000}, "nothing of the tape is left to decide on"),
         ({"native_price_quote": None}, "gas has no price: set `native_price_quote`"),
-        ({"pool": "0x" + "12" * 20}, "does not say which tokens and fee its pool has"),
+        ({"pool": "0x" + "12" * 20}, "nobody says which tokens and fee its pool has"),
         ({"gas": Path("nowhere.csv")}, "nowhere.csv: cannot be read"),
     ],
 )

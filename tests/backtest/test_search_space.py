@@ -53,7 +53,7 @@ def test_a_dimension_as_people_write_it() -> None:
         ("range.k=1.5:2:int", "not two whole numbers"),
         ("range.k=4:1", "below the upper"),
         ("range.k=0:1:log", "above zero"),
-        ("range.k=nan:1", "below the upper"),
+        ("range.k=nan:1", "finite numbers"),
     ],
 )
 def test_a_dimension_that_makes_no_sense_is_refused(text: str, sentence: str) -> None:

@@ -8,14 +8,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
+from keeper.backtest.made_bars import generate_bars, write_bars
+from keeper.world.tape import gas_series
 from keeper.world.tape.opening import open_tape
 from keeper.world.tape.writing import import_tape
 from tests.cli.shell import Answer, Keeper
 from tests.world.tape.made import honest_events, own_file
 
 ASKED = ("--lower-tick", "-887270", "--upper-tick", "887270", "--liquidity", "1")
+STRATEGY = """
+name: made
+chain: polygon
+pool: "0x45dDa9cb7c25131DF268515131f647d726f50608"
+quote: token0
+capital: {max_quote: 20_000}
+range: {kind: sigma}
+schedule: {every_seconds: 21600, price_trigger_bps: 10000}
+"""
 Document = dict[str, Any]
 Change = Callable[[Document], Any]
 
@@ -144,12 +157,56 @@ def test_hostile_words_do_not_reach_the_terminal(keeper: Keeper, written: Path) 
         (("optimize", "--search", "range.k=1:2", "--search", "range.k=1:3"), "search range.k is given twice"),
         (("optimize", "--search", "range.k=-1:2"), "search range.k=-1:2: k: Input should be greater than 0\n"),
         (("compare", "--every", "0"), "0 is not in the range"),
+        (("compare", "--regimes", "prices.csv", "--report", "page.html"), "--report and --csv hold the comparison"),
     ],
 )
 def test_options_that_contradict_are_refused(keeper: Keeper, arguments: tuple[str, ...], said: str) -> None:
-    Path("made.yaml").write_text(
-        'name: made\nchain: polygon\npool: "0x45dDa9cb7c25131DF268515131f647d726f50608"\nquote: token0\n'
-        "capital: {max_quote: 20_000}\nrange: {kind: sigma}\n"
-    )
+    Path("made.yaml").write_text(STRATEGY)
     command, *more = arguments
     _refused(keeper(command, "made.yaml", "--data", "missing.parquet", *more), said)
+
+
+def test_a_pool_that_nobody_knows_is_told_with_a_way_that_there_is(keeper: Keeper) -> None:
+    """What the sentence says to type works as it stands."""
+    write_bars(generate_bars(1, 1), Path("bars.parquet"))
+    Path("made.yaml").write_text(STRATEGY.replace("chain: polygon", "chain: moonbeam"))
+    run = ("backtest", "made.yaml", "--gas-gwei", "5", "--native-price", "1", "--data")
+    answer = keeper(*run, "bars.parquet")
+    _refused(answer, "keeper import FILE --out DIR --token0 SYMBOL:DECIMALS --token1 SYMBOL:DECIMALS --fee PIPS")
+    assert keeper("import", "bars.parquet", "--out", "tape", "--token0", "USDC:6", "--token1", "WETH:18",
+                  "--fee", "500").code == 0  # fmt: skip
+    assert keeper(*run, "tape").code == 0
+
+
+def test_gas_files_are_documented_and_a_missing_one_is_named(keeper: Keeper) -> None:
+    words = (Path(__file__).resolve().parents[2] / "docs/data.md").read_text()
+    accepted = {*gas_series._WEI_COLUMNS, *gas_series._GWEI_COLUMNS, *gas_series._TIME_COLUMNS}
+    accepted |= {*gas_series._COIN_COLUMNS}
+    assert not {name for name in accepted if f"`{name}`" not in words}
+    write_bars(generate_bars(1, 1), Path("bars.parquet"))
+    Path("made.yaml").write_text(STRATEGY)
+    asked = ("backtest", "made.yaml", "--data", "bars.parquet", "--native-price", "1", "--gas")
+    _refused(keeper(*asked, "nope.parquet"), "nope.parquet: cannot be read: no such file\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([[1]], "column inAmount0 holds list<element: int64>, not integers; export it as text"),
+        ([b"\xff\x00"], "column inAmount0 holds binary, not integers"),
+        (["9" * 5_000], "is no integer that a pool can have"),
+        (["\x1b[31m<img>"], "is no integer that a pool can have"),
+        (None, "has two columns 'inAmount0'; drop one"),
+    ],
+)
+def test_columns_of_another_kind_are_refused(values: list[Any] | None, said: str, keeper: Keeper) -> None:
+    write_bars(generate_bars(1, 1), Path("bars.parquet"))
+    table = parquet.read_table("bars.parquet")
+    place = table.column_names.index("inAmount0")
+    if values is None:
+        table = table.append_column("inAmount0", table["inAmount0"])
+    else:
+        table = table.set_column(place, "inAmount0", pa.array(values * len(table)))
+    parquet.write_table(table, "bad.parquet")
+    _refused(keeper("import", "bad.parquet", "--out", "tape"), said)
+    assert not Path("tape").exists()

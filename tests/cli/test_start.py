@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -71,6 +73,7 @@ def test_misuse_exits_with_2_and_one_sentence(keeper: Keeper, arguments: tuple[s
         (HaltedError("halted"), 4),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),
+        (OSError(errno.ENOSPC, "No space left on device", "page.html"), 2),
         (RuntimeError("a defect"), 1),
         (KeyError("https://user:pw@node.example/v2/canarykey"), 1),
     ],
@@ -110,3 +113,26 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         capture_output=True, text=True, timeout=30,
     )  # fmt: skip
     assert done.stdout == "{0\n" and done.stderr == ""
+
+
+def test_a_reader_that_leaves_a_table_early_is_no_error() -> None:
+    """rich tells of a broken pipe in its own way."""
+    program = (
+        "import sys; from rich.console import Console; from keeper import cli; "
+        "cli.keeper.main = lambda **_: [Console().print(each) for each in range(20_000)]; sys.exit(cli.run([]))"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -c "{program}" | head -c 1; echo ${{PIPESTATUS[0]}}'],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.stdout == "00\n" and done.stderr == ""
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence() -> None:
+    program = "import sys; from keeper.cli import run; sys.exit(run(['schema', 'strategy']))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    assert done.returncode == 2
+    assert done.stderr == "Error: no space is left on the disk: make room and try again\n"

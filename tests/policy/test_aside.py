@@ -72,7 +72,6 @@ def left(seconds_ago: int) -> Memory:
     return memory(recent=(PastAct("exit", "exit", NOW - seconds_ago, 0),))
 
 
-
 def test_a_swap_that_a_guard_refused_is_tried_for_a_day() -> None:
     """Looks may be an hour apart, and the first refused: one token alone for weeks is a bet that nobody asked for."""
     obs = observation(balances=(0, 10**18))

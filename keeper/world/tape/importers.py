@@ -96,6 +96,9 @@ def layout_of(columns: Sequence[str], path: Path) -> EventLayout | BarLayout:
     Raises:
         ConfigError: none; says what is missing from the one that comes nearest, and which there are.
     """
+    twice = next((name for at, name in enumerate(columns) if name in columns[:at]), None)
+    if twice is not None:
+        raise ConfigError(f"has two columns {twice[:60]!r}; drop one", path=str(path))
     layouts: tuple[EventLayout | BarLayout, ...] = (*EVENT_LAYOUTS, *BAR_LAYOUTS)
     there = set(columns)
     for layout in layouts:

@@ -218,6 +218,9 @@ class BatchColumns:
                 "damaged; export it as text or as integers",
                 path=str(self._path),
             )
+        if any(is_so(column.type) for is_so in (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)):
+            raise ConfigError(f"column {name} holds {str(column.type)[:40]}, not integers; export it as text",
+                              path=str(self._path))  # fmt: skip
         if pa.types.is_dictionary(column.type) or pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
             return column.cast(pa.large_string())
         return column
