@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 
@@ -73,24 +74,33 @@ class Astray:
 
     def __init__(self) -> None:
         self.price: tuple[int, int] | None = None
-        self._spans: list[tuple[int, int, int]] = []  # from, to (UNIX seconds; 0: still), ticks off the tape's
+        # Each span: when it began (UNIX seconds), ticks off the tape's, and what all spans before it came to.
+        self._began: list[int] = []
+        self._off_ticks: list[int] = []
+        self._before: list[int] = []
+        self._ended: list[int] = []  # one less than began while the price is astray
 
     def begin(self, timestamp: int, sqrt_price_x96: int, tick: int, off_ticks: int) -> None:
         """The price stands there from now on."""
         self.end(timestamp)
         self.price = sqrt_price_x96, tick
-        self._spans.append((timestamp, 0, off_ticks))
+        self._before.append(self._up_to(len(self._began) - 1, timestamp))
+        self._began.append(timestamp)
+        self._off_ticks.append(off_ticks)
 
     def end(self, timestamp: int) -> None:
         """The tape's price holds again."""
         if self.price is not None:
-            start, _, off_ticks = self._spans[-1]
-            self._spans[-1] = start, timestamp, off_ticks
+            self._ended.append(timestamp)
         self.price = None
 
     def tick_seconds(self, timestamp: int) -> int:
         """What is to be added to the tape's own sum of ticks over time up to a moment."""
-        return sum(
-            off_ticks * max(0, (min(end, timestamp) if end else timestamp) - start)
-            for start, end, off_ticks in self._spans
-        )
+        return self._up_to(bisect_right(self._began, timestamp) - 1, timestamp)
+
+    def _up_to(self, span: int, timestamp: int) -> int:
+        """With the span of that place, which began before the moment, as the last one (-1: none)."""
+        if span < 0:
+            return 0
+        until = min(timestamp, self._ended[span]) if span < len(self._ended) else timestamp
+        return self._before[span] + self._off_ticks[span] * (until - self._began[span])
