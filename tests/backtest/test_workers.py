@@ -11,8 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from keeper.backtest.workers import processes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started with it ignored
 if __name__ == "__main__":
     try:
         with processes(time.sleep, 2) as workers:
