@@ -62,6 +62,7 @@ def test_table_sheet_and_page(keeper: Keeper, asked: tuple[str, ...], tmp_path: 
     assert "HODL 50/50" in page.read_text() and str(page) in answer.out
 
 
+@pytest.mark.soak
 def test_json_is_the_same_with_one_worker_and_two(keeper: Keeper, asked: tuple[str, ...]) -> None:
     one, two = (
         keeper("compare", *asked, "--methods", "full", "--to", "2022-01-05", "--workers", count, "--json")

@@ -70,7 +70,7 @@ class Scene:
 
     def chosen(self) -> list[str]:
         """Of each step but the later approvals: the commit of its signed bytes and both sides of their sending. Of the
-        other effects every third, and some of the rest, evenly; the soak has them all."""
+        other effects every sixth, and some of the rest, evenly; the soak has them all."""
         told = self.by_step()
         kinds = self.kinds()
         again = {number for number, kind in enumerate(kinds) if kind == "approve" and "approve" in kinds[:number]}
@@ -78,7 +78,7 @@ class Scene:
         effects = [name for number, name in told if _matters(name) and _tells(name) and number not in again]
         telling = {name for name in effects if _signs(name) or "eth_sendRaw" in name}
         quiet = [name for _, name in told if not _matters(name)]
-        kept = telling | {*effects[::3]} | {*quiet[::READS_BETWEEN]}
+        kept = telling | {*effects[::6]} | {*quiet[::READS_BETWEEN]}
         return [name for _, name in told if name in kept]
 
     def sends(self, kind: str) -> list[str]:
