@@ -71,6 +71,12 @@ def check_lookahead(settings: BacktestSettings, cuts: int, progress: Callable[[f
         assert cut.closing is not None
         # Blocks are known up to the last recorded one, and at the very end there may be no time left to decide.
         found.append(compare(cut.closing.block.timestamp, whole, cut.decisions))
+    if not any(cut.decisions for cut in found):
+        raise ConfigError(
+            "the pool traded so seldom that no cut leaves a decision to compare, and nothing is proved; "
+            "take a longer part of it",
+            path=str(settings.data),
+        )
     return LookaheadCheck(len(whole), tuple(found))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from keeper.backtest.lookahead import Cut
 from keeper.backtest.made_bars import generate_bars, write_bars
 from keeper.model import canonical
 from keeper.model.observation import History
@@ -114,3 +115,11 @@ def test_too_many_cuts_for_so_few_decisions_is_told(keeper: Keeper, asked: tuple
 def test_the_protocols_part_is_given_once_or_for_each_token(keeper: Keeper, asked: tuple[str, ...]) -> None:
     answer = keeper("lookahead-check", *asked, "--protocol-fee", "4", "--protocol-fee", "5", "--protocol-fee", "6")
     assert answer.code == 2 and "once for both tokens, or twice" in answer.err and answer.err.count("\n") == 1
+
+
+def test_where_nothing_can_be_compared_nothing_is_proved(
+    keeper: Keeper, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keeper.backtest.lookahead.compare", lambda until, *_: Cut(until, 0, None))
+    answer = keeper("lookahead-check", *asked, "--to", "2022-01-03", "--cuts", "1")
+    assert answer.code == 2 and "nothing is proved" in answer.err
