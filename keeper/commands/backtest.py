@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import click
 
 from keeper.commands._backtest_options import backtest_options, backtest_settings
 from keeper.commands._options import config_option, json_option, print_json, require_room
+from keeper.commands._progress import progress_bar
 from keeper.commands._strategy_files import strategy_file
 
 if TYPE_CHECKING:
@@ -48,23 +47,6 @@ def command(strategy: str, config: Path, journal: Path | None, report: Path | No
     else:
         _for_people(result, report)
     return 0 if result.ledger_difference == (0, 0, 0) else 4
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr where that is a terminal, else nothing."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda _done, _what: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda done, what: bar.update(task, completed=done, description=what)
 
 
 def _write_page(path: Path, result: BacktestResult) -> None:

@@ -11,8 +11,8 @@ import click
 
 from keeper.commands._backtest_options import backtest_options, backtest_settings
 from keeper.commands._options import config_option, json_option, print_json, require_room
+from keeper.commands._progress import progress_bar
 from keeper.commands._strategy_files import strategy_file
-from keeper.commands.backtest import progress_bar
 
 if TYPE_CHECKING:
     from keeper.backtest import Comparison, Contender, RegimeStudy, Scheme

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from keeper.commands._options import json_option, print_json, require_room
+from keeper.commands._progress import progress_bar
 
 if TYPE_CHECKING:
     from keeper.backtest import ForecastStudy, HorizonScores, ModelScores
@@ -57,7 +56,7 @@ def command(data: Path, implied: Path | None, horizons: tuple[int, ...], plot: P
         require_room(plot)
     prices = read_price_bars(data)
     quotes = None if implied is None else read_implied(implied)
-    with _progress() as progress:
+    with progress_bar() as progress:
         study = run_forecast_study(prices, horizons, quotes, progress)
     if plot is not None:
         from keeper.report import write_forecast_page
@@ -69,23 +68,6 @@ def command(data: Path, implied: Path | None, horizons: tuple[int, ...], plot: P
     _for_people(study)
     if plot is not None:
         click.echo(f"Page      {plot}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr where that is a terminal, else nothing."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda _done, _what: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda done, what: bar.update(task, completed=done, description=what)
 
 
 def _for_people(study: ForecastStudy) -> None:
